@@ -1,0 +1,22 @@
+"""goldvein: train the best classifier that doubtful labels allow, and find the labels that are wrong."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "NoisyLabelClassifier": "goldvein.classifier",
+    "find_label_issues": "goldvein.issues",
+    "InputError": "goldvein.errors",
+}
+__all__ = ["InputError", "NoisyLabelClassifier", "find_label_issues"]  # noqa: F822, found by __getattr__
+
+
+def __getattr__(name: str) -> Any:
+    # torch takes a second to import: only what is used is loaded, so that --help answers at once
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'goldvein' has no attribute {name!r}")

@@ -1,0 +1,46 @@
+"""Finding a class by the name of its file: ``two_stage`` is the class ``TwoStage`` in ``methods/two_stage.py``.
+
+There is no list to keep: a new file in the folder is a new name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from goldvein.errors import unknown
+
+ROOT = Path(__file__).parent
+
+
+def names(folder: str) -> list[str]:
+    """Names that a folder of goldvein offers, without importing it.
+
+    Examples
+    --------
+    >>> "mlp" in names("models")
+    True
+    """
+    found = (module.name for module in pkgutil.iter_modules([str(ROOT / folder)]))
+    return sorted(name for name in found if not name.startswith("_"))
+
+
+def find(folder: str, name: str) -> type:
+    """The class of the file ``folder/name.py``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file; the nearest name is suggested.
+
+    Examples
+    --------
+    >>> find("models", "mlp").__name__
+    'MLP'
+    """
+    if name not in names(folder):
+        raise unknown(folder.rstrip("s"), name, names(folder))
+    module = importlib.import_module(f"goldvein.{folder}.{name}")
+    wanted = name.replace("_", "")
+    return next(value for key, value in vars(module).items() if key.lower() == wanted and isinstance(value, type))

@@ -1,0 +1,421 @@
+"""NoisyLabelClassifier: one estimator for all methods, with scikit-learn's manners."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+from torch import nn
+
+from goldvein import models
+from goldvein.byname import find
+from goldvein.data.check import check_labels
+from goldvein.data.dataset import Rows
+from goldvein.data.inputs import Augment, Inputs, Transform
+from goldvein.engine import Recipe, Run, predict
+from goldvein.errors import InputError
+from goldvein.method import Method
+from goldvein.progress import Progress
+from goldvein.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIN_VALIDATION = 10  # labels per class below which no validation set is held out
+MIN_STEPS = 3000  # of each stage, with epochs="auto"
+MIN_EPOCHS, MAX_EPOCHS = 40, 1500
+
+
+class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
+    """Classifier for labels of which some are wrong and most may be missing.
+
+    Parameters
+    ----------
+    method : str or Method, default="two_stage"
+        How to learn: a name (``goldvein methods`` lists them) or an object with its hyper-parameters.
+    model : str or callable, default="auto"
+        The network: ``auto`` by the shape of an input, the name of a file in ``goldvein/models``,
+        ``"package.module:factory"``, ``"timm:NAME"``, or a callable ``(input_shape, n_classes) -> Module``.
+    model_params : dict, optional
+        Further arguments of the network.
+    epochs : int or "auto", default="auto"
+        Passes over the labeled rows, in each stage. ``auto`` is 40, or more where there are few labels, up to
+        3,000 steps.
+    batch_size : int, default=128
+    optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
+    lr : float, default=0.001
+    weight_decay : float, default=0.0
+    schedule : {"plateau", "cosine", "constant"}, default="plateau"
+        See :class:`goldvein.engine.Recipe`.
+    stop_after : int, optional
+        Epochs without a better validation accuracy after which a stage ends.
+    keep : {"best", "last"}, default="best"
+        Which weights a stage ends with, by the accuracy on the (noisy) validation labels.
+    validation_fraction : float or "auto", default="auto"
+        Share of the labels held out, with the share of each class kept, to steer rate and stopping. ``auto`` is
+        0.1, or 0 where that leaves fewer than 10 a class on average.
+    augment : str or callable, default="auto"
+        Random views: see :class:`goldvein.data.inputs.Transform`.
+    normalize : str, default="auto"
+        See :meth:`goldvein.data.inputs.Transform.fit`.
+    device : str, default="auto"
+        ``cuda`` where there is one, else ``cpu``.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        ``auto`` computes convolutions in bfloat16 where the hardware does.
+    random_state : int, RandomState or None, default=None
+    verbose : bool, default=False
+        Show progress on a terminal.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+        The labels, sorted; columns of every (n, K) array follow it.
+    method_ : Method
+        The fitted copy of ``method``.
+    history_ : list of dict
+        One entry an epoch: stage, epoch, terms of the loss, lr, validation_accuracy, seconds.
+    n_iter_ : int
+        Epochs run, over all stages.
+    validation_ : ndarray of shape (n_samples,), bool
+        Rows that were held out.
+    signals_ : Signals
+        What the run saw of each given label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.r_[rng.normal(0, 1, (50, 2)), rng.normal(5, 1, (50, 2))]
+    >>> y = np.repeat([0, 1], 50); y[:5] = 1; y[20:40] = -1        # five wrong, twenty missing
+    >>> model = NoisyLabelClassifier(method="cross_entropy", epochs=20, random_state=0).fit(X, y)
+    >>> model.predict([[0, 0], [5, 5]])
+    array([0, 1])
+    """
+
+    def __init__(
+        self,
+        method: str | Method = "two_stage",
+        *,
+        model: str | models.Factory = "auto",
+        model_params: dict[str, Any] | None = None,
+        epochs: int | str = "auto",
+        batch_size: int = 128,
+        optimizer: str = "adam",
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: str = "plateau",
+        stop_after: int | None = None,
+        keep: str = "best",
+        validation_fraction: float | str = "auto",
+        augment: str | Augment = "auto",
+        normalize: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.method = method
+        self.model = model
+        self.model_params = model_params
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.stop_after = stop_after
+        self.keep = keep
+        self.validation_fraction = validation_fraction
+        self.augment = augment
+        self.normalize = normalize
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: ArrayLike | Rows,
+        y: ArrayLike,
+        *,
+        trusted: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        watch: bool = True,
+    ) -> Self:
+        """Train, and watch the labels meanwhile.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, D), or uint8 (n_samples, C, H, W)
+            No NaN, no infinity.
+        y : array of shape (n_samples,)
+            int (-1 is missing) or str ("" , None and NaN are missing). Any label may be wrong.
+        trusted : array of shape (n_samples,), bool, optional
+            Labels known to be right: they are never dropped.
+        X_val, y_val : arrays, optional
+            A validation set to use in place of a held-out share; its labels may be noisy too.
+        checkpoint : path, optional
+            File that keeps the state of training.
+        resume : bool, default=False
+            Go on from ``checkpoint`` if it exists. The result is the same as without the interruption.
+        watch : bool, default=True
+            Gather the signals behind :meth:`label_issues`; costs one pass without gradients an epoch.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            For labels or inputs that cannot be trained on.
+        """
+        rows = self._rows(X, reset=True)
+        labels = self._encode(y, len(rows))
+        n = len(rows)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        validation = self._hold_out(labels, seed)
+        if X_val is not None:
+            rows, labels, validation = self._append(rows, labels, X_val, y_val)
+        trust = None if trusted is None else _trusted(trusted, labels, n)
+        device = pick_device(self.device)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            run = self._start(rows, labels, validation, trust, device, seed, checkpoint, resume, watch)
+            try:
+                run.method.train_on(run)
+            finally:
+                run.progress.close()
+        self.method_ = run.method.eval()
+        self.net_ = self.method_.net
+        self.history_ = run.at.history
+        self.n_iter_ = len(self.history_)
+        self.signals_ = run.signals
+        self.validation_ = validation[:n]
+        self.y_ = labels[:n]
+        self.probs_ = run.predict()[:n].cpu().numpy() if watch else None
+        return self
+
+    def predict_proba(self, X: ArrayLike | Rows) -> NDArray[np.float32]:
+        """Class probabilities (n, K), columns as ``classes_``; n may be 0."""
+        check_is_fitted(self)
+        rows = self._rows(X, reset=False)
+        inputs = Inputs(rows, self.transform_, next(self.net_.parameters()).device)
+        probs = predict(self.net_, inputs)
+        return probs.cpu().numpy().reshape(len(rows), len(self.classes_))
+
+    def predict(self, X: ArrayLike | Rows) -> NDArray:
+        """The likeliest class of each row (n,), as the user wrote the labels."""
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def label_issues(self) -> pd.DataFrame:
+        """The given labels of the training set, worst first: see :func:`goldvein.issues.find_label_issues`."""
+        check_is_fitted(self)
+        return self._audit().table
+
+    @property
+    def noise_rate_(self) -> float:
+        """Estimated share of wrong labels among the given ones."""
+        return self._audit().noise_rate
+
+    @property
+    def transition_(self) -> NDArray[np.float64]:
+        """Estimated T (K, K): T[i, j] = P(given class j | true class i)."""
+        return self._audit().transition
+
+    def _audit(self) -> Any:
+        from goldvein.issues import audit
+
+        if getattr(self, "probs_", None) is None:
+            raise InputError("this model was fitted with watch=False: fit it again with watch=True for its issues")
+        if not hasattr(self, "audit_"):
+            self.audit_ = audit(self.y_, self.classes_, self.probs_, self.signals_)
+        return self.audit_
+
+    def _start(
+        self,
+        rows: Rows,
+        labels: NDArray[np.int64],
+        validation: NDArray[np.bool_],
+        trusted: NDArray[np.bool_] | None,
+        device: torch.device,
+        seed: int,
+        checkpoint: str | Path | None,
+        resume: bool,
+        watch: bool,
+    ) -> Run:
+        shape = tuple(rows.shape[1:])
+        self.transform_ = Transform(shape, self.augment).fit(rows, self.normalize)
+        task = Task(
+            n_samples=len(rows),
+            n_classes=len(self.classes_),
+            input_shape=shape,
+            y=torch.as_tensor(labels).to(device),
+            trusted=None if trusted is None else torch.as_tensor(trusted).to(device),
+            validation=torch.as_tensor(validation).to(device),
+            build_model=self._builder(shape, device),
+        )
+        method = resolve_method(self.method)
+        method.setup(task)
+        return Run(
+            method.to(device),
+            task,
+            Inputs(rows, self.transform_, device),
+            self._recipe(int((labels[~validation] >= 0).sum())),
+            seed=seed,
+            watch=watch,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            resume=resume,
+            fingerprint=self._fingerprint(rows, labels),
+            progress=Progress(quiet=not self.verbose),
+        )
+
+    def _recipe(self, n_labeled: int) -> Recipe:
+        steps = math.ceil(n_labeled / max(1, self.batch_size // 2))
+        auto = min(max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps)), MAX_EPOCHS)
+        return Recipe(
+            epochs=auto if self.epochs == "auto" else int(self.epochs),
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            schedule=self.schedule,
+            stop_after=self.stop_after,
+            keep=self.keep,
+        )
+
+    def _builder(self, shape: tuple[int, ...], device: torch.device) -> Callable[[], nn.Module]:
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise InputError(f"precision={self.precision!r}: it must be auto, float32 or bfloat16")
+
+        def build() -> nn.Module:
+            net = models.build(self.model, shape, len(self.classes_), **(self.model_params or {}))
+            convolutional = any(isinstance(m, nn.Conv2d) for m in net.modules())
+            pays = self.precision == "auto" and convolutional and models.has_bfloat16(device)
+            return (models.LowPrecision(net) if pays or self.precision == "bfloat16" else net).to(device)
+
+        return build
+
+    def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
+        """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""
+        if hasattr(X, "shape") and not hasattr(X, "__array__") and not hasattr(X, "__dataframe__"):
+            rows: Rows = X  # type: ignore[assignment]
+        elif getattr(X, "ndim", 0) == 4:
+            rows = np.asarray(X)
+            if rows.dtype != np.uint8:
+                rows = rows.astype(np.float32)
+        else:
+            return validate_data(self, X, reset=reset, dtype=np.float32)
+        if not reset and tuple(rows.shape[1:]) != tuple(self.transform_.mean.shape):
+            raise InputError(
+                f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {tuple(self.transform_.mean.shape)}"
+            )
+        return rows
+
+    def _encode(self, y: ArrayLike, n: int) -> NDArray[np.int64]:
+        """Labels as indices into ``classes_``, -1 where missing; sets ``classes_``."""
+        given, missing = _given(y)
+        if len(given) != n:
+            raise InputError(f"y has {len(given)} labels and X {n} rows: give one label (or -1) for each row")
+        if not missing.all():
+            check_classification_targets(given[~missing])
+        self.classes_, codes = np.unique(given[~missing], return_inverse=True)
+        labels = np.full(n, -1, dtype=np.int64)
+        labels[~missing] = codes
+        check_labels(labels, tuple(self.classes_.tolist()))
+        return labels
+
+    def _hold_out(self, labels: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+        n_labeled = int((labels >= 0).sum())
+        fraction = self.validation_fraction
+        if fraction == "auto":
+            fraction = 0.1 if 0.1 * n_labeled >= MIN_VALIDATION * len(self.classes_) else 0.0
+        if not 0 <= float(fraction) < 1:
+            raise InputError(f"validation_fraction={fraction}: it must be at least 0 and below 1, or auto")
+        held_out = np.zeros(len(labels), dtype=bool)
+        rng = np.random.default_rng(seed)
+        for k in range(len(self.classes_)):
+            of_class = rng.permutation(np.flatnonzero(labels == k))
+            held_out[of_class[: min(round(float(fraction) * len(of_class)), len(of_class) - 1)]] = True
+        return held_out
+
+    def _append(
+        self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None
+    ) -> tuple[Rows, NDArray[np.int64], NDArray[np.bool_]]:
+        """Validation rows behind the training rows."""
+        more = self._rows(X_val, reset=False) if hasattr(self, "transform_") else self._rows(X_val, reset=True)
+        if y_val is None or not (isinstance(rows, np.ndarray) and isinstance(more, np.ndarray)):
+            raise InputError("X_val must be an array, and come with y_val")
+        given, missing = _given(y_val)
+        known = {label: k for k, label in enumerate(self.classes_.tolist())}
+        codes = np.array([-1 if m else known.get(v, -1) for v, m in zip(given.tolist(), missing, strict=True)])
+        validation = np.r_[np.zeros(len(rows), dtype=bool), codes >= 0]
+        return np.concatenate([rows, more]), np.r_[labels, codes].astype(np.int64), validation
+
+    def _fingerprint(self, rows: Rows, labels: NDArray[np.int64]) -> str:
+        """A digest of everything that the bits of the result depend on."""
+        params = {k: v for k, v in self.get_params().items() if k != "verbose"}
+        digest = hashlib.sha256(json.dumps(params, default=repr, sort_keys=True).encode())
+        digest.update(labels.tobytes())
+        digest.update(np.ascontiguousarray(rows).data if isinstance(rows, np.ndarray) else repr(rows.shape).encode())
+        return digest.hexdigest()
+
+
+def resolve_method(method: str | Method) -> Method:
+    """An unfitted method of its own: a copy of the given one, or one with default hyper-parameters.
+
+    Raises
+    ------
+    InputError
+        For an unknown name.
+    """
+    return find("methods", method)() if isinstance(method, str) else clone(method)
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a name; ``auto`` is a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device={name!r} is not to be had here: give auto or cpu") from error
+    return device
+
+
+def _given(y: ArrayLike) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Labels as an array, and which of them are missing."""
+    given = np.asarray(y)
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = given[:, 0]
+    if given.ndim != 1:
+        raise InputError(f"y has shape {given.shape}: give one label a row, shape (n_samples,)")
+    if given.dtype.kind in "iufb":
+        missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(len(given), dtype=bool)
+        return given, missing | (given == -1 if given.dtype.kind in "if" else False)
+    missing = np.array([v is None or v == "" or v != v or v == -1 for v in given.tolist()], dtype=bool)
+    return given, missing
+
+
+def _trusted(trusted: ArrayLike, labels: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    mask = np.asarray(trusted, dtype=bool)
+    if mask.shape != (n,):
+        raise InputError(f"trusted has shape {mask.shape}: give one bool for each of the {n} rows")
+    if (labels[:n][mask] < 0).any():
+        row = int(np.flatnonzero(mask & (labels[:n] < 0))[0])
+        raise InputError(f"row {row} is trusted but has no label: give it a label, or take it from trusted")
+    return np.r_[mask, np.zeros(len(labels) - n, dtype=bool)]

@@ -1,0 +1,65 @@
+"""Dataset: what every reader and every benchmark loader hands over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+Kind = Literal["image", "vector"]
+
+
+class Rows(Protocol):
+    """Inputs that are indexed by row: a numpy array, or images that are decoded when asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Inputs with doubtful labels, and what is known beside them.
+
+    Attributes
+    ----------
+    name : str
+        What the user called it: a data set's name, or the path that was read.
+    kind : {"image", "vector"}
+        Images are augmented by flips and shifts; vectors are not.
+    x : Rows
+        ``(N, C, H, W)`` uint8 images, or ``(N, D)`` float32 vectors.
+    y : ndarray of shape (N,), int64
+        Index into ``classes``; -1 is a missing label.
+    classes : tuple
+        The labels as the user wrote them (str or int), in the order of the columns of every (N, K) array.
+    ids : ndarray of shape (N,), str
+        What names a row in every table that comes out: a path, a value of an id column, or the row number.
+    y_true : ndarray of shape (N,), int64, or None
+        Hidden true labels, where a benchmark has them. Only reports read them, never training.
+    trusted : ndarray of shape (N,), bool, or None
+        Labels known to be right.
+    x_test, y_test : Rows and ndarray of shape (M,), or None
+        The official test set, labels never corrupted.
+    spec : dict
+        What :func:`goldvein.data.read` needs to turn new files into the same columns (JSON types only).
+    skipped : tuple of (path, reason)
+        Files that were left out on request.
+    """
+
+    name: str
+    kind: Kind
+    x: Rows
+    y: np.ndarray
+    classes: tuple[str | int, ...]
+    ids: np.ndarray
+    y_true: np.ndarray | None = None
+    trusted: np.ndarray | None = None
+    x_test: Rows | None = None
+    y_test: np.ndarray | None = None
+    spec: dict[str, Any] = field(default_factory=dict)
+    skipped: tuple[tuple[str, str], ...] = ()

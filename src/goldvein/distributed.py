@@ -1,0 +1,74 @@
+"""Several processes that train as one, started by torchrun; in one process every function does nothing.
+
+Every process draws the same order of rows and takes its share of each batch, so the effective batch, and with it
+the loss curve, stays that of one process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+def start(device: torch.device) -> tuple[int, int]:
+    """Join the group that torchrun announces in the environment; (rank, number of processes)."""
+    if "WORLD_SIZE" not in os.environ or not dist.is_available():
+        return 0, 1
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return dist.get_rank(), dist.get_world_size()
+
+
+def share(rows: Tensor, rank: int, world: int) -> Tensor:
+    """The rows of a batch that fall to one process."""
+    return rows[rank::world] if world > 1 else rows
+
+
+def average_gradients(parameters: Iterable[nn.Parameter], world: int) -> None:
+    """Mean of the gradients over the processes, in one message."""
+    if world == 1:
+        return
+    grads = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.reshape(-1) for g in grads])
+    dist.all_reduce(flat)
+    flat /= world
+    for g, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
+        g.copy_(part.view_as(g))
+
+
+def average(value: Tensor, world: int) -> Tensor:
+    """Mean of a tensor over the processes."""
+    if world > 1:
+        dist.all_reduce(value)
+        value = value / world
+    return value
+
+
+def same_start(module: nn.Module, world: int) -> None:
+    """Give every process the weights and buffers of the first."""
+    if world > 1:
+        for tensor in (*module.parameters(), *module.buffers()):
+            dist.broadcast(tensor.detach(), 0)
+
+
+def all_rows(rows: Tensor, values: Tensor, world: int) -> tuple[Tensor, Tensor]:
+    """Rows (B,) and values (B, ...) of all processes; their numbers may differ by one."""
+    if world == 1:
+        return rows, values
+    sizes = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(world)]
+    dist.all_gather(sizes, torch.tensor([len(rows)], device=rows.device))
+    n = int(max(s.item() for s in sizes))
+    kept = [slice(0, int(s.item())) for s in sizes]
+    return _gather(rows, n, kept, world), _gather(values, n, kept, world)
+
+
+def _gather(values: Tensor, n: int, kept: list[slice], world: int) -> Tensor:
+    padded = values.new_zeros((n, *values.shape[1:]))
+    padded[: len(values)] = values
+    parts = [torch.empty_like(padded) for _ in range(world)]
+    dist.all_gather(parts, padded)
+    return torch.cat([part[rows] for part, rows in zip(parts, kept, strict=True)])

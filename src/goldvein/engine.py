@@ -1,0 +1,424 @@
+"""The only training machinery: batches, optimizer, schedule, precision, checkpoint, several processes.
+
+A method drives it through the verbs of :class:`Run`. The engine knows no method.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from goldvein import distributed, sampling
+from goldvein.data.inputs import Inputs
+from goldvein.errors import InputError
+from goldvein.files import write_whole
+from goldvein.method import Method
+from goldvein.metrics import balanced_accuracy
+from goldvein.progress import Progress
+from goldvein.signals import Signals
+from goldvein.task import Batch, Task
+
+OPTIMIZERS = ("adagrad", "adam", "adamw", "sgd")
+SCHEDULES = ("plateau", "cosine", "constant")
+SECONDS_BETWEEN_CHECKPOINTS = 10.0
+PREDICT_ROWS = 2048  # rows of a batch without gradients
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How weights are optimized.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the labeled rows (of each stage, where a method has several).
+    batch_size : int
+        N, rows of a batch.
+    optimizer : {"adagrad", "adam", "adamw", "sgd"}
+        ``sgd`` has Nesterov-free momentum; ``weight_decay`` falls on matrices and kernels only.
+    schedule : {"plateau", "cosine", "constant"}
+        ``plateau`` multiplies the rate by ``factor`` when the validation accuracy has not risen for ``patience``
+        epochs, down to ``min_lr`` (Ding et al. 2018, section 4.2); without validation rows it is constant.
+    stop_after : int or None
+        Epochs without a rise of the validation accuracy after which a stage ends early.
+    keep : {"last", "best"}
+        The weights that a stage ends with: those of its last epoch, or of its best validation accuracy.
+    """
+
+    epochs: int = 40
+    batch_size: int = 128
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "plateau"
+    patience: int = 10
+    factor: float = 0.5
+    min_lr: float = 1e-7
+    stop_after: int | None = None
+    keep: str = "last"
+
+    def __post_init__(self) -> None:
+        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("keep", ("last", "best"))):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name}={getattr(self, name)!r}: it must be one of {', '.join(known)}")
+        for name in ("epochs", "batch_size", "lr", "patience"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}={getattr(self, name)}: it must be above 0")
+
+    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer, fused where torch has it."""
+        groups: list[dict[str, Any]] = [{"params": parameters}]
+        if self.weight_decay:
+            groups = [
+                {"params": [p for p in parameters if p.dim() > 1], "weight_decay": self.weight_decay},
+                {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+            ]
+        on_cpu = all(p.device.type == "cpu" for p in parameters)
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(groups, self.lr, self.momentum, fused=True)
+        if self.optimizer == "adagrad":
+            return torch.optim.Adagrad(groups, self.lr, eps=1e-8, fused=on_cpu or None)
+        kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
+        return kind(groups, self.lr, weight_decay=0.0, fused=True)
+
+
+class Plateau:
+    """Divides the rate when the validation accuracy no longer rises, and remembers for how long it has not."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.best = -math.inf
+        self.flat = 0  # epochs since the best
+        self.waited = 0  # epochs since the best or the last cut
+
+    def step(self, accuracy: float, rate: float) -> float:
+        """The rate that follows an epoch's accuracy (NaN, without validation rows, changes nothing)."""
+        if math.isnan(accuracy):
+            return rate
+        if accuracy > self.best:
+            self.best, self.flat, self.waited = accuracy, 0, 0
+            return rate
+        self.flat += 1
+        self.waited += 1
+        if self.recipe.schedule == "plateau" and self.waited >= self.recipe.patience:
+            self.waited = 0
+            return max(rate * self.recipe.factor, self.recipe.min_lr)
+        return rate
+
+    @property
+    def over(self) -> bool:
+        """Whether the stage should end early."""
+        return self.recipe.stop_after is not None and self.flat >= self.recipe.stop_after
+
+
+class Run:
+    """The verbs that a method sees.
+
+    Parameters
+    ----------
+    method : Method
+        Set up for the task.
+    task : Task
+    inputs : Inputs
+        The N rows of the task.
+    recipe : Recipe
+    seed : int
+        Of the order of rows; the caller seeds torch for weights, dropout and views.
+    watch : bool
+        Whether the labels of training rows are watched after each epoch; validation rows always are.
+    checkpoint : Path or None
+        File that is written after an epoch, and read first if ``resume`` is set and it exists.
+    fingerprint : str
+        What the checkpoint must match: a digest of configuration and data.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        task: Task,
+        inputs: Inputs,
+        recipe: Recipe,
+        *,
+        seed: int = 0,
+        watch: bool = True,
+        checkpoint: Path | None = None,
+        resume: bool = False,
+        fingerprint: str = "",
+        progress: Progress | None = None,
+    ) -> None:
+        self.method, self.task, self.inputs, self.recipe = method, task, inputs, recipe
+        self.device = inputs.device
+        self.rank, self.world = distributed.start(self.device)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.y = task.y
+        self.signals = Signals(task.y.cpu(), task.n_classes)
+        self.watched = ((task.y >= 0) if watch else task.validation).nonzero()[:, 0]
+        self.checkpoint, self.fingerprint = checkpoint, fingerprint
+        self.progress = progress or Progress(quiet=True)
+        self.at = Position()
+        distributed.same_start(method, self.world)
+        if self.rank:
+            torch.manual_seed(torch.initial_seed() + self.rank)  # dropout and views differ between processes
+        if resume and checkpoint is not None and checkpoint.exists():
+            self._load(checkpoint)
+
+    def with_labels(self, y: Tensor) -> Run:
+        """This run with other labels (N,), of validation rows too; -1 drops one."""
+        run = copy.copy(self)
+        run.y = y.to(self.device)
+        return run
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the checkpoint lies in a later stage, so that work between the stages is done already."""
+        return self.at.saved is not None and self.at.saved["stage"] > self.at.stage
+
+    def epochs(self, n: int | None = None, *, net: nn.Module | None = None, **changes: Any) -> Iterator[int]:
+        """One stage of training: a fresh optimizer and schedule, then epoch after epoch.
+
+        Between two epochs the validation accuracy is measured, the schedule moves, signals and history grow, and
+        the checkpoint is written.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of epochs; by default the recipe's.
+        net : Module, optional
+            What is optimized; by default the whole method.
+        **changes
+            Fields of the recipe that this stage changes.
+
+        Yields
+        ------
+        int
+            The epoch, from 0; after resuming, from where the checkpoint lies.
+        """
+        recipe = replace(self.recipe, **changes)
+        self.n_epochs = n or recipe.epochs
+        self.net = self.method if net is None else net
+        self.at.stage += 1
+        if self.at.saved is not None and self.at.saved["stage"] > self.at.stage:
+            return
+        self.optimizer = recipe.build([p for p in self.net.parameters() if p.requires_grad])
+        self.plateau = Plateau(recipe)
+        self.best: dict[str, Tensor] | None = None
+        first = self._take_up()
+        self.progress.stage(f"stage {self.at.stage + 1}", self.n_epochs, first)
+        for epoch in range(first, self.n_epochs):
+            self._open_epoch(epoch, recipe)
+            yield epoch
+            if self._close_epoch(epoch):
+                break
+        if recipe.keep == "best" and self.best is not None:
+            self.net.load_state_dict(self.best)
+
+    def batches(
+        self,
+        labeled: Tensor | None = None,
+        unlabeled: Tensor | bool = False,
+        *,
+        sizes: tuple[int, int] | None = None,
+        balance: bool = False,
+        over: str = "labeled",
+    ) -> Iterator[Batch]:
+        """The batches of one epoch, labeled rows first in each.
+
+        Parameters
+        ----------
+        labeled : Tensor of shape (N,), bool, optional
+            Rows to train on by label; by default all labeled ones outside the validation set.
+        unlabeled : Tensor of shape (N,), bool, or bool, default=False
+            Rows that come without a label beside them. True takes the training rows that are not among the
+            labeled, or all training rows where none is left.
+        sizes : (int, int), optional
+            Rows of each kind in a batch; by default N/2 + N/2 (Ding et al. 2018, section 3.2).
+        balance : bool, default=False
+            Whether every class comes equally often among the labeled rows.
+        over : {"labeled", "unlabeled"}, default="labeled"
+            The kind whose rows make up an epoch; the other is cycled.
+
+        Yields
+        ------
+        Batch
+        """
+        if labeled is None:
+            labeled = (self.y >= 0) & ~self.task.validation
+        with_label = labeled.nonzero()[:, 0].cpu()
+        if unlabeled is False:
+            n_batches = math.ceil(len(with_label) / self.recipe.batch_size)
+            order = self._draw(with_label, len(with_label), balance).to(self.device)
+            yield from self._serve(sampling.split(order, n_batches), None)
+            return
+        if unlabeled is True:
+            training = ~self.task.validation
+            unlabeled = training & ~labeled if (training & ~labeled).any() else training
+        without = unlabeled.nonzero()[:, 0].cpu()
+        n_first, n_second = sizes or (self.recipe.batch_size // 2, self.recipe.batch_size // 2)
+        passed = len(with_label) / n_first if over == "labeled" else len(without) / n_second
+        n_batches = math.ceil(passed)
+        first = self._draw(with_label, n_batches * n_first, balance).to(self.device)
+        second = sampling.cycled(without, n_batches * n_second, self.generator).to(self.device)
+        yield from self._serve(sampling.split(first, n_batches), sampling.split(second, n_batches))
+
+    def update(self, terms: dict[str, Tensor]) -> None:
+        """Step on the sum of the terms; each is logged as its mean over the epoch."""
+        self.optimizer.zero_grad(set_to_none=True)
+        sum(terms.values(), start=torch.zeros((), device=self.device)).backward()
+        distributed.average_gradients(self.net.parameters(), self.world)
+        self.optimizer.step()
+        self.log(**{name: value.detach() for name, value in terms.items()})
+
+    def log(self, **values: Tensor) -> None:
+        """Take scalars into the means of the epoch; they stay on the device until it ends."""
+        for name, value in values.items():
+            total, n = self._sums.get(name, (0.0, 0))
+            self._sums[name] = (total + value, n + 1)
+
+    def set_rate(self, lr: float, beta1: float | None = None) -> None:
+        """Set the learning rate, and Adam's first moment decay, for a method that has its own schedule."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+            if beta1 is not None:
+                group["betas"] = (beta1, group["betas"][1])
+
+    def gather(self, rows: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows and values of all processes, for state that is kept by row; in one process, what is given."""
+        return distributed.all_rows(rows, values, self.world)
+
+    def predict(self, rows: Tensor | None = None, net: nn.Module | None = None) -> Tensor:
+        """Class probabilities (n, K) of rows without random views, dropout off; by default of all N rows."""
+        return predict(self.method if net is None else net, self.inputs, rows)
+
+    def _draw(self, rows: Tensor, n: int, balance: bool) -> Tensor:
+        if balance:
+            return sampling.balanced(rows, self.y.cpu(), n, self.generator)
+        return sampling.cycled(rows, n, self.generator)
+
+    def _serve(self, first: Sequence[Tensor], second: Sequence[Tensor] | None) -> Iterator[Batch]:
+        mine = [distributed.share(rows, self.rank, self.world) for rows in first]
+        both = mine
+        if second is not None:
+            others = [distributed.share(rows, self.rank, self.world) for rows in second]
+            both = [torch.cat(pair) for pair in zip(mine, others, strict=True)]
+        for n, rows, raw in zip(map(len, mine), both, self.inputs.stream(both), strict=True):
+            y = self.y[rows]
+            if n < len(rows):
+                y[n:] = -1
+            yield Batch(tuple(self.inputs.view(raw, name) for name in self.method.views), y, rows)
+
+    def _open_epoch(self, epoch: int, recipe: Recipe) -> None:
+        self.epoch = epoch
+        self._sums: dict[str, tuple[Any, int]] = {}
+        self._started = time.perf_counter()
+        if recipe.schedule == "cosine":
+            self.set_rate(recipe.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.n_epochs)))
+        self.method.train()
+
+    def _close_epoch(self, epoch: int) -> bool:
+        """Measure, schedule, log, save; whether the stage ends here."""
+        entry: dict[str, Any] = {"stage": self.at.stage, "epoch": epoch}
+        for name, (total, n) in self._sums.items():
+            entry[name] = distributed.average(torch.as_tensor(total) / n, self.world).item()
+            if not math.isfinite(entry[name]):
+                raise InputError(f"{name} is {entry[name]} in epoch {epoch}: training diverged; lower lr")
+        entry["lr"] = self.optimizer.param_groups[0]["lr"]
+        entry["validation_accuracy"] = self._watch()
+        if entry["validation_accuracy"] > self.plateau.best:
+            self.best = {name: value.clone() for name, value in self.net.state_dict().items()}
+        rate = self.plateau.step(entry["validation_accuracy"], entry["lr"])
+        if rate != entry["lr"]:
+            self.set_rate(rate)
+        entry["seconds"] = time.perf_counter() - self._started
+        self.at.history.append(entry)
+        self.progress.step(f"validation {entry['validation_accuracy']:.3f}")
+        self._save(self.n_epochs if self.plateau.over else epoch + 1)
+        return self.plateau.over
+
+    def _watch(self) -> float:
+        """Look at the labels of all watched rows; the class-balanced validation accuracy, NaN without any."""
+        probs = self.predict(self.watched)
+        self.signals.update(self.watched.cpu(), probs.cpu())
+        held_out = self.task.validation[self.watched] & (self.y[self.watched] >= 0)
+        y = self.y[self.watched][held_out]
+        return balanced_accuracy(y.cpu(), probs[held_out].argmax(1).cpu())
+
+    def _save(self, next_epoch: int) -> None:
+        now = time.monotonic()
+        if self.checkpoint is None or self.rank or now - self.at.saved_at < SECONDS_BETWEEN_CHECKPOINTS:
+            return
+        state = {
+            "fingerprint": self.fingerprint,
+            "stage": self.at.stage,
+            "epoch": next_epoch,
+            "method": self.method.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "plateau": [self.plateau.best, self.plateau.flat, self.plateau.waited],
+            "best": self.best,
+            "signals": self.signals.state(),
+            "history": self.at.history,
+            "order": self.generator.get_state(),
+            "random": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+        write_whole(self.checkpoint, lambda file: torch.save(state, file))
+        self.at.saved_at = time.monotonic()
+
+    def _load(self, path: Path) -> None:
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+        except Exception as error:
+            raise InputError(f"{path} is not a checkpoint of goldvein: remove it to start afresh") from error
+        if state["fingerprint"] != self.fingerprint:
+            raise InputError(
+                f"{path} belongs to another configuration or other data: give the same ones, or a new folder"
+            )
+        self.method.load_state_dict(state["method"])
+        self.signals.load({k: v.cpu() if isinstance(v, Tensor) else v for k, v in state["signals"].items()})
+        self.at.history = state["history"]
+        self.at.saved = state
+
+    def _take_up(self) -> int:
+        """The epoch to begin with: 0, or where the checkpoint of this stage lies."""
+        state, self.at.saved = self.at.saved, None
+        if state is None:
+            return 0
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.plateau.best, self.plateau.flat, self.plateau.waited = state["plateau"]
+        self.best = state["best"]
+        self.generator.set_state(state["order"].cpu())
+        torch.set_rng_state(state["random"].cpu())
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
+        return int(state["epoch"])
+
+
+@dataclass
+class Position:
+    """How far a run has come; shared by all views of one run."""
+
+    stage: int = -1
+    saved: dict[str, Any] | None = None  # the checkpoint, until its stage is reached
+    saved_at: float = -math.inf
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@torch.inference_mode()
+def predict(net: nn.Module, inputs: Inputs, rows: Tensor | None = None) -> Tensor:
+    """Class probabilities (n, K) float32 of rows (n,), in evaluation mode; by default of all rows."""
+    was_training = net.training
+    net.eval()
+    if rows is None:
+        rows = torch.arange(len(inputs), device=inputs.device)
+    parts = rows.split(PREDICT_ROWS)
+    probs = [net(inputs.view(raw, "plain")).softmax(1) for raw in inputs.stream(parts)]
+    net.train(was_training)
+    return torch.cat(probs).clone() if probs else torch.empty(0, 0)

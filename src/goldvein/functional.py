@@ -1,0 +1,88 @@
+"""Mathematics that two or more methods use: ramps, soft losses, moving averages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+
+def rampup(epoch: float, length: float) -> float:
+    """Gaussian ramp-up from exp(-5) to 1 over ``length`` epochs (Laine & Aila 2017, section 3.1).
+
+    ``exp(-5 (1 - epoch / length)^2)`` before ``length``, 1 from there on; a length of 0 is no ramp.
+
+    Examples
+    --------
+    >>> [round(rampup(e, 80), 6) for e in (0, 20, 79, 80)]
+    [0.006738, 0.060055, 0.999219, 1.0]
+    """
+    return math.exp(-5 * (1 - epoch / length) ** 2) if epoch < length else 1.0
+
+
+def rampdown(epoch: float, n_epochs: float, length: float) -> float:
+    """Gaussian ramp-down over the last ``length`` of ``n_epochs`` epochs (Laine & Aila 2017, section 3.1).
+
+    Examples
+    --------
+    >>> [round(rampdown(e, 300, 50), 6) for e in (249, 250, 275, 299)]
+    [1.0, 1.0, 0.043937, 6e-06]
+    """
+    start = n_epochs - length
+    return math.exp(-12.5 * ((epoch - start) / length) ** 2) if length and epoch >= start else 1.0
+
+
+def squared_distance(p: Tensor, q: Tensor) -> Tensor:
+    """Squared Euclidean distance per row, summed over classes (Ding et al. 2018, eq. 1): (B, K) -> (B,).
+
+    Examples
+    --------
+    >>> squared_distance(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
+    tensor([2.])
+    """
+    return (p - q).square().sum(1)
+
+
+def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """``-sum_k target_k log softmax(logits)_k`` per row: (B, K), (B, K) -> (B,).
+
+    Examples
+    --------
+    >>> soft_cross_entropy(torch.zeros(1, 2), torch.tensor([[0.5, 0.5]]))
+    tensor([0.6931])
+    """
+    return -(target * logits.log_softmax(1)).sum(1)
+
+
+def one_hot(y: Tensor, n_classes: int) -> Tensor:
+    """(B,) int64 -> (B, K) float32; a missing label (-1) is a row of zeros.
+
+    Examples
+    --------
+    >>> one_hot(torch.tensor([1, -1]), 2)
+    tensor([[0., 1.],
+            [0., 0.]])
+    """
+    return (y[:, None] == torch.arange(n_classes, device=y.device)).float()
+
+
+@torch.no_grad()
+def update_average(average: Iterable[Tensor], current: Iterable[Tensor], decay: float) -> None:
+    """Exponential moving average in place: ``average <- decay average + (1 - decay) current``.
+
+    Integer tensors (the batch counter of a batch norm) are copied.
+
+    Examples
+    --------
+    >>> a = [torch.zeros(1)]
+    >>> update_average(a, [torch.ones(1)], decay=0.9)
+    >>> a
+    [tensor([0.1000])]
+    """
+    for a, c in zip(average, current, strict=True):
+        if a.is_floating_point():
+            a.lerp_(c, 1 - decay)
+        else:
+            a.copy_(c)

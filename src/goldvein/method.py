@@ -1,0 +1,56 @@
+"""Method: what every way of learning from doubtful labels looks like to the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from goldvein.engine import Run
+    from goldvein.task import Batch, Task
+
+
+class Method(nn.Module, BaseEstimator):
+    """A loss, or a loop, over batches; its hyper-parameters are the arguments of its ``__init__``.
+
+    Methods follow scikit-learn's rule: ``__init__`` only stores, :meth:`setup` builds. All state that changes
+    in training is a parameter or a buffer, so that checkpoints and resuming need no code here.
+
+    Attributes
+    ----------
+    views : tuple of str
+        The views of a row, in the order in which :attr:`goldvein.task.Batch.views` holds them: ``plain`` (as it
+        is) or ``weak`` (randomly changed).
+    net : Module
+        The network that predicts. A learner's ``net`` may have been trained before its own training begins.
+    """
+
+    views: ClassVar[tuple[str, ...]] = ("weak",)
+
+    net: nn.Module
+
+    def __init__(self) -> None:
+        # nn.Module's own signature, *args, would break get_params
+        super().__init__()
+
+    __repr__ = BaseEstimator.__repr__
+
+    def setup(self, task: Task) -> None:
+        """Build networks and buffers for a task: once, before training or before weights are loaded."""
+        self.net = task.build_model()
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Named scalar terms whose sum is minimized."""
+        raise NotImplementedError
+
+    def train_on(self, run: Run) -> None:
+        """The algorithm: an epoch passes over the labeled rows. Override it to follow a paper's own."""
+        for _ in run.epochs():
+            for batch in run.batches():
+                run.update(self.loss(batch))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of the network that predicts: (B, *input_shape) -> (B, K)."""
+        return self.net(x)

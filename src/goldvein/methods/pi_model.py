@@ -1,0 +1,71 @@
+"""Pi-model: consistency of two random passes (Laine & Aila 2017), as Ding et al. 2018 use it (eq. 2, Algorithm 1).
+
+    L = -1/M sum_{j labeled} log z_j[y_j]  +  alpha/N sum_i ||z_i^1 - z_i^2||^2            (Ding eq. 2)
+
+z are softmax outputs, the distance is summed over classes, both branches receive gradient, and the cross-entropy
+is taken on the first. The two branches differ by their view, Gaussian noise on the input and dropout.
+
+Silent or contradictory points, and what was chosen
+- Algorithm 1 omits alpha and writes N/2 for M: eq. 2 is followed.
+- "A Gaussian noise layer on the top of the model": noise on the input, sigma 0.15 as in Laine & Aila's code.
+- The batch is N/2 labeled and N/2 unlabeled rows, an epoch one pass over the labeled ones (a "sub-epoch").
+
+Differs from Laine & Aila, who average the distance over classes, divide the cross-entropy by N and ramp the weight
+up: their weight w is ``alpha = w N / (C M)`` here. ``ramp`` > 0 gives their ramp-up.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from goldvein.engine import Run
+from goldvein.functional import rampup, squared_distance
+from goldvein.method import Method
+from goldvein.task import Batch
+
+
+class PiModel(Method):
+    """Cross-entropy plus consistency of two random passes.
+
+    Parameters
+    ----------
+    alpha : float, default=20.0
+        Weight of the consistency term; w = 100 of Laine & Aila is 20 for ten classes.
+    noise : float, default=0.15
+        Standard deviation of the Gaussian noise on the normalized input.
+    ramp : float, default=0.0
+        Share of the epochs over which alpha rises from near 0.
+    balance : bool, default=True
+        Draw every given class equally often among the labeled rows.
+
+    Examples
+    --------
+    >>> PiModel(alpha=100)
+    PiModel(alpha=100)
+    """
+
+    views = ("weak", "weak")
+
+    def __init__(self, alpha: float = 20.0, noise: float = 0.15, ramp: float = 0.0, balance: bool = True) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.noise = noise
+        self.ramp = ramp
+        self.balance = balance
+        self.weight = alpha
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        x = torch.cat(batch.views)  # both branches in one pass
+        logits, other = self.net(x + self.noise * torch.randn_like(x)).chunk(2)
+        return {
+            "cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1),
+            "consistency": self.weight * squared_distance(logits.softmax(1), other.softmax(1)).mean(),  # Eq. 1
+        }
+
+    def train_on(self, run: Run) -> None:
+        for epoch in run.epochs():
+            self.weight = self.alpha * rampup(epoch, self.ramp * run.n_epochs)
+            for batch in run.batches(unlabeled=True, balance=self.balance):
+                run.update(self.loss(batch))

@@ -1,0 +1,119 @@
+"""Networks: one file each, made from the shape of an input and the number of classes.
+
+A network maps (B, *input_shape) to logits (B, K).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from goldvein.byname import find
+from goldvein.errors import InputError
+
+Factory = Callable[..., nn.Module]
+
+
+def auto(input_shape: tuple[int, ...]) -> str:
+    """Name of the network that suits inputs of a shape.
+
+    Vectors and small grey images (at most 32 pixels a side) go to the multilayer perceptron, which trains in
+    seconds on a CPU; other images to the residual network.
+
+    Examples
+    --------
+    >>> auto((64,)), auto((1, 28, 28)), auto((3, 32, 32))
+    ('mlp', 'mlp', 'resnet14')
+    """
+    small_grey = len(input_shape) == 3 and input_shape[0] == 1 and max(input_shape) <= 32
+    return "mlp" if len(input_shape) == 1 or small_grey else "resnet14"
+
+
+def factory(model: str | Factory, input_shape: tuple[int, ...]) -> Factory:
+    """What makes the network: ``factory(input_shape, n_classes, **params) -> nn.Module``.
+
+    Parameters
+    ----------
+    model : str or callable
+        ``"auto"``, the name of a file in ``models/``, ``"package.module:factory"``, ``"timm:NAME"`` (needs the
+        package timm), or a callable of ``(input_shape, n_classes)``.
+    input_shape : tuple of int
+        Shape of one input.
+
+    Raises
+    ------
+    InputError
+        For a name that does not exist, or a module that cannot be imported.
+    """
+    if callable(model):
+        return model
+    if model.startswith("timm:"):
+        return _timm(model.removeprefix("timm:"))
+    if ":" in model:
+        module, _, name = model.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise InputError(
+                f"model {model!r} cannot be imported ({error}): give package.module:factory, importable from here"
+            ) from error
+    return find("models", auto(input_shape) if model == "auto" else model)
+
+
+def build(model: str | Factory, input_shape: tuple[int, ...], n_classes: int, **params: Any) -> nn.Module:
+    """A fresh network with random weights.
+
+    Examples
+    --------
+    >>> build("mlp", (4,), 3, hidden=(8,))(torch.zeros(2, 4)).shape
+    torch.Size([2, 3])
+    """
+    make = factory(model, input_shape)
+    accepted = inspect.signature(make).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
+        for name in params:
+            if name not in accepted:
+                known = ", ".join(list(accepted)[2:]) or "none"
+                raise InputError(f"unknown parameter {name!r} of model {model!r}: known: {known}")
+    return make(input_shape, n_classes, **params)
+
+
+class LowPrecision(nn.Module):
+    """A network that computes in bfloat16, images channels-last, and returns float32 logits.
+
+    About twice the speed for convolutions on processors and GPUs with bfloat16 units; a perceptron of a few
+    layers gains nothing.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return self.net(x).float()
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def _timm(name: str) -> Factory:
+    def make(input_shape: tuple[int, ...], n_classes: int, **params: Any) -> nn.Module:
+        try:
+            import timm
+        except ImportError as error:
+            raise InputError(f"model 'timm:{name}' needs timm: pip install timm") from error
+        return timm.create_model(name, num_classes=n_classes, in_chans=input_shape[0], **params)
+
+    return make

@@ -1,0 +1,78 @@
+"""14-layer pre-activation ResNet for 32x32 images (He et al. 2016; Patrini et al. 2017, ``cifar10_resnet(2)``).
+
+conv3x3-16, BN, ReLU; three stages of two blocks, 16/32/64 channels, first strides 1/2/2; BN, ReLU, average pool,
+dense: 175,626 parameters for CIFAR-10. A block is BN-ReLU-conv3x3-BN-ReLU-conv3x3; the very first block skips its
+leading BN-ReLU, since the stem has it. Where the channels change, a 1x1 strided convolution of the *raw* block
+input is the shortcut. Convolutions have biases. Ding et al. 2018 put dropout between the two convolutions of each
+block for stage 2 (rate not stated); it is 0 here, and the learner sets it.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Block(nn.Module):
+    """Pre-activation residual block of two 3x3 convolutions."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int, first: bool, dropout: float) -> None:
+        super().__init__()
+        self.norm1 = nn.Identity() if first else nn.BatchNorm2d(n_in)
+        self.conv1 = nn.Conv2d(n_in, n_out, 3, stride, padding=1)
+        self.norm2 = nn.BatchNorm2d(n_out)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1)
+        self.shortcut = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1, stride)
+        self.first = first
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x if self.first else F.relu(self.norm1(x))
+        h = self.dropout(F.relu(self.norm2(self.conv1(h))))
+        return self.shortcut(x) + self.conv2(h)
+
+
+class ResNet14(nn.Module):
+    """Pre-activation ResNet with two blocks a stage.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        (C, H, W) of one image.
+    n_classes : int
+        K, the number of logits.
+    dropout : float, default=0.0
+        Between the two convolutions of a block.
+
+    Examples
+    --------
+    >>> sum(p.numel() for p in ResNet14((3, 32, 32), 10).parameters())
+    175626
+    """
+
+    def __init__(self, input_shape: tuple[int, ...], n_classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(input_shape[0], 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU())
+        blocks = []
+        n_in = 16
+        for n_out, stride in ((16, 1), (32, 2), (64, 2)):
+            blocks += [
+                Block(n_in, n_out, stride, first=not blocks, dropout=dropout),
+                Block(n_out, n_out, 1, first=False, dropout=dropout),
+            ]
+            n_in = n_out
+        self.blocks = nn.Sequential(*blocks)
+        self.norm = nn.BatchNorm2d(64)
+        self.head = nn.Linear(64, n_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, 64)."""
+        return F.relu(self.norm(self.blocks(self.stem(x)))).mean((2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, K) logits."""
+        return self.head(self.features(x))

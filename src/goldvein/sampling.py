@@ -1,0 +1,62 @@
+"""The order in which rows are visited: pure functions of index tensors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+
+def shuffled(rows: Tensor, generator: Generator) -> Tensor:
+    """The rows in random order."""
+    return rows[torch.randperm(len(rows), generator=generator)]
+
+
+def cycled(rows: Tensor, n: int, generator: Generator) -> Tensor:
+    """``n`` draws in full random passes: every row comes equally often, give or take one.
+
+    Examples
+    --------
+    >>> g = torch.Generator().manual_seed(0)
+    >>> cycled(torch.tensor([3, 5]), 6, g).bincount()
+    tensor([0, 0, 0, 3, 0, 3])
+    """
+    passes = [shuffled(rows, generator) for _ in range(-(-n // len(rows)))]
+    return torch.cat(passes)[:n]
+
+
+def balanced(rows: Tensor, y: Tensor, n: int, generator: Generator) -> Tensor:
+    """``n`` draws, every class equally often (Ding et al. 2018, section 3.3).
+
+    The rows of a class are drawn in full passes, so a small class repeats its rows and a large one spreads them
+    over several epochs; classes without a row are left out.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n,), int64
+    y : Tensor of shape (N,), int64
+        Labels, indexed by row; a row of -1 must not be among ``rows``.
+    n : int
+        Number of draws.
+
+    Examples
+    --------
+    >>> y = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1])
+    >>> y[balanced(torch.arange(8), y, 8, torch.Generator().manual_seed(0))].bincount()
+    tensor([4, 4])
+    """
+    groups = [rows[y[rows] == k] for k in y[rows].unique()]
+    share, rest = divmod(n, len(groups))
+    lucky = torch.randperm(len(groups), generator=generator) < rest  # who gets one of the left-over draws
+    drawn = [cycled(g, share + int(more), generator) for g, more in zip(groups, lucky, strict=True)]
+    return shuffled(torch.cat(drawn), generator)
+
+
+def split(order: Tensor, n_batches: int) -> list[Tensor]:
+    """Cut an order into batches whose sizes differ by at most one row, so that none is tiny.
+
+    Examples
+    --------
+    >>> [len(part) for part in split(torch.arange(10), 3)]
+    [4, 3, 3]
+    """
+    return list(torch.tensor_split(order, n_batches))

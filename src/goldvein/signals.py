@@ -1,0 +1,60 @@
+"""What one training run says about each given label, gathered epoch by epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Signals:
+    """Running statistics of the labeled rows, kept on the processor.
+
+    Attributes
+    ----------
+    y : Tensor of shape (N,), int64
+        Given labels; rows of -1 have no signal.
+    n_epochs : int
+        Epochs seen.
+    agreement : Tensor of shape (N,), int64
+        Epochs after which the network predicted the given label.
+    margin : Tensor of shape (N,), float32
+        Sum over epochs of P(given) minus the largest other P, in [-1, 1] an epoch (after Pleiss et al. 2020,
+        who take logits).
+    probs : Tensor of shape (N, K), float32
+        Probabilities after the last epoch.
+    """
+
+    y: Tensor
+    n_classes: int
+    n_epochs: int = 0
+    agreement: Tensor = field(init=False)
+    margin: Tensor = field(init=False)
+    probs: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        n = len(self.y)
+        self.agreement = torch.zeros(n, dtype=torch.int64)
+        self.margin = torch.zeros(n)
+        self.probs = torch.full((n, self.n_classes), torch.nan)
+
+    def update(self, rows: Tensor, probs: Tensor) -> None:
+        """Take in the probabilities (n, K) of labeled rows (n,) after an epoch."""
+        y = self.y[rows]
+        given = probs.gather(1, y[:, None])[:, 0]
+        others = probs.scatter(1, y[:, None], -1.0)
+        self.n_epochs += 1
+        self.agreement[rows] += probs.argmax(1) == y
+        self.margin[rows] += given - others.max(1).values
+        self.probs[rows] = probs
+
+    def state(self) -> dict:
+        """What a checkpoint holds."""
+        return {k: getattr(self, k) for k in ("n_epochs", "agreement", "margin", "probs")}
+
+    def load(self, state: dict) -> None:
+        """Take over what :meth:`state` gave."""
+        for name, value in state.items():
+            setattr(self, name, value)
