@@ -96,7 +96,8 @@ class TwoStage(Method):
     def select(self, run: Run) -> None:
         """Keep the labels that the selector trusts, judged by the network as it stands."""
         y = run.task.y.cpu().numpy()
-        _, keep = self.selector.select(y, probs=run.predict().cpu().numpy())
+        signals = {"probs": run.predict().cpu().numpy(), "trained_on": self.kept.cpu().numpy()}
+        _, keep = self.selector.select(y, **{name: signals[name] for name in self.selector.needs})
         if run.task.trusted is not None:
             keep |= run.task.trusted.cpu().numpy()
         if not (keep & ~run.task.validation.cpu().numpy()).any():

@@ -1,0 +1,54 @@
+"""Digits: 1,797 handwritten digits of 8x8 pixels, which come with scikit-learn and need no file.
+
+Source: the test part of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998), as
+``sklearn.datasets.load_digits`` gives it. It has no official split: here a third of every class, drawn by
+``RandomState(0)``, is the test set (596 rows; 1,201 remain). ``ids`` are scikit-learn's row numbers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from goldvein.data.dataset import Dataset
+
+NAMES = ("digits",)
+PAGE = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
+FILES: tuple[tuple[str, ...], ...] = ()
+N_CLASSES = 10
+
+
+def load(name: str, data_dir: Path) -> Dataset:
+    """The digits as (N, 64) float32 vectors in [0, 1]; ``data_dir`` is not read.
+
+    Examples
+    --------
+    >>> digits = load("digits", Path())
+    >>> digits.kind, digits.x.shape, digits.x_test.shape
+    ('vector', (1201, 64), (596, 64))
+    """
+    from sklearn.datasets import load_digits
+
+    pixels, y = load_digits(return_X_y=True)
+    x, y = (pixels / 16).astype(np.float32), y.astype(np.int64)
+    test = _third_of_each_class(y)
+    return Dataset(
+        name=name,
+        kind="vector",
+        x=x[~test],
+        y=y[~test],
+        classes=tuple(range(N_CLASSES)),
+        ids=np.flatnonzero(~test).astype(str),
+        x_test=x[test],
+        y_test=y[test],
+    )
+
+
+def _third_of_each_class(y: np.ndarray) -> np.ndarray:
+    rng = np.random.RandomState(0)
+    chosen = np.zeros(len(y), dtype=bool)
+    for label in range(N_CLASSES):
+        rows = rng.permutation(np.flatnonzero(y == label))
+        chosen[rows[: len(rows) // 3]] = True
+    return chosen

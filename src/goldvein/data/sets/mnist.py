@@ -1,0 +1,89 @@
+"""MNIST: 60,000 + 10,000 handwritten digits of 28x28 gray pixels (LeCun, Cortes and Burges 1998).
+
+Four IDX files in ``MNIST/raw``, as .gz or uncompressed: a big-endian header (0, 0, 8 for bytes, number of
+dimensions, each dimension as 4 bytes), then the bytes. The md5s of the .gz files are the official ones that
+the common loaders check; those of the uncompressed files were taken from .gz files with these md5s.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+
+from goldvein.data import official
+from goldvein.data.dataset import Dataset
+
+NAMES = ("mnist",)
+PAGE = "http://yann.lecun.com/exdb/mnist/"
+N_CLASSES = 10
+FILES = tuple(
+    (f"MNIST/raw/{part}.gz", f"MNIST/raw/{part}")
+    for part in (
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    )
+)
+MD5 = {
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+def load(name: str, data_dir: Path) -> Dataset:
+    """MNIST as (N, 1, 28, 28) uint8 images, classes 0 to 9.
+
+    Raises
+    ------
+    InputError
+        A file is missing, cut short or altered.
+    """
+    x, y, x_test, y_test = (read_idx(official.find(data_dir, forms, PAGE), MD5, PAGE) for forms in FILES)
+    return image_dataset(name, x, y, x_test, y_test, tuple(range(N_CLASSES)))
+
+
+def image_dataset(
+    name: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    x_test: np.ndarray,
+    y_test: np.ndarray,
+    classes: tuple[str | int, ...],
+) -> Dataset:
+    """A :class:`Dataset` from four uint8 arrays: images (N, 28, 28) and labels (N,), to train and to test."""
+    return Dataset(
+        name=name,
+        kind="image",
+        x=x[:, None],
+        y=y.astype(np.int64),
+        classes=classes,
+        ids=np.arange(len(y)).astype(str),
+        x_test=x_test[:, None],
+        y_test=y_test.astype(np.int64),
+    )
+
+
+def read_idx(path: Path, md5: dict[str, str], page: str) -> np.ndarray:
+    """The uint8 array in an IDX file, compressed or not, whose md5 stands in ``md5`` by file name.
+
+    Raises
+    ------
+    InputError
+        The file is cut short or altered.
+    """
+    content = official.read(path, md5[path.name], page)
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    n_dims = content[3]
+    shape = np.frombuffer(content, ">u4", count=n_dims, offset=4)
+    # A copy, since torch warns about the read-only memory of `content`.
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * n_dims).reshape(shape).copy()
