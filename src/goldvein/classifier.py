@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MIN_VALIDATION = 10  # labels per class below which no validation set is held out
-MIN_STEPS = 3000  # of each stage, with epochs="auto"
-MIN_EPOCHS, MAX_EPOCHS = 40, 1500
+# with epochs="auto", each stage has at least
+MIN_EPOCHS, MIN_STEPS, MIN_PASSES = 40, 1000, 10  # over the labeled rows; updates; over all training rows
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -49,8 +49,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     model_params : dict, optional
         Further arguments of the network.
     epochs : int or "auto", default="auto"
-        Passes over the labeled rows, in each stage. ``auto`` is 40, or more where there are few labels, up to
-        3,000 steps.
+        Passes over the labeled rows, in each stage. ``auto`` is 40, or more where labels are few: at least 1,000
+        updates, and 10 passes over all rows.
     batch_size : int, default=128
     optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
     lr : float, default=0.001
@@ -242,7 +242,18 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if getattr(self, "probs_", None) is None:
             raise InputError("this model was fitted with watch=False: fit it again with watch=True for its issues")
         if not hasattr(self, "audit_"):
-            self.audit_ = audit(self.y_, self.classes_, self.probs_, self.signals_)
+            n = len(self.y_)
+            apart = getattr(self.method_, "out_of_fold", np.empty(0))[:n]
+            kept = getattr(self.method_, "kept", None)
+            trained_on = None if kept is None else kept[:n].cpu().numpy()
+            self.audit_ = audit(
+                self.y_,
+                self.classes_,
+                apart.cpu().numpy() if len(apart) else self.probs_,
+                trained_on=np.full(n, -1) if len(apart) else trained_on,
+                held_out=self.validation_,
+                agreement=self.signals_.agreement[:n].numpy() / max(self.signals_.n_epochs, 1),
+            )
         return self.audit_
 
     def _start(
@@ -274,7 +285,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             method.to(device),
             task,
             Inputs(rows, self.transform_, device),
-            self._recipe(int((labels[~validation] >= 0).sum())),
+            self._recipe(int((labels[~validation] >= 0).sum()), int((~validation).sum())),
             seed=seed,
             watch=watch,
             checkpoint=None if checkpoint is None else Path(checkpoint),
@@ -283,9 +294,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             progress=Progress(quiet=not self.verbose),
         )
 
-    def _recipe(self, n_labeled: int) -> Recipe:
-        steps = math.ceil(n_labeled / max(1, self.batch_size // 2))
-        auto = min(max(MIN_EPOCHS, math.ceil(MIN_STEPS / steps)), MAX_EPOCHS)
+    def _recipe(self, n_labeled: int, n_training: int) -> Recipe:
+        half = max(1, self.batch_size // 2)
+        steps = max(MIN_STEPS, MIN_PASSES * n_training / half)
+        auto = max(MIN_EPOCHS, math.ceil(steps / math.ceil(n_labeled / half)))
         return Recipe(
             epochs=auto if self.epochs == "auto" else int(self.epochs),
             batch_size=self.batch_size,

@@ -1,0 +1,111 @@
+"""Checks that inputs and labels pass before anything is trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from goldvein.errors import InputError
+
+
+def check_labels(y: np.ndarray, classes: Sequence[str | int]) -> None:
+    """Refuse labels that no classifier can learn from.
+
+    Parameters
+    ----------
+    y : ndarray of shape (N,), integer
+        Index into ``classes``; -1 is a missing label.
+    classes : sequence of length K
+        The labels as the user wrote them; they name the class in the message.
+
+    Raises
+    ------
+    InputError
+        If every entry is -1, if fewer than two classes are labeled, or if a class has fewer than two labels
+        (one to train on, one to check it against).
+
+    Examples
+    --------
+    >>> check_labels(np.array([0, 0, 1, 1, -1]), ("cat", "dog"))
+    >>> check_labels(np.array([0, 1, 1, -1]), ("cat", "dog"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    goldvein.errors.InputError: class 'cat' has 1 label; each class needs at least 2; add labels ...
+    """
+    given = y[y >= 0]
+    if not len(given):
+        raise InputError("y holds no label: every entry is missing; give at least 2 labels per class")
+    counts = np.bincount(given, minlength=len(classes))
+    if np.count_nonzero(counts) == 1:
+        only = classes[int(counts.argmax())]
+        raise InputError(f"every label is {only!r}: a classifier needs 2 classes; add labels of another")
+    few = np.flatnonzero(counts < 2)
+    if len(few):
+        first, count = int(few[0]), int(counts[few[0]])
+        others = f" (and {len(few) - 1} more classes have fewer than 2)" if len(few) > 1 else ""
+        raise InputError(
+            f"class {classes[first]!r} has {count} label{'s' * (count != 1)}{others}; "
+            "each class needs at least 2; add labels or remove the class"
+        )
+
+
+def check_finite(x: np.ndarray, name: str = "X") -> None:
+    """Refuse inputs that hold NaN or infinity.
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, ...)
+        Inputs; integers pass as they are.
+    name : str
+        What the message calls them.
+
+    Raises
+    ------
+    InputError
+        With the count of such values and the first row that holds one.
+
+    Examples
+    --------
+    >>> check_finite(np.array([[0.0, 1.0], [np.nan, np.inf]]))
+    Traceback (most recent call last):
+    ...
+    goldvein.errors.InputError: X holds 2 NaN or infinite values, the first in row 1; fill or remove them
+    """
+    if x.dtype.kind not in "fc":
+        return
+    bad = ~np.isfinite(x)
+    count = int(np.count_nonzero(bad))
+    if count:
+        row = int(bad.reshape(len(x), -1).any(axis=1).argmax())
+        values = "value" if count == 1 else "values"
+        raise InputError(
+            f"{name} holds {count} NaN or infinite {values}, the first in row {row}; fill or remove them"
+        )
+
+
+def check_ids(ids: np.ndarray) -> None:
+    """Refuse names of rows that are blank or that occur twice.
+
+    Parameters
+    ----------
+    ids : ndarray of shape (N,), str
+
+    Raises
+    ------
+    InputError
+        With the first such name, and its row where it is blank.
+
+    Examples
+    --------
+    >>> check_ids(np.array(["a", "b", "a"]))
+    Traceback (most recent call last):
+    ...
+    goldvein.errors.InputError: id 'a' occurs 2 times; give each row its own
+    """
+    names, counts = np.unique(ids, return_counts=True)
+    if "" in names:
+        raise InputError(f"the id of row {int((ids == '').argmax())} is blank; give each row its own")
+    if (counts > 1).any():
+        twice = int((counts > 1).argmax())
+        raise InputError(f"id {str(names[twice])!r} occurs {counts[twice]} times; give each row its own")

@@ -1,0 +1,121 @@
+"""A folder of images, one subfolder a class, ``unlabeled`` for the rest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goldvein.data.check import check_labels
+from goldvein.data.dataset import Dataset
+from goldvein.data.images import SUFFIXES, Decoding, read_images
+from goldvein.data.labels import Classes, encode, natural_key
+from goldvein.errors import InputError
+
+UNLABELED = frozenset(("unlabeled", "unlabelled"))
+IGNORED = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
+SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test"))
+
+
+def read_folder(path: Path, how: Decoding, spec: dict[str, Any] | None = None) -> Dataset:
+    """Images and their labels from a folder.
+
+    Folders below a class folder belong to that class. Names that begin with a dot, ``Thumbs.db``,
+    ``desktop.ini`` and ``__MACOSX`` are passed over, and so are files at the top that are no images; any
+    other file in a class folder must be an image. Classes are always str, also where the folders are numbers.
+
+    Parameters
+    ----------
+    path : Path
+    how : Decoding
+    spec : dict, optional
+        Of an earlier reading. Then images may also lie at the top, and labels are optional.
+
+    Raises
+    ------
+    InputError
+        If there is no image, no class folder (without ``spec``), a class folder that ``spec`` does not know,
+        a file that is no image (unless ``how.skip_bad``), or labels that :func:`check_labels` refuses.
+    """
+    loose, folders = _list(path)
+    if spec is None:
+        _check_layout(path, loose, folders)
+    else:
+        _check_known(folders, spec)
+    found = [(file, "") for file in loose]
+    for folder, files in folders.items():
+        found += [(file, "" if folder.lower() in UNLABELED else folder) for file in files]
+    if not found:
+        raise InputError(f"{path} holds no image; give a folder with one subfolder of images per class")
+    found.sort(key=lambda item: natural_key(item[0]))
+    folder_names = sorted(set(folders) - _unlabeled(folders), key=natural_key)
+    classes: Classes = tuple(folder_names if spec is None else spec["classes"])
+    y, _ = encode([label for _, label in found], classes)
+    if spec is None:
+        check_labels(y, classes)
+    images = read_images([path / file for file, _ in found], how, spec)
+    y, ids = y[images.kept], np.array([found[i][0] for i in images.kept])
+    if spec is None:
+        check_labels(y, classes)
+        spec = {**images.spec, "classes": list(classes)}
+    return Dataset(str(path), "image", images.x, y, classes, ids, spec=spec, skipped=images.skipped)
+
+
+def _list(top: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """Images at the top, and all files of each folder, as paths with ``/`` relative to the top."""
+    loose, folders = [], {}
+    for entry in _visible(top):
+        if entry.is_dir():
+            folders[entry.name] = _below(Path(entry.path), entry.name + "/", ())
+        elif Path(entry.name).suffix.lower() in SUFFIXES:
+            loose.append(entry.name)
+    return loose, folders
+
+
+def _below(folder: Path, prefix: str, above: tuple[Path, ...]) -> list[str]:
+    real = folder.resolve()
+    if real in above:
+        raise InputError(f"{folder} is a link to a folder that it lies in; remove the link")
+    files = []
+    for entry in _visible(folder):
+        if entry.is_dir():
+            files += _below(Path(entry.path), f"{prefix}{entry.name}/", (*above, real))
+        else:
+            files.append(prefix + entry.name)
+    return files
+
+
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return [e for e in entries if not e.name.startswith(".") and e.name.lower() not in IGNORED]
+
+
+def _unlabeled(folders: dict[str, list[str]]) -> set[str]:
+    return {name for name in folders if name.lower() in UNLABELED}
+
+
+def _check_layout(path: Path, loose: list[str], folders: dict[str, list[str]]) -> None:
+    if loose and not folders:
+        raise InputError(
+            f"{path} holds images but no class folders; put the images of each class into a subfolder"
+        )
+    if loose:
+        raise InputError(
+            f"{loose[0]!r} lies beside the class folders; move it into one of them or into 'unlabeled'"
+        )
+    if folders and {name.lower() for name in folders} <= SPLITS:
+        first = min(folders)
+        raise InputError(
+            f"{path} holds {', '.join(sorted(folders))} in place of classes; give {path / first}"
+        )
+
+
+def _check_known(folders: dict[str, list[str]], spec: dict[str, Any]) -> None:
+    known = [str(c) for c in spec["classes"]]
+    for name in sorted(set(folders) - _unlabeled(folders) - set(known)):
+        raise InputError(
+            f"folder {name!r} is not one of the model's classes ({', '.join(known[:10])}); "
+            "rename it, or move its images to 'unlabeled'"
+        )

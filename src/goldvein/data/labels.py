@@ -1,0 +1,136 @@
+"""Labels as people write them -> class indices, and the order in which names are sorted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from goldvein.errors import InputError
+
+Classes = tuple[str | int, ...]
+
+# 007 is a name, not a number: an integer is written without padding. 1.0 is what pandas makes of 1 beside a
+# blank.
+_INTEGER = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
+
+
+def natural_key(text: str) -> tuple[list[str | int], str]:
+    """Sort key under which ``img10`` follows ``img9``.
+
+    Examples
+    --------
+    >>> sorted(["b1", "a10", "a9", "a09"], key=natural_key)
+    ['a09', 'a9', 'a10', 'b1']
+    """
+    parts = re.split(r"([0-9]+)", text)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], text
+
+
+def encode(
+    values: Sequence[str], classes: Classes | None = None, *, integers: bool = True, what: str = "label"
+) -> tuple[np.ndarray, Classes]:
+    """Class indices of written labels.
+
+    Parameters
+    ----------
+    values : sequence of str, length N
+        Labels; spaces around them are dropped, and what is empty then is missing. ``NA``, ``nan``, ``None``
+        and ``-1`` are labels like any other.
+    classes : tuple, optional
+        The classes to index into; by default all that occur, sorted (integers by value, names naturally).
+    integers : bool, default=True
+        Whether classes become int where every label is an integer (``3``, ``-1``, ``3.0``, but not ``03``).
+    what : str
+        What the message calls a label.
+
+    Returns
+    -------
+    y : ndarray of shape (N,), int64
+        -1 where missing.
+    classes : tuple of str or int
+
+    Raises
+    ------
+    InputError
+        If a label is not among the given ``classes``.
+
+    Examples
+    --------
+    >>> y, classes = encode(["2", "", "10", "2"])
+    >>> y.tolist(), classes
+    ([0, -1, 1, 0], (2, 10))
+    """
+    written = [value.strip() for value in values]
+    distinct = [value for value in dict.fromkeys(written) if value]
+    if classes is None:
+        if integers and distinct and all(_INTEGER.fullmatch(value) for value in distinct):
+            classes = tuple(sorted({_as_int(value) for value in distinct}))
+        else:
+            classes = tuple(sorted(distinct, key=natural_key))
+    numeric = bool(classes) and all(isinstance(c, int) for c in classes)
+    index = {c: i for i, c in enumerate(classes)}
+    index_of = {"": -1}
+    for value in distinct:
+        label = _as_int(value) if numeric and _INTEGER.fullmatch(value) else value
+        if label not in index:
+            row = written.index(value)
+            known = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
+            raise InputError(f"{what} {value!r} of row {row} is not among the classes; known: {known}")
+        index_of[value] = index[label]
+    return np.array([index_of[value] for value in written], dtype=np.int64), classes
+
+
+def _as_int(value: str) -> int:
+    return int(value.removesuffix(".0"))
+
+
+def encode_array(
+    y: np.ndarray, classes: Classes | None = None, what: str = "y"
+) -> tuple[np.ndarray, Classes]:
+    """Class indices of a label array: integers (-1 missing), whole floats (NaN), or strings ("").
+
+    Parameters
+    ----------
+    y : ndarray of shape (N,)
+    classes : tuple, optional
+        As for :func:`encode`.
+    what : str
+        What a message calls the array.
+
+    Returns
+    -------
+    y : ndarray of shape (N,), int64
+    classes : tuple of str or int
+        Integers stay int, strings stay str.
+
+    Raises
+    ------
+    InputError
+        If the shape or the type is another one, or a label is not among ``classes``.
+
+    Examples
+    --------
+    >>> encode_array(np.array([3, -1, 5]))[0].tolist()
+    [0, -1, 1]
+    """
+    if y.ndim != 1:
+        raise InputError(
+            f"{what} has shape {y.shape}: one label a row is needed; give an array of shape (N,)"
+        )
+    if y.dtype.kind in "US":
+        names = y if y.dtype.kind == "U" else np.char.decode(y, "utf-8")
+        return encode(names.tolist(), classes, integers=False, what=f"{what} label")
+    if y.dtype.kind == "f":
+        whole = np.where(np.isnan(y), -1, y)
+        wrong = np.isinf(whole) | (whole != np.rint(whole))
+        if wrong.any():
+            raise InputError(f"{what} holds {whole[wrong][0]}: labels must be whole numbers or strings")
+        y = whole.astype(np.int64)
+    if y.dtype.kind not in "biu":
+        raise InputError(
+            f"{what} has dtype {y.dtype}: labels must be integers (-1 missing) or strings ('' missing)"
+        )
+    written = ["" if value == -1 else str(value) for value in y.astype(np.int64).tolist()]
+    return encode(written, classes, what=f"{what} label")
