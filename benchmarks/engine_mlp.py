@@ -80,7 +80,7 @@ def main() -> None:
                 times[name].append(time.perf_counter() - start)
     for name, seconds in times.items():
         ratios = [s / b for s, b in zip(seconds, times["bare loop"], strict=True)]
-        print(f"{name:10} {statistics.median(seconds):.3f} s an epoch, {statistics.median(ratios):.2f} of the bare loop")
+        print(f"{name:10} {statistics.median(seconds):.3f} s an epoch, {statistics.median(ratios):.2f} of the bare")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ _HOME = {
     "find_label_issues": "goldvein.issues",
     "InputError": "goldvein.errors",
 }
-__all__ = ["InputError", "NoisyLabelClassifier", "find_label_issues"]  # noqa: F822, found by __getattr__
+__all__ = ["InputError", "NoisyLabelClassifier", "find_label_issues"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable
+from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 from torch import nn
 
-from goldvein import models
+from goldvein import distributed, models
 from goldvein.byname import find
-from goldvein.data.check import check_labels
+from goldvein.data.check import check_finite, check_labels
 from goldvein.data.dataset import Rows
 from goldvein.data.inputs import Augment, Inputs, Transform
 from goldvein.engine import Recipe, Run, predict
@@ -30,6 +35,8 @@ from goldvein.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from goldvein.issues import Audit
 
 MIN_VALIDATION = 10  # labels per class below which no validation set is held out
 # with epochs="auto", each stage has at least
@@ -186,12 +193,19 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         rows = self._rows(X, reset=True)
         labels = self._encode(y, len(rows))
         n = len(rows)
+        device = pick_device(self.device)
+        if checkpoint is not None and self.random_state is None:
+            raise InputError("a checkpoint needs random_state, or a resumed run is another one: give an integer")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        validation = self._hold_out(labels, seed)
-        if X_val is not None:
+        seed = distributed.first(seed, device)
+        self.transform_ = Transform(tuple(rows.shape[1:]), self.augment).fit(rows, self.normalize)
+        if (X_val is None) != (y_val is None):
+            raise InputError("X_val and y_val belong together: give both or neither")
+        if X_val is None:
+            validation = self._hold_out(labels, seed)
+        else:
             rows, labels, validation = self._append(rows, labels, X_val, y_val)
         trust = None if trusted is None else _trusted(trusted, labels, n)
-        device = pick_device(self.device)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             run = self._start(rows, labels, validation, trust, device, seed, checkpoint, resume, watch)
@@ -206,7 +220,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.signals_ = run.signals
         self.validation_ = validation[:n]
         self.y_ = labels[:n]
-        self.probs_ = run.predict()[:n].cpu().numpy() if watch else None
+        self.evidence_ = tuple(part[:n].cpu().numpy() for part in run.method.evidence(run)) if watch else None
+        self.__dict__.pop("audit_", None)  # of an earlier fit
         return self
 
     def predict_proba(self, X: ArrayLike | Rows) -> NDArray[np.float32]:
@@ -219,11 +234,11 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike | Rows) -> NDArray:
         """The likeliest class of each row (n,), as the user wrote the labels."""
+        check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(1)]
 
     def label_issues(self) -> pd.DataFrame:
         """The given labels of the training set, worst first: see :func:`goldvein.issues.find_label_issues`."""
-        check_is_fitted(self)
         return self._audit().table
 
     @property
@@ -236,23 +251,21 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """Estimated T (K, K): T[i, j] = P(given class j | true class i)."""
         return self._audit().transition
 
-    def _audit(self) -> Any:
+    def _audit(self) -> Audit:
         from goldvein.issues import audit
 
-        if getattr(self, "probs_", None) is None:
+        check_is_fitted(self)
+        if self.evidence_ is None:
             raise InputError("this model was fitted with watch=False: fit it again with watch=True for its issues")
         if not hasattr(self, "audit_"):
-            n = len(self.y_)
-            apart = getattr(self.method_, "out_of_fold", np.empty(0))[:n]
-            kept = getattr(self.method_, "kept", None)
-            trained_on = None if kept is None else kept[:n].cpu().numpy()
+            probs, trained_on = self.evidence_
             self.audit_ = audit(
                 self.y_,
                 self.classes_,
-                apart.cpu().numpy() if len(apart) else self.probs_,
-                trained_on=np.full(n, -1) if len(apart) else trained_on,
+                probs,
+                trained_on=trained_on,
                 held_out=self.validation_,
-                agreement=self.signals_.agreement[:n].numpy() / max(self.signals_.n_epochs, 1),
+                agreement=self.signals_.agreement[: len(self.y_)].numpy() / max(self.signals_.n_epochs, 1),
             )
         return self.audit_
 
@@ -269,7 +282,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         watch: bool,
     ) -> Run:
         shape = tuple(rows.shape[1:])
-        self.transform_ = Transform(shape, self.augment).fit(rows, self.normalize)
         task = Task(
             n_samples=len(rows),
             n_classes=len(self.classes_),
@@ -290,12 +302,14 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             watch=watch,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
-            fingerprint=self._fingerprint(rows, labels),
+            fingerprint="" if checkpoint is None else self._fingerprint(rows, seed, labels, validation, trusted),
             progress=Progress(quiet=not self.verbose),
         )
 
     def _recipe(self, n_labeled: int, n_training: int) -> Recipe:
         half = max(1, self.batch_size // 2)
+        if self.epochs != "auto" and not isinstance(self.epochs, Integral):
+            raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
         steps = max(MIN_STEPS, MIN_PASSES * n_training / half)
         auto = max(MIN_EPOCHS, math.ceil(steps / math.ceil(n_labeled / half)))
         return Recipe(
@@ -312,29 +326,24 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def _builder(self, shape: tuple[int, ...], device: torch.device) -> Callable[[], nn.Module]:
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise InputError(f"precision={self.precision!r}: it must be auto, float32 or bfloat16")
-
-        def build() -> nn.Module:
-            net = models.build(self.model, shape, len(self.classes_), **(self.model_params or {}))
-            convolutional = any(isinstance(m, nn.Conv2d) for m in net.modules())
-            pays = self.precision == "auto" and convolutional and models.has_bfloat16(device)
-            return (models.LowPrecision(net) if pays or self.precision == "bfloat16" else net).to(device)
-
-        return build
+        params = self.model_params or {}
+        return partial(_build, self.model, shape, len(self.classes_), params, self.precision, device)
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
         """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""
-        if hasattr(X, "shape") and not hasattr(X, "__array__") and not hasattr(X, "__dataframe__"):
+        plain = hasattr(X, "__array__") or hasattr(X, "__dataframe__") or issparse(X)
+        if hasattr(X, "shape") and not plain:
             rows: Rows = X  # type: ignore[assignment]
         elif getattr(X, "ndim", 0) == 4:
             rows = np.asarray(X)
             if rows.dtype != np.uint8:
                 rows = rows.astype(np.float32)
+                check_finite(rows)
         else:
-            return validate_data(self, X, reset=reset, dtype=np.float32)
-        if not reset and tuple(rows.shape[1:]) != tuple(self.transform_.mean.shape):
-            raise InputError(
-                f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {tuple(self.transform_.mean.shape)}"
-            )
+            return validate_data(self, X, reset=reset, dtype=np.float32, ensure_min_samples=2 if reset else 0)
+        if not reset and rows.shape[1:] != self.transform_.mean.shape:
+            fitted = tuple(self.transform_.mean.shape)
+            raise InputError(f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {fitted}")
         return rows
 
     def _encode(self, y: ArrayLike, n: int) -> NDArray[np.int64]:
@@ -355,33 +364,39 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         fraction = self.validation_fraction
         if fraction == "auto":
             fraction = 0.1 if 0.1 * n_labeled >= MIN_VALIDATION * len(self.classes_) else 0.0
-        if not 0 <= float(fraction) < 1:
+        if isinstance(fraction, str) or not 0 <= fraction < 1:
             raise InputError(f"validation_fraction={fraction}: it must be at least 0 and below 1, or auto")
         held_out = np.zeros(len(labels), dtype=bool)
         rng = np.random.default_rng(seed)
         for k in range(len(self.classes_)):
             of_class = rng.permutation(np.flatnonzero(labels == k))
-            held_out[of_class[: min(round(float(fraction) * len(of_class)), len(of_class) - 1)]] = True
+            held_out[of_class[: min(round(fraction * len(of_class)), len(of_class) - 1)]] = True
         return held_out
 
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None
     ) -> tuple[Rows, NDArray[np.int64], NDArray[np.bool_]]:
         """Validation rows behind the training rows."""
-        more = self._rows(X_val, reset=False) if hasattr(self, "transform_") else self._rows(X_val, reset=True)
-        if y_val is None or not (isinstance(rows, np.ndarray) and isinstance(more, np.ndarray)):
-            raise InputError("X_val must be an array, and come with y_val")
+        more = self._rows(X_val, reset=False)
+        if not (isinstance(rows, np.ndarray) and isinstance(more, np.ndarray)):
+            raise InputError("X_val needs X and X_val as arrays: give arrays, or let a share of X be held out")
         given, missing = _given(y_val)
+        if len(given) != len(more):
+            raise InputError(f"y_val has {len(given)} labels and X_val {len(more)} rows: give one for each row")
         known = {label: k for k, label in enumerate(self.classes_.tolist())}
-        codes = np.array([-1 if m else known.get(v, -1) for v, m in zip(given.tolist(), missing, strict=True)])
-        validation = np.r_[np.zeros(len(rows), dtype=bool), codes >= 0]
-        return np.concatenate([rows, more]), np.r_[labels, codes].astype(np.int64), validation
+        for label in given[~missing].tolist():
+            if label not in known:
+                raise InputError(f"y_val holds {label!r}, which y does not: drop it, or label a row of X so")
+        codes = np.array([known[label] for label in given[~missing].tolist()], dtype=np.int64)
+        validation = np.repeat([False, True], [len(rows), len(codes)])
+        return np.concatenate([rows, more[~missing]]), np.r_[labels, codes], validation
 
-    def _fingerprint(self, rows: Rows, labels: NDArray[np.int64]) -> str:
+    def _fingerprint(self, rows: Rows, seed: int, *arrays: NDArray | None) -> str:
         """A digest of everything that the bits of the result depend on."""
-        params = {k: v for k, v in self.get_params().items() if k != "verbose"}
-        digest = hashlib.sha256(json.dumps(params, default=repr, sort_keys=True).encode())
-        digest.update(labels.tobytes())
+        params = {k: v for k, v in self.get_params().items() if k not in ("verbose", "random_state")}
+        digest = hashlib.sha256(json.dumps([seed, params], default=_name, sort_keys=True).encode())
+        for array in arrays:
+            digest.update(b"" if array is None else array.tobytes())
         digest.update(np.ascontiguousarray(rows).data if isinstance(rows, np.ndarray) else repr(rows.shape).encode())
         return digest.hexdigest()
 
@@ -400,7 +415,8 @@ def resolve_method(method: str | Method) -> Method:
 def pick_device(name: str) -> torch.device:
     """The device of a name; ``auto`` is a GPU where there is one."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        mine = os.environ.get("LOCAL_RANK", "")  # torchrun: one GPU for each process
+        name = f"cuda:{mine}".rstrip(":") if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -409,17 +425,45 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def _given(y: ArrayLike) -> tuple[NDArray, NDArray[np.bool_]]:
+def _build(
+    model: str | models.Factory,
+    shape: tuple[int, ...],
+    n_classes: int,
+    params: dict[str, Any],
+    precision: str,
+    device: torch.device,
+) -> nn.Module:
+    net = models.build(model, shape, n_classes, **params)
+    convolutional = any(isinstance(m, nn.Conv2d) for m in net.modules())
+    pays = precision == "auto" and convolutional and models.has_bfloat16(device)
+    return (models.LowPrecision(net) if pays or precision == "bfloat16" else net).to(device)
+
+
+def _name(value: object) -> str:
+    """What stands for a parameter in a digest: the repr of a function would hold its address."""
+    return getattr(value, "__qualname__", None) or repr(value)
+
+
+def _given(y: ArrayLike | None) -> tuple[NDArray, NDArray[np.bool_]]:
     """Labels as an array, and which of them are missing."""
+    if y is None:
+        raise InputError("fit requires y to be passed, but the target y is None: give labels, -1 where missing")
     given = np.asarray(y)
+    if given.dtype.kind in "US" and not hasattr(y, "dtype"):
+        given = np.asarray(y, dtype=object)  # numpy would write a NaN in a list of names as "nan"
     if given.ndim == 2 and given.shape[1] == 1:
-        given = given[:, 0]
+        given = column_or_1d(given, warn=True)
     if given.ndim != 1:
         raise InputError(f"y has shape {given.shape}: give one label a row, shape (n_samples,)")
     if given.dtype.kind in "iufb":
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(len(given), dtype=bool)
         return given, missing | (given == -1 if given.dtype.kind in "if" else False)
-    missing = np.array([v is None or v == "" or v != v or v == -1 for v in given.tolist()], dtype=bool)
+    import pandas as pd
+
+    missing = np.asarray(pd.isna(given))
+    missing[~missing] = [v in ("", -1) for v in given[~missing].tolist()]
+    if all(isinstance(v, Integral) for v in given[~missing]):
+        given = np.where(missing, -1, given).astype(np.int64)
     return given, missing
 
 

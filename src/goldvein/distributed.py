@@ -48,6 +48,16 @@ def average(value: Tensor, world: int) -> Tensor:
     return value
 
 
+def first(number: int, device: torch.device) -> int:
+    """The number that the first process has, such as a seed that each of them drew."""
+    _, world = start(device)
+    if world == 1:
+        return number
+    value = torch.tensor(number, device=device)
+    dist.broadcast(value, 0)
+    return int(value)
+
+
 def same_start(module: nn.Module, world: int) -> None:
     """Give every process the weights and buffers of the first."""
     if world > 1:

@@ -208,6 +208,7 @@ class Run:
         self.at.stage += 1
         if self.at.saved is not None and self.at.saved["stage"] > self.at.stage:
             return
+        distributed.same_start(self.method, self.world)  # what was made anew between the stages
         self.optimizer = recipe.build([p for p in self.net.parameters() if p.requires_grad])
         self.plateau = Plateau(recipe)
         self.best: dict[str, Tensor] | None = None
@@ -262,7 +263,8 @@ class Run:
             training = ~self.task.validation
             unlabeled = training & ~labeled if (training & ~labeled).any() else training
         without = unlabeled.nonzero()[:, 0].cpu()
-        n_first, n_second = sizes or (self.recipe.batch_size // 2, self.recipe.batch_size // 2)
+        half = max(1, self.recipe.batch_size // 2)
+        n_first, n_second = sizes or (half, half)
         passed = len(with_label) / n_first if over == "labeled" else len(without) / n_second
         n_batches = math.ceil(passed)
         first = self._draw(with_label, n_batches * n_first, balance).to(self.device)
@@ -331,6 +333,7 @@ class Run:
             if not math.isfinite(entry[name]):
                 raise InputError(f"{name} is {entry[name]} in epoch {epoch}: training diverged; lower lr")
         entry["lr"] = self.optimizer.param_groups[0]["lr"]
+        distributed.same_start(self.method, self.world)  # batch norms have each seen their own share
         entry["validation_accuracy"] = self._watch()
         if entry["validation_accuracy"] > self.plateau.best:
             self.best = {name: value.clone() for name, value in self.net.state_dict().items()}
@@ -375,9 +378,10 @@ class Run:
     def _load(self, path: Path) -> None:
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
+            fingerprint = state["fingerprint"]
         except Exception as error:
             raise InputError(f"{path} is not a checkpoint of goldvein: remove it to start afresh") from error
-        if state["fingerprint"] != self.fingerprint:
+        if fingerprint != self.fingerprint:
             raise InputError(
                 f"{path} belongs to another configuration or other data: give the same ones, or a new folder"
             )
@@ -395,8 +399,9 @@ class Run:
         self.plateau.best, self.plateau.flat, self.plateau.waited = state["plateau"]
         self.best = state["best"]
         self.generator.set_state(state["order"].cpu())
-        torch.set_rng_state(state["random"].cpu())
-        if self.device.type == "cuda":
+        if self.rank == 0:  # the others have random numbers of their own
+            torch.set_rng_state(state["random"].cpu())
+        if self.rank == 0 and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
         return int(state["epoch"])
 
@@ -411,7 +416,7 @@ class Position:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode, whose results may not enter a later loss
 def predict(net: nn.Module, inputs: Inputs, rows: Tensor | None = None) -> Tensor:
     """Class probabilities (n, K) float32 of rows (n,), in evaluation mode; by default of all rows."""
     was_training = net.training
@@ -421,4 +426,4 @@ def predict(net: nn.Module, inputs: Inputs, rows: Tensor | None = None) -> Tenso
     parts = rows.split(PREDICT_ROWS)
     probs = [net(inputs.view(raw, "plain")).softmax(1) for raw in inputs.stream(parts)]
     net.train(was_training)
-    return torch.cat(probs).clone() if probs else torch.empty(0, 0)
+    return torch.cat(probs)

@@ -12,7 +12,7 @@ from typing import IO
 from goldvein.errors import InputError
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file beside its place and move it there once it is complete and on the disk.
 
     Whatever goes wrong, a full disk or a stop halfway, an older file of that name stays as it was.
@@ -50,7 +50,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """:func:`write_whole` for UTF-8 text."""
-    write_whole(path, lambda file: file.write(text.encode()) and None)
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def _umask() -> int:

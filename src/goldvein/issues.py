@@ -9,13 +9,13 @@ one number a class until both have the same mean.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from goldvein.errors import InputError
-from goldvein.selectors.posterior import count_transition, posterior
+from goldvein.selectors.posterior import posterior
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,17 @@ def audit(
         p_wrong = level(p_wrong, y[given], held_out[given])
     others = q[given].copy()
     others[np.arange(len(given)), y[given]] = -1
-    suggested = np.where(p_wrong > CUT, others.argmax(1), y[given])
+    best = others.argmax(1)
+    suggested = np.where(p_wrong > CUT, best, y[given])
+    p = probs[given]
+    reasons = _reasons(
+        p_wrong,
+        names[y[given]],
+        names[best],
+        p[np.arange(len(given)), y[given]],
+        p[np.arange(len(given)), best],
+        None if agreement is None else agreement[given],
+    )
     order = np.argsort(-p_wrong, kind="stable")
     rank = np.empty(len(given), dtype=np.int64)
     rank[order] = np.arange(1, len(given) + 1)
@@ -98,7 +108,7 @@ def audit(
         "p_wrong": p_wrong,
         "is_issue": p_wrong > CUT,
         "rank": rank,
-        "reason": _reasons(p_wrong, names[y[given]], names[others.argmax(1)], probs[given], agreement, given, y),
+        "reason": reasons,
     }
     import pandas as pd
 
@@ -204,17 +214,12 @@ def _transition(
 
 
 def _reasons(
-    p_wrong: NDArray, given: NDArray, other: NDArray, probs: NDArray, agreement: NDArray | None, rows: NDArray, y: Any
+    p_wrong: NDArray, given: NDArray, other: NDArray, p_given: NDArray, p_other: NDArray, agreement: NDArray | None
 ) -> list[str]:
-    p_given = probs[np.arange(len(rows)), y[rows]]
-    p_best = probs.max(1)
-    reasons = []
-    for i, wrong in enumerate(p_wrong):
-        if wrong <= CUT:
-            reasons.append("")
-            continue
-        text = f"looks like {other[i]} (probability {p_best[i]:.2f}), not {given[i]} ({p_given[i]:.2f})"
+    """Why a label is doubted, in words; empty for a label that is not."""
+    reasons = [""] * len(p_wrong)
+    for i in np.flatnonzero(p_wrong > CUT):
+        reasons[i] = f"looks like {other[i]} (probability {p_other[i]:.2f}), not {given[i]} ({p_given[i]:.2f})"
         if agreement is not None:
-            text += f"; predicted as {given[i]} after {agreement[rows[i]]:.0%} of the epochs"
-        reasons.append(text)
+            reasons[i] += f"; predicted as {given[i]} after {agreement[i]:.0%} of the epochs"
     return reasons

@@ -51,6 +51,14 @@ class Method(nn.Module, BaseEstimator):
             for batch in run.batches():
                 run.update(self.loss(batch))
 
+    def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
+        """What the given labels are judged by after training.
+
+        Class probabilities (N, K), and the labels (N,) that they were learned from: -1 where a row had none. By
+        default the final predictions, learned from all given labels.
+        """
+        return run.predict(), run.task.y
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the network that predicts: (B, *input_shape) -> (B, K)."""
         return self.net(x)

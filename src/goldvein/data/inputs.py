@@ -67,7 +67,7 @@ class Transform(nn.Module):
             return self
         step = max(1, len(x) // MOMENT_ROWS)
         sample = torch.as_tensor(np.asarray(x[::step])).double() * unit
-        if how == "auto" and sample.dim() == 2 and 0 <= sample.min() and sample.max() <= 1:
+        if how == "auto" and sample.dim() == 2 and sample.min() >= 0 and sample.max() <= 1:
             self.scale.fill_(float(unit / sample.square().mean().sqrt().clamp(min=1e-6)))
             return self
         over = (0, 2, 3) if sample.dim() == 4 and how in ("auto", "standard") else (0,)
@@ -121,7 +121,8 @@ def shift_and_flip(x: Tensor, reach: int, *, flip: bool) -> Tensor:
 
 
 def _mirror(index: Tensor, size: int) -> Tensor:
-    return (size - 1) - ((size - 1) - index.abs()).abs()
+    # an image smaller than the reach has no more to mirror: its border is repeated
+    return ((size - 1) - ((size - 1) - index.abs()).abs()).clamp_(min=0)
 
 
 class Inputs:

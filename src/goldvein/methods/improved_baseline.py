@@ -10,6 +10,8 @@ but in the choice of validation labels.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
@@ -57,7 +59,7 @@ class ImprovedBaseline(Method):
             self.net.load_state_dict(self.build_model().state_dict())
         self.train_balanced(run.with_labels(self.refined))
 
-    def train_balanced(self, run: Run, **changes: str) -> None:
+    def train_balanced(self, run: Run, **changes: Any) -> None:
         for _ in run.epochs(**changes):
             for batch in run.batches(balance=True):
                 run.update(self.loss(batch))

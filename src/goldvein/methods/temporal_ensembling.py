@@ -21,6 +21,8 @@ Silent or contradictory points, and what was chosen
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -108,13 +110,14 @@ class TemporalEnsembling(Method):
     def train_on(self, run: Run) -> None:
         labeled = (run.y >= 0) & ~run.task.validation
         share = labeled.sum().item() / (~run.task.validation).sum().item()  # M_all / N_all
-        own = {"optimizer": "adam", "lr": self.lr, "schedule": "constant"} if self.optimizer == "adam" else {}
-        for epoch in run.epochs(**own):
+        own_schedule = self.optimizer == "adam"
+        changes: dict[str, Any] = {"optimizer": "adam", "lr": self.lr, "schedule": "constant"} if own_schedule else {}
+        for epoch in run.epochs(**changes):
             up = rampup(epoch, RAMP_UP * run.n_epochs)
             down = rampdown(epoch, run.n_epochs, RAMP_DOWN * run.n_epochs)
             w = up * self.w_max * share if epoch else 0.0
             self.alpha = w * 2 / run.task.n_classes  # w N / (C M) with M = N/2
-            if self.optimizer == "adam":
+            if own_schedule:
                 run.set_rate(self.lr * up * down, beta1=down * 0.9 + (1 - down) * 0.5)
             for batch in run.batches(unlabeled=True, balance=self.balance):
                 run.update(self.loss(batch))

@@ -102,6 +102,11 @@ class TwoStage(Method):
         self.register_buffer("out_of_fold", torch.zeros(task.n_samples if n_folds else 0, task.n_classes))
 
     @property
+    def views(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The learner's views; stage 1 trains on the first."""
+        return self.learner.views
+
+    @property
     def net(self) -> nn.Module:  # type: ignore[override]
         """The learner's network."""
         return self.learner.net
@@ -140,14 +145,17 @@ class TwoStage(Method):
         self.learner.setup(self.task)
         self.learner.to(run.device)
 
+    def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
+        """Out-of-fold probabilities, learned from no label of their row; without folds those of the network."""
+        if len(self.out_of_fold):
+            return self.out_of_fold, torch.full_like(self.kept, -1)
+        return run.predict(), self.kept
+
     def select(self, run: Run) -> None:
         """Keep the labels that the selector trusts."""
         y = run.task.y.cpu().numpy()
-        apart = len(self.out_of_fold) > 0
-        signals = {
-            "probs": (self.out_of_fold if apart else run.predict()).cpu().numpy(),
-            "trained_on": np.full_like(y, -1) if apart else self.kept.cpu().numpy(),
-        }
+        probs, trained_on = self.evidence(run)
+        signals = {"probs": probs.cpu().numpy(), "trained_on": trained_on.cpu().numpy()}
         _, keep = self.selector.select(y, **{name: signals[name] for name in self.selector.needs})
         if run.task.trusted is not None:
             keep |= run.task.trusted.cpu().numpy()

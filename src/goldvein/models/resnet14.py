@@ -27,8 +27,8 @@ class Block(nn.Module):
         self.first = first
 
     def forward(self, x: Tensor) -> Tensor:
-        h = x if self.first else F.relu(self.norm1(x))
-        h = self.dropout(F.relu(self.norm2(self.conv1(h))))
+        h = x if self.first else F.relu(self.norm1(x), inplace=True)
+        h = self.dropout(F.relu(self.norm2(self.conv1(h)), inplace=True))
         return self.shortcut(x) + self.conv2(h)
 
 
@@ -52,8 +52,8 @@ class ResNet14(nn.Module):
 
     def __init__(self, input_shape: tuple[int, ...], n_classes: int, *, dropout: float = 0.0) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(input_shape[0], 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU())
-        blocks = []
+        self.stem = nn.Sequential(nn.Conv2d(input_shape[0], 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
+        blocks: list[nn.Module] = []
         n_in = 16
         for n_out, stride in ((16, 1), (32, 2), (64, 2)):
             blocks += [
@@ -71,7 +71,7 @@ class ResNet14(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, 64)."""
-        return F.relu(self.norm(self.blocks(self.stem(x)))).mean((2, 3))
+        return F.relu(self.norm(self.blocks(self.stem(x))), inplace=True).mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, K) logits."""
