@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ class Method(nn.Module, BaseEstimator):
         The network that predicts. A learner's ``net`` may have been trained before its own training begins.
     """
 
-    views: ClassVar[tuple[str, ...]] = ("weak",)
+    views: tuple[str, ...] = ("weak",)
 
     net: nn.Module
 

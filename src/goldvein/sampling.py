@@ -21,7 +21,7 @@ def cycled(rows: Tensor, n: int, generator: Generator) -> Tensor:
     tensor([0, 0, 0, 3, 0, 3])
     """
     passes = [shuffled(rows, generator) for _ in range(-(-n // len(rows)))]
-    return torch.cat(passes)[:n]
+    return torch.cat([rows[:0], *passes])[:n]
 
 
 def balanced(rows: Tensor, y: Tensor, n: int, generator: Generator) -> Tensor:

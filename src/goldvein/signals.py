@@ -25,8 +25,6 @@ class Signals:
         who take logits).
     probs : Tensor of shape (N, K), float32
         Probabilities after the last epoch.
-    mean_probs : Tensor of shape (N, K), float32
-        Sum over epochs of the probabilities.
     """
 
     y: Tensor
@@ -35,14 +33,12 @@ class Signals:
     agreement: Tensor = field(init=False)
     margin: Tensor = field(init=False)
     probs: Tensor = field(init=False)
-    mean_probs: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         n = len(self.y)
         self.agreement = torch.zeros(n, dtype=torch.int64)
         self.margin = torch.zeros(n)
         self.probs = torch.full((n, self.n_classes), torch.nan)
-        self.mean_probs = torch.zeros(n, self.n_classes)
 
     def update(self, rows: Tensor, probs: Tensor) -> None:
         """Take in the probabilities (n, K) of labeled rows (n,) after an epoch."""
@@ -53,11 +49,10 @@ class Signals:
         self.agreement[rows] += probs.argmax(1) == y
         self.margin[rows] += given - others.max(1).values
         self.probs[rows] = probs
-        self.mean_probs[rows] += probs
 
     def state(self) -> dict:
         """What a checkpoint holds."""
-        return {k: getattr(self, k) for k in ("n_epochs", "agreement", "margin", "probs", "mean_probs")}
+        return {k: getattr(self, k) for k in ("n_epochs", "agreement", "margin", "probs")}
 
     def load(self, state: dict) -> None:
         """Take over what :meth:`state` gave."""

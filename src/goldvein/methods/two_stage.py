@@ -93,6 +93,7 @@ class TwoStage(Method):
 
     def setup(self, task: Task) -> None:
         self.learner.setup(task)
+        self.views = self.learner.views  # stage 1 looks at the first
         self.task = task
         self.register_buffer("kept", task.y.clone())
         n_folds = self.folds if self.folds != "auto" else 0 if task.validation.any() else 5
@@ -102,12 +103,7 @@ class TwoStage(Method):
         self.register_buffer("out_of_fold", torch.zeros(task.n_samples if n_folds else 0, task.n_classes))
 
     @property
-    def views(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The learner's views; stage 1 trains on the first."""
-        return self.learner.views
-
-    @property
-    def net(self) -> nn.Module:  # type: ignore[override]
+    def net(self) -> nn.Module:
         """The learner's network."""
         return self.learner.net
 

@@ -1,0 +1,249 @@
+"""One training run of a table: its labels, its result, and what the result was made with."""
+
+from __future__ import annotations
+
+import functools
+import math
+import platform
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import goldvein
+from goldvein.bench.plan import Job
+from goldvein.configure import arguments, build_method
+from goldvein.errors import InputError
+
+if TYPE_CHECKING:
+    from goldvein.classifier import NoisyLabelClassifier
+    from goldvein.data.dataset import Dataset
+
+
+def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
+    """Train and test once.
+
+    Parameters
+    ----------
+    job : Job
+    data_dir : path, optional
+        As for :func:`goldvein.data.standard.load`.
+
+    Returns
+    -------
+    dict
+        In JSON types.
+
+        - ``key`` and ``job``
+        - ``accuracy``, ``balanced_accuracy``: on the official test set, by the weights at the end
+        - ``noise_rate``: share of wrong labels among the given ones, as it came out; None if not known
+        - ``validation_accuracy``: class-balanced, on noisy labels, last epoch; None without held-out rows
+        - ``n_iter``, ``seconds``: epochs and time of the fit
+        - ``peak_mb``: largest memory of the process, and ``peak_gpu_mb`` where there is a GPU
+        - ``versions``: see :func:`versions`
+        - ``kept``: see :func:`count_kept`; for methods that drop labels
+        - ``issues``: see :func:`judge_issues`; for jobs that ask for it
+
+    Raises
+    ------
+    InputError
+        A file of the data set is missing, or something in the job cannot be used.
+
+    Examples
+    --------
+    >>> job = Job("digits", "cross_entropy", seed=0, noise="symmetric", rate=0.2, estimator={"epochs": 2})
+    >>> result = run_job(job)
+    >>> 0.15 < result["noise_rate"] < 0.25
+    True
+    """
+    import torch
+
+    from goldvein.classifier import NoisyLabelClassifier
+    from goldvein.metrics import balanced_accuracy
+
+    _forget_peak()
+    data = _load_data(job.data, data_dir)
+    if data.x_test is None or data.y_test is None:
+        raise InputError(f"{job.data} has no official test set: choose a data set that has one")
+    y, y_true = given_labels(data, job), _true_labels(data)
+    options = arguments(NoisyLabelClassifier, job.estimator)
+    model = NoisyLabelClassifier(build_method(job.method, job.params), random_state=job.seed, **options)
+    start = time.perf_counter()
+    model.fit(data.x, y, trusted=data.trusted, watch=job.issues)
+    seconds = time.perf_counter() - start
+    predicted = model.predict(data.x_test)
+    counted = (y >= 0) & (y_true >= 0)
+    validation = model.history_[-1]["validation_accuracy"]
+    result = {
+        "key": job.key,
+        "job": asdict(job),
+        "accuracy": float((predicted == data.y_test).mean()),
+        "balanced_accuracy": balanced_accuracy(torch.as_tensor(data.y_test), torch.as_tensor(predicted)),
+        "noise_rate": float((y != y_true)[counted].mean()) if counted.any() else None,
+        "validation_accuracy": None if math.isnan(validation) else validation,
+        "n_iter": model.n_iter_,
+        "seconds": round(seconds, 2),
+        **_peaks(),
+        "versions": versions(),
+    }
+    kept = getattr(model.method_, "kept", None)
+    if kept is not None:
+        labels = kept.cpu().numpy()
+        labels = np.where(labels >= 0, model.classes_[labels], -1)
+        rows = ~model.validation_
+        result["kept"] = count_kept(y[rows], labels[rows], y_true[rows], len(data.classes))
+    if job.issues:
+        result["issues"] = judge_issues(model, y, y_true)
+    return result
+
+
+def given_labels(data: Dataset, job: Job) -> np.ndarray:
+    """The labels (N,) that a job trains on, -1 where missing: noise and missing labels by the job's seed."""
+    from goldvein.data import noise
+
+    def flip(y: np.ndarray) -> np.ndarray:
+        if job.noise == "none":
+            return y
+        T = noise.transition(job.noise, len(data.classes), job.rate)
+        return noise.corrupt(y, T, job.seed, how="exact" if job.draw == "exact" else "independent")
+
+    def keep(y: np.ndarray) -> np.ndarray:
+        return y if job.labels_per_class is None else noise.keep_labels(y, job.labels_per_class, job.seed)
+
+    return flip(keep(data.y)) if job.draw == "exact" else keep(flip(data.y))
+
+
+def count_kept(y: np.ndarray, labels: np.ndarray, y_true: np.ndarray, n_classes: int) -> dict[str, Any]:
+    """How many labels a method trained on, and how many of them were right.
+
+    Parameters
+    ----------
+    y, labels, y_true : ndarray of shape (N,), integer
+        Given labels, labels trained on, true labels of the training rows; -1 is none.
+    n_classes : int
+        K.
+
+    Returns
+    -------
+    dict
+        ``rows``, which is N, and lists of length K, by class as labeled: ``given``, ``kept``, ``right``,
+        ``wrong``. A kept label whose true one is not known is neither right nor wrong.
+
+    Examples
+    --------
+    >>> count_kept(np.array([0, 0, 1]), np.array([0, -1, 1]), np.array([0, 0, 0]), 2)
+    {'rows': 3, 'given': [2, 1], 'kept': [1, 1], 'right': [1, 0], 'wrong': [0, 1]}
+    """
+
+    def count(values: np.ndarray) -> list[int]:
+        return np.bincount(values[values >= 0], minlength=n_classes).tolist()
+
+    return {
+        "rows": len(y),
+        "given": count(y),
+        "kept": count(labels),
+        "right": count(labels[labels == y_true]),
+        "wrong": count(labels[(labels != y_true) & (y_true >= 0)]),
+    }
+
+
+def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray) -> dict[str, float | None]:
+    """How well the wrong labels are found, over the given labels whose true one is known.
+
+    Parameters
+    ----------
+    model : NoisyLabelClassifier
+        Fitted on ``y`` with ``watch=True``.
+    y, y_true : ndarray of shape (N,), integer
+        Given and true labels; -1 is none.
+
+    Returns
+    -------
+    dict
+        ``auroc`` and ``average_precision`` of ``p_wrong``, None unless there are right and wrong labels;
+        ``precision``, ``recall`` and ``f1`` of ``is_issue``, 0 where nothing is listed or nothing is wrong.
+    """
+    from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
+
+    table = model.label_issues()
+    rows = table["id"].to_numpy()
+    known = y_true[rows] >= 0
+    wrong = (y != y_true)[rows][known]
+    p_wrong, listed = table["p_wrong"].to_numpy()[known], table["is_issue"].to_numpy()[known]
+    precision, recall, f1, _ = precision_recall_fscore_support(wrong, listed, average="binary", zero_division=0.0)
+    mixed = 0 < wrong.sum() < len(wrong)
+    return {
+        "auroc": float(roc_auc_score(wrong, p_wrong)) if mixed else None,
+        "average_precision": float(average_precision_score(wrong, p_wrong)) if mixed else None,
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+    }
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of what a result is made with here, and the names of the processor and the GPU."""
+    import sklearn
+    import torch
+
+    found = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "sklearn": sklearn.__version__,
+        "goldvein": goldvein.__version__,
+        "cpu": _cpu(),
+    }
+    return found | ({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
+
+
+@functools.lru_cache(maxsize=1)
+def _load_data(name: str, data_dir: str | Path | None) -> Dataset:
+    """A data set, read once for all jobs of a process."""
+    from goldvein.data import standard
+
+    return standard.load(name, data_dir)
+
+
+def _true_labels(data: Dataset) -> np.ndarray:
+    """True labels (N,); -1 where the data set does not know them."""
+    if data.y_true is not None:
+        return data.y_true
+    return data.y if data.trusted is None else np.where(data.trusted, data.y, -1)
+
+
+def _cpu() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _forget_peak() -> None:
+    """Let the peak memory be that of this job alone, where the system can (Linux)."""
+    import torch
+
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _peaks() -> dict[str, int | None]:
+    import torch
+
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {"peak_mb": None}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peaks: dict[str, int | None] = {"peak_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10))}
+    if torch.cuda.is_available():
+        peaks["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
+    return peaks

@@ -1,0 +1,296 @@
+"""A published table as a TOML file, and the training runs that make it up.
+
+::
+
+    title = "MNIST"                                what the table shows
+    citation = "Ding et al. 2018, WACV"            where it was published
+    source = "Table 3, MNIST"                      which table there
+    cost = "2 h on one core"                       measured
+    command = "goldvein bench tables/name.toml"    how to make it
+    metric = "test accuracy, %"                    (default)
+    seeds = [0, 1, 2]                              each draws its own noise, weights and order of rows
+
+    [data]
+    name = "mnist"                                 one of goldvein.data.standard.names()
+
+    [estimator]                                    arguments of NoisyLabelClassifier, for all rows
+    epochs = 40
+
+    [[rows]]
+    name = "ours"
+    method = "two_stage"
+    params = { selector__threshold = 0.95 }        as goldvein.configure.build_method takes them
+    estimator = { lr = 0.1 }                       in place of those above
+
+    [[columns]]
+    name = "asymmetric .2"
+    noise = "patrini_mnist"                        one of goldvein.data.noise.names(), or "none" (default)
+    rate = 0.2
+    draw = "independent"                           (default) or "exact": see Column
+    labels_per_class = 100                         (default: all)
+    issues = true                                  also measure how well wrong labels are found; costs time
+
+    [published]
+    ours = { "asymmetric .2" = [97.8, 0.1] }       [mean, standard deviation], or the mean alone
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from goldvein.configure import arguments, build_method
+from goldvein.errors import InputError, unknown
+
+SET_BY_THE_TABLE = ("method", "random_state", "verbose")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method: its name in the table, its file, its hyper-parameters, its own arguments of the estimator."""
+
+    name: str
+    method: str
+    params: dict[str, Any] = field(default_factory=dict)
+    estimator: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """What happens to the labels.
+
+    Attributes
+    ----------
+    noise, rate : str and float
+        As :func:`goldvein.data.noise.transition` takes them; ``none`` leaves the labels of the data set.
+    draw : {"independent", "exact"}
+        ``independent``: each label flips by itself, then ``labels_per_class`` are kept by given label.
+        ``exact``: ``labels_per_class`` are kept by true label, then an exact number of them flips.
+    labels_per_class : int or None
+        Labels that are not missing; None is all.
+    issues : bool
+        Whether the list of suspicious labels is measured too.
+    """
+
+    name: str
+    noise: str = "none"
+    rate: float = 0.0
+    draw: str = "independent"
+    labels_per_class: int | None = None
+    issues: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to make: see the head of this file. ``published`` is row -> column -> (mean, std or None)."""
+
+    title: str
+    citation: str
+    source: str
+    cost: str
+    command: str
+    data: str
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    seeds: tuple[int, ...]
+    metric: str = "test accuracy, %"
+    estimator: dict[str, Any] = field(default_factory=dict)
+    published: dict[str, dict[str, tuple[float, float | None]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        rows, columns = [row.name for row in self.rows], [column.name for column in self.columns]
+        for what, given in (("row", rows), ("column", columns), ("seed", self.seeds)):
+            twice = [name for name, n in Counter[Any](given).items() if n > 1]
+            if twice:
+                raise InputError(f"the {what} {twice[0]!r} is there twice: give each its own")
+            if not given:
+                raise InputError(f"the table has no {what}: give at least one")
+        for row, cells in self.published.items():
+            if row not in rows:
+                raise unknown("row of published values", row, rows)
+            for column in cells:
+                if column not in columns:
+                    raise unknown("column of published values", column, columns)
+
+    def job(self, row: Row, column: Column, seed: int) -> Job:
+        """The training run of a cell with a seed."""
+        return Job(
+            data=self.data,
+            noise=column.noise,
+            rate=column.rate,
+            draw=column.draw,
+            labels_per_class=column.labels_per_class,
+            method=row.method,
+            params=row.params,
+            estimator={**self.estimator, **row.estimator},
+            seed=seed,
+            issues=column.issues,
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run, in plain JSON values; the attributes are those of :class:`Table`, Row and Column."""
+
+    data: str
+    method: str
+    seed: int
+    noise: str = "none"
+    rate: float = 0.0
+    draw: str = "independent"
+    labels_per_class: int | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    estimator: dict[str, Any] = field(default_factory=dict)
+    issues: bool = False
+
+    @property
+    def key(self) -> str:
+        """Digest of the content: equal jobs of any two tables have equal keys.
+
+        What holds its default is left out, so that a new field leaves the keys of old results as they are.
+
+        Examples
+        --------
+        >>> job = Job("digits", "cross_entropy", seed=0)
+        >>> job.key == Job("digits", "cross_entropy", seed=0, rate=0.0).key
+        True
+        """
+        default = asdict(Job("", "", -1))
+        content = {name: value for name, value in asdict(self).items() if value != default[name]}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        params = "".join(f" {name}={value}" for name, value in self.params.items())
+        return f"{self.data} {self.noise} {self.rate:g} {self.method}{params} seed {self.seed}"
+
+
+def load(path: str | Path) -> Table:
+    """Read a table from a TOML file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or is not TOML, a key is missing, unknown or of the wrong type, or a published
+        value names no row or column.
+    """
+    try:
+        raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give the path of a table") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not TOML ({error}): mend that line") from error
+    try:
+        return _table(raw)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def jobs(table: Table, seeds: Sequence[int] | None = None) -> list[Job]:
+    """The training runs of a table, seed after seed, so that an interrupted run has something in every cell.
+
+    Parameters
+    ----------
+    table : Table
+    seeds : sequence of int, optional
+        In place of the table's own.
+    """
+    wanted = table.seeds if seeds is None else seeds
+    found = [table.job(row, column, s) for s in wanted for row in table.rows for column in table.columns]
+    return list({job.key: job for job in found}.values())
+
+
+def validate(table: Table) -> None:
+    """Check every name and value of a table, without reading data or training.
+
+    Raises
+    ------
+    InputError
+        A data set, noise, network, method, argument or hyper-parameter does not exist, or a value is of the
+        wrong type or out of range.
+    """
+    from goldvein.data import standard
+
+    n_classes = standard.describe(table.data).n_classes
+    for column in table.columns:
+        _at(f"column {column.name!r}", _check_column, column, n_classes)
+    for row in table.rows:
+        _at(f"row {row.name!r}", build_method, row.method, row.params)
+        _at(f"row {row.name!r}", _check_estimator, {**table.estimator, **row.estimator})
+
+
+def _table(raw: dict[str, Any]) -> Table:
+    for key in ("data", "rows", "columns"):
+        if key not in raw:
+            raise InputError(f"the table has no {key!r}: every table needs them")
+    if not isinstance(raw["data"], dict) or set(raw["data"]) != {"name"}:
+        raise InputError(f'data={raw["data"]!r}: it must hold a name alone, as in [data] name = "mnist"')
+    values = arguments(Table, {**raw, "data": raw["data"]["name"]}, "key of a table")
+    values["rows"] = tuple(_at(f"row {i}", _part, Row, row) for i, row in enumerate(values["rows"], 1))
+    values["columns"] = tuple(_at(f"column {i}", _part, Column, c) for i, c in enumerate(values["columns"], 1))
+    if not all(isinstance(seed, int) for seed in values["seeds"]):
+        raise InputError(f"seeds={list(values['seeds'])}: they must be whole numbers; give [0, 1, 2]")
+    published = values.get("published", {})
+    values["published"] = {row: _at(f"published {row!r}", _values, cells) for row, cells in published.items()}
+    return Table(**values)
+
+
+def _part(cls: type, given: Any) -> Any:
+    if not isinstance(given, dict):
+        raise InputError(f"it is {given!r}: it must be a table of keys and values")
+    return cls(**arguments(cls, given, "key"))
+
+
+def _values(cells: Any) -> dict[str, tuple[float, float | None]]:
+    if not isinstance(cells, dict):
+        raise InputError(f"it is {cells!r}: it must be a table of columns and values")
+    return {column: _at(f"column {column!r}", _published, cell) for column, cell in cells.items()}
+
+
+def _published(cell: Any) -> tuple[float, float | None]:
+    numbers = cell if isinstance(cell, list) else [cell]
+    if not all(isinstance(number, int | float) for number in numbers) or len(numbers) not in (1, 2):
+        raise InputError(f"it is {cell!r}: it must be a mean, or [mean, standard deviation]")
+    return (float(numbers[0]), float(numbers[1]) if len(numbers) == 2 else None)
+
+
+def _check_column(column: Column, n_classes: int) -> None:
+    from goldvein.data import noise
+
+    if column.noise not in noise.names() and column.noise != "none":
+        raise unknown("noise", column.noise, ["none", *noise.names()])
+    if column.noise == "none" and column.rate:
+        raise InputError(f"rate={column.rate} without noise: name the noise, or leave the rate out")
+    if column.noise != "none":
+        noise.transition(column.noise, n_classes, column.rate)
+    if column.draw not in ("independent", "exact"):
+        raise unknown("draw", column.draw, ["independent", "exact"])
+    if column.labels_per_class is not None and column.labels_per_class < 2:
+        raise InputError(f"labels_per_class={column.labels_per_class}: it must be at least 2")
+
+
+def _check_estimator(given: dict[str, Any]) -> None:
+    from goldvein import models
+    from goldvein.classifier import NoisyLabelClassifier
+    from goldvein.engine import Recipe
+
+    for name in SET_BY_THE_TABLE:
+        if name in given:
+            raise InputError(f"{name}={given[name]!r} stands in estimator, but the table sets it: take it out")
+    values = arguments(NoisyLabelClassifier, given, "argument of the estimator")
+    models.factory(values.get("model", "auto"), (1,))
+    recipe = {f.name for f in fields(Recipe)} & values.keys()
+    Recipe(**{name: values[name] for name in recipe if values[name] != "auto"})
+
+
+def _at(where: str, check: Any, *given: Any) -> Any:
+    """What a check returns; its error says where."""
+    try:
+        return check(*given)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error

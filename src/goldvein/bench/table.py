@@ -1,0 +1,151 @@
+"""Results beside the published values, as Markdown; shortfalls are marked, cells that were not run say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean, stdev
+from typing import Any
+
+from goldvein.bench.plan import Column, Job, Row, Table
+
+MOST = 1.5  # points below the published mean
+MOST_STD = 2  # published standard deviations below it, where that is less
+LEAST_STD = 0.1  # the last digit that papers print
+RULE = (
+    "mean ± standard deviation (seeds) vs published value: difference in points. **!** marks a mean that lies "
+    f"below the published one by more than {MOST} points, or by more than {MOST_STD} published standard "
+    f"deviations (of at least {LEAST_STD}) where that is less."
+)
+Result = Mapping[str, Any]
+
+
+def render(table: Table, results: Iterable[Result]) -> str:
+    """The table, with the published values, and what it was made with.
+
+    Parameters
+    ----------
+    table : Table
+    results : iterable of dict
+        As :func:`goldvein.bench.run.read_results` returns them. Those of other tables are passed over; seeds
+        beyond the table's own count.
+
+    Returns
+    -------
+    str
+        Markdown. Standard deviations divide by n - 1; one seed has none.
+
+    Examples
+    --------
+    >>> rows, columns = (Row("ce", "cross_entropy"),), (Column("clean"),)
+    >>> table = Table("T", "", "", "", "", "digits", rows, columns, seeds=(0,))
+    >>> print(render(table, []).splitlines()[6])
+    | ce | not run |
+    """
+    cells = _cells(table, results)
+    body = [[r.name, *(_cell(table, r, c, cells[r.name, c.name]) for c in table.columns)] for r in table.rows]
+    lines = [
+        f"### {table.title}",
+        "",
+        f"{table.citation}: {table.source}. Values: {table.metric}.",
+        "",
+        *_grid(["", *(column.name for column in table.columns)], body),
+        "",
+        RULE,
+        "",
+        *_made_with(table, [result for found in cells.values() for result in found]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def per_class(table: Table, results: Iterable[Result]) -> str:
+    """Labels kept, right and wrong, by class, for the rows whose method drops labels; empty if none does.
+
+    Counts of training rows, by class as labeled, are means over seeds; the last column has the shares of all
+    training rows.
+    """
+    cells = _cells(table, results)
+    parts = []
+    for row in table.rows:
+        counts = {c.name: [r["kept"] for r in cells[row.name, c.name] if "kept" in r] for c in table.columns}
+        lines = [[name, *_counts(found)] for name, found in counts.items() if found]
+        if lines:
+            head = ["", *(f"class {k}" for k in range(len(lines[0]) - 2)), "all"]
+            parts += [f"**{row.name}**: labels kept = right + wrong", "", *_grid(head, lines), ""]
+    return "\n".join(["### Labels kept", "", *parts]) if parts else ""
+
+
+def is_short(mean: float, published: float, std: float | None) -> bool:
+    """Whether a mean falls short of the published one by the rule under the table; all in points.
+
+    Examples
+    --------
+    >>> is_short(97.7, 98.0, 0.1), is_short(97.7, 98.0, None), is_short(51.0, 52.9, 3.0)
+    (True, False, True)
+    """
+    most = MOST if std is None else min(MOST, MOST_STD * max(std, LEAST_STD))
+    return published - mean > most + 1e-9  # 98.0 - 97.8 is a hair above 0.2
+
+
+def _cells(table: Table, results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:
+    """Results by row and column, each seed once."""
+    by_job: dict[str, dict[int, Result]] = {}
+    for result in results:
+        job = Job(**result["job"])
+        by_job.setdefault(replace(job, seed=0).key, {})[job.seed] = result
+    return {
+        (row.name, column.name): list(by_job.get(table.job(row, column, 0).key, {}).values())
+        for row in table.rows
+        for column in table.columns
+    }
+
+
+def _cell(table: Table, row: Row, column: Column, found: Sequence[Result]) -> str:
+    published, std = table.published.get(row.name, {}).get(column.name, (None, None))
+    beside = "" if published is None else f" vs {published}" + ("" if std is None else f" ± {std}")
+    if not found:
+        return f"not run{beside}"
+    values = [100 * result["accuracy"] for result in found]
+    mean = fmean(values)
+    spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+    n = f"{len(values)}" if len(values) >= len(table.seeds) else f"{len(values)} of {len(table.seeds)}"
+    text = f"{mean:.2f}{spread} ({n}){beside}"
+    if published is None:
+        return text
+    return f"{text}: {mean - published:+.2f}{' **!**' if is_short(mean, published, std) else ''}"
+
+
+def _made_with(table: Table, results: Sequence[Result]) -> list[str]:
+    planned = len(table.rows) * len(table.columns) * len(table.seeds)
+    spent = _duration(sum(result["seconds"] for result in results))
+    seeds = sorted({result["job"]["seed"] for result in results})
+    made = sorted({", ".join(f"{k} {v}" for k, v in result["versions"].items()) for result in results})
+    return [
+        f"- command: `{table.command}`",
+        f"- seeds: {', '.join(map(str, seeds)) or 'none'} of {', '.join(map(str, table.seeds))} planned",
+        f"- time: {spent} of training, {len(results)} runs of {planned} planned",
+        *(f"- made with: {versions}" for versions in made),
+    ]
+
+
+def _counts(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    counts = ("kept", "right", "wrong")
+    by_class = [[fmean(f[count][k] for f in found) for count in counts] for k in range(len(found[0]["kept"]))]
+    shares = [fmean(100 * sum(f[count]) / f["rows"] for f in found) for count in counts]
+    return [
+        *(f"{kept:.0f} = {right:.0f} + {wrong:.0f}" for kept, right, wrong in by_class),
+        "{:.1f} % = {:.1f} + {:.1f}".format(*shares),
+    ]
+
+
+def _grid(head: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
+    rule = ["---"] * len(head)
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *lines)]
+
+
+def _duration(seconds: float) -> str:
+    """Examples: 45 s, 12 min, 3 h 05 min."""
+    minutes = round(seconds / 60)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

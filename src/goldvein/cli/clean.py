@@ -1,0 +1,39 @@
+"""``goldvein clean``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from goldvein.cli.options import Json, NewFile, Quiet, RunFolder
+
+
+def clean(
+    run: RunFolder,
+    out: NewFile,
+    relabel_above: Annotated[
+        float, typer.Option(help="Probability of the suggested label above which it is taken.", min=0, max=1)
+    ] = 0.9,
+    drop_above: Annotated[
+        float, typer.Option(help="p_wrong above which other wrong labels are dropped.", min=0, max=1)
+    ] = 0.5,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write cleaned labels: id, given_label, cleaned_label, action.
+
+    Only labels marked as issues are touched: relabeled where the suggestion is sure enough, else dropped (left
+    blank), else kept. A threshold of 1 switches its action off. Missing labels stay blank. The data is never changed.
+    """
+    from goldvein import runs
+
+    trained = runs.load(run)
+    runs.check_new(out)
+    table = trained.cleaned(relabel_above, drop_above)
+    runs.write_new(out, table)
+    counts = {action: int((table["action"] == action).sum()) for action in ("keep", "relabel", "drop")}
+    if as_json:
+        typer.echo(runs.as_json({"cleaned": str(out), **counts}))
+    elif not quiet:
+        typer.echo(f"kept {counts['keep']:,}, relabeled {counts['relabel']:,}, dropped {counts['drop']:,}: {out}")

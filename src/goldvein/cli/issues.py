@@ -1,0 +1,55 @@
+"""``goldvein issues``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goldvein.cli.options import Json, RunFolder
+
+if TYPE_CHECKING:
+    from goldvein.runs import Run
+
+MIX_UPS = 3  # classes that are taken for each other, shown above the table
+
+
+def issues(
+    run: RunFolder,
+    top: Annotated[int, typer.Option(help="Labels to show, worst first.", min=1)] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the labels that are likely wrong, worst first.
+
+    p_wrong is the probability that the given label is wrong. All labels are in issues.csv of the run folder.
+    """
+    from goldvein import runs
+    from goldvein.cli import show
+
+    trained = runs.load(run)
+    worst = trained.issues.head(top)
+    metrics = trained.metrics
+    if as_json:
+        found = {key: metrics[key] for key in ("noise_rate", "transition", "n_labeled", "n_issues")}
+        typer.echo(runs.as_json({**found, "classes": trained.classes, "issues": worst.to_dict("records")}))
+        return
+    wrong = f"{metrics['n_issues']:,} of {metrics['n_labeled']:,} labels are likely wrong"
+    typer.echo(f"{wrong}; estimated noise rate {metrics['noise_rate']:.3f}")
+    mixed = _mix_ups(trained)
+    if mixed:
+        typer.echo(f"most often mixed up, true -> given: {', '.join(mixed)}")
+    columns = ["rank", "id", "given_label", "suggested_label", "p_wrong", "reason"]
+    rows = worst[columns].assign(p_wrong=worst["p_wrong"].map("{:.3f}".format)).astype(str)
+    show.table(("rank", "id", "given", "suggested", "p_wrong", "reason"), rows.itertuples(index=False))
+
+
+def _mix_ups(trained: Run) -> list[str]:
+    """The largest entries of the transition matrix beside its diagonal, from 0.01 on."""
+    pairs = [
+        (rate, true, given)
+        for true, row in zip(trained.classes, trained.metrics["transition"], strict=True)
+        for given, rate in zip(trained.classes, row, strict=True)
+        if true != given and rate >= 0.01
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
+    return [f"{true} -> {given} {rate:.2f}" for rate, true, given in pairs[:MIX_UPS]]

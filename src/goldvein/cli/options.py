@@ -1,0 +1,15 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that goldvein train wrote.")]
+NewFile = Annotated[Path, typer.Option(metavar="FILE", help="New CSV file.")]
+DataDir = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the standard data sets.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]

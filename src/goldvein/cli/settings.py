@@ -1,0 +1,116 @@
+"""Method and arguments of the estimator, from ``--config`` and ``--set``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldvein.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from goldvein.classifier import NoisyLabelClassifier
+
+
+@dataclass
+class Settings:
+    """What to train: the name and hyper-parameters of a method, and arguments of NoisyLabelClassifier."""
+
+    method: str = "two_stage"
+    params: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def gather(config: Path | None, assignments: Sequence[str]) -> Settings:
+    """Settings of a TOML file, then of ``NAME=VALUE`` pairs, which win.
+
+    Parameters
+    ----------
+    config : Path or None
+        ``[method]`` holds ``name`` and ``params``; every other key is an argument of the estimator.
+    assignments : sequence of str
+        ``method.X=V`` is a hyper-parameter of the method, ``X=V`` or ``model.X=V`` an argument of the estimator,
+        ``model_params.X=V`` an argument of the network.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no TOML, or a pair is none. Names and values are checked by :func:`build`.
+
+    Examples
+    --------
+    >>> gather(None, ["method.threshold=0.95", "epochs=3"])
+    Settings(method='two_stage', params={'threshold': '0.95'}, arguments={'epochs': '3'})
+    """
+    settings = Settings() if config is None else _read(config)
+    for pair in assignments:
+        name, equals, text = pair.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise InputError(f"--set {pair}: it must be NAME=VALUE; give for example --set epochs=20")
+        if name.startswith("method."):
+            settings.params[name.removeprefix("method.").replace(".", "__")] = _value(text)
+        elif name.startswith("model_params."):
+            network = settings.arguments.setdefault("model_params", {})
+            network[name.removeprefix("model_params.")] = _value(text, plain=True)
+        else:
+            settings.arguments[name.removeprefix("model.")] = _value(text)
+    return settings
+
+
+def build(settings: Settings, seed: int | None, *, verbose: bool) -> NoisyLabelClassifier:
+    """The classifier, not fitted.
+
+    Parameters
+    ----------
+    settings : Settings
+    seed : int or None
+        By default the ``random_state`` of the settings, else 0.
+    verbose : bool
+        Whether it shows its progress.
+
+    Raises
+    ------
+    InputError
+        For a name that does not exist, with the nearest one, or a value of the wrong type.
+    """
+    from goldvein.classifier import NoisyLabelClassifier
+    from goldvein.configure import arguments, build_method
+
+    method: Any = build_method(settings.method, settings.params)
+    allowed = set(NoisyLabelClassifier().get_params(deep=False)) - {"method", "verbose"}
+    for name in settings.arguments:
+        if name not in allowed:
+            raise unknown("argument", name, [*allowed, *(f"method.{param}" for param in method.get_params())])
+    given = arguments(NoisyLabelClassifier, settings.arguments, "argument")
+    written = given.pop("random_state", None) or 0
+    return NoisyLabelClassifier(method, **given, random_state=written if seed is None else seed, verbose=verbose)
+
+
+def _read(path: Path) -> Settings:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give the path of a TOML file") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not TOML ({error}): mend that line") from error
+    method = found.pop("method", {})
+    if not isinstance(method, dict):
+        raise InputError(f"{path}: method={method!r} must be a table; write [method] and its name below it")
+    for key in method:
+        if key not in ("name", "params"):
+            raise unknown("key of [method]", key, ("name", "params"))
+    if not isinstance(method.get("name", ""), str) or not isinstance(method.get("params", {}), dict):
+        raise InputError(f"{path}: in [method], name must be text and params a table")
+    return Settings(method.get("name", Settings.method), dict(method.get("params", {})), found)
+
+
+def _value(text: str, *, plain: bool = False) -> Any:
+    """A list or table in TOML's notation as such, with ``plain`` any other value too; else the text."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, KeyError):
+        return text
+    return value if plain or isinstance(value, list | dict) else text

@@ -1,0 +1,83 @@
+"""``goldvein train``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from goldvein.cli.options import DataDir, Json, Quiet, SkipBad
+
+
+def train(
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A folder, a CSV, Parquet or .npz file, or a standard data set.")
+    ],
+    out: Annotated[Path, typer.Option(help="New folder for the run.")],
+    label: Annotated[str | None, typer.Option(help="Column of the labels.", metavar="COLUMN")] = None,
+    method: Annotated[str | None, typer.Option(help="See goldvein methods.  [default: two_stage]")] = None,
+    model: Annotated[str | None, typer.Option(help="The network.  [default: auto]")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.", metavar="FILE")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting, as epochs=20 or method.threshold=0.9; wins over FILE."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and noise.  [default: 0]", min=0)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    skip_bad: SkipBad = False,
+    image_size: Annotated[int | None, typer.Option(help="Side of the images, pixels.", metavar="N")] = None,
+    noise: Annotated[str | None, typer.Option(help="Noise for labels of a standard set.", metavar="NAME")] = None,
+    noise_rate: Annotated[float | None, typer.Option(help="Share of labels it hits.", metavar="P")] = None,
+    labels_per_class: Annotated[int | None, typer.Option(help="Labels to keep.", metavar="N", min=1)] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train on doubtful labels, and list the wrong ones.
+
+    DATA is a folder of images (a subfolder a class, "unlabeled" for the rest), a table, arrays, or the name of a
+    standard data set (see goldvein data). The run folder then serves predict, issues and clean.
+    """
+    from goldvein import runs
+    from goldvein.cli.settings import build, gather
+    from goldvein.cli.source import Source
+
+    settings = gather(config, set_ or ())
+    settings.method = method or settings.method
+    if model is not None:
+        settings.arguments["model"] = model
+    classifier = build(settings, seed, verbose=not quiet)
+    runs.claim(out, resume=resume)
+    source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
+    dataset = source.load(classifier.get_params()["random_state"], progress=not quiet)
+    runs.make(out)
+    checkpoint = out / runs.CHECKPOINT
+    try:
+        classifier.fit(dataset.x, dataset.y, trusted=dataset.trusted, checkpoint=checkpoint, resume=resume)
+        if os.environ.get("RANK", "0") != "0":
+            return  # of several processes that train as one, the first writes
+        runs.save(out, classifier, dataset, {"data": source.described()})
+    except KeyboardInterrupt:
+        mend = "give the same command with --resume to go on" if checkpoint.exists() else "no epoch was saved yet"
+        typer.echo(f"interrupted: {mend}", err=True)
+        raise typer.Exit(130) from None
+    metrics = runs.load(out).metrics
+    if as_json:
+        typer.echo(runs.as_json({"run": str(out), **metrics}))
+    elif not quiet:
+        typer.echo("\n".join(_summary(metrics, out)))
+
+
+def _summary(metrics: dict[str, Any], out: Path) -> Iterator[str]:
+    yield f"{metrics['n_labeled']:,} labels on {metrics['n_rows']:,} rows, {metrics['n_epochs']} epochs"
+    if "test_accuracy" in metrics:
+        yield f"test accuracy {metrics['test_accuracy']:.4f} on {metrics['n_test']:,} rows"
+    known = f" (true {metrics['true_noise']['noise_rate']:.3f})" if "true_noise" in metrics else ""
+    rate = f"estimated noise rate {metrics['noise_rate']:.3f}{known}"
+    yield f"{rate}: {metrics['n_issues']:,} labels are likely wrong"
+    yield f"see them by: goldvein issues {out}"

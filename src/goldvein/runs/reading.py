@@ -1,0 +1,207 @@
+"""A run folder read back: its tables without torch, its network when it is to predict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldvein.errors import InputError
+from goldvein.progress import Progress
+from goldvein.runs.folder import CHECKPOINT, CONFIG, FORMAT, ISSUES, METRICS, PREDICTIONS, WEIGHTS, damaged
+from goldvein.runs.tables import read_json, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from goldvein.classifier import NoisyLabelClassifier
+    from goldvein.data.dataset import Dataset
+
+PREDICT_ROWS = 8192  # rows between two steps of the bar; images in files are decoded that many at a time
+
+
+def load(folder: str | Path) -> Run:
+    """Open a run folder; tables and weights are read when they are asked for.
+
+    A network given as ``package.module:factory`` is imported by that name: open only runs of people you trust with
+    that. Everything else in the folder is plain text and numbers.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no complete run, one of another format, or a damaged ``config.json``.
+    """
+    folder = Path(folder)
+    path = folder / CONFIG
+    if (folder / CHECKPOINT).exists() and not path.exists():
+        raise InputError(f"{folder} holds an interrupted run: end it with goldvein train and --resume")
+    if not path.exists():
+        raise InputError(f"{folder} holds no run: give a folder that goldvein train wrote")
+    config = read_json(path)
+    if config.get("format") != FORMAT:
+        raise InputError(
+            f"{folder} has format {config.get('format')!r}: this goldvein reads format {FORMAT}; "
+            "train again, or use the version that wrote it"
+        )
+    for key, kind in (("network", dict), ("classes", list), ("spec", dict), ("estimator", dict)):
+        if not isinstance(config.get(key), kind):
+            raise damaged(path, f"it lacks {key}")
+    return Run(folder, config)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run.
+
+    Attributes
+    ----------
+    folder : Path
+    config : dict
+        The content of ``config.json``.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+
+    @property
+    def classes(self) -> tuple[str | int, ...]:
+        """The labels as the user wrote them, in the order of the columns of :meth:`predict_proba`."""
+        return tuple(self.config["classes"])
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The content of ``metrics.json``."""
+        return read_json(self.folder / METRICS)
+
+    @cached_property
+    def issues(self) -> pd.DataFrame:
+        """The given labels, worst first: the columns of ``issues.csv``, labels as the user wrote them."""
+        kinds = {"label_quality": float, "p_wrong": float, "is_issue": bool, "rank": int, "reason": str}
+        return read_table(self.folder / ISSUES, ("given_label", "suggested_label"), kinds, self.classes)
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Every training row in the order of the data: the columns of ``predictions.csv``."""
+        kinds: dict[str, type] = {"confidence": float, **{f"prob_{label}": float for label in self.classes}}
+        return read_table(self.folder / PREDICTIONS, ("predicted",), kinds, self.classes)
+
+    @cached_property
+    def classifier(self) -> NoisyLabelClassifier:
+        """The trained model; its ``classes_`` are positions in :attr:`classes`."""
+        return _rebuild(self)
+
+    def predict_proba(self, dataset: Dataset, *, progress: bool = False) -> NDArray[np.float32]:
+        """Class probabilities of new rows.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Read with ``config["spec"]``; its labels are not looked at.
+        progress : bool, default=False
+            Show a bar, if standard error is a terminal.
+
+        Returns
+        -------
+        ndarray of shape (N, K), float32
+            Columns as :attr:`classes`; N may be 0.
+
+        Raises
+        ------
+        InputError
+            If rows have another shape than those of training, or the weights are damaged.
+        """
+        rows = dataset.x
+        parts = [np.empty((0, len(self.classes)), dtype=np.float32)]
+        bar = Progress(quiet=not progress)
+        bar.stage("predicting", math.ceil(len(rows) / PREDICT_ROWS))
+        try:
+            for start in range(0, len(rows), PREDICT_ROWS):
+                parts.append(self.classifier.predict_proba(rows[start : start + PREDICT_ROWS]))
+                bar.step()
+        finally:
+            bar.close()
+        return np.concatenate(parts)
+
+    def cleaned(self, relabel_above: float = 0.9, drop_above: float = 0.5) -> pd.DataFrame:
+        """A label for every training row, with the wrong ones mended or taken out.
+
+        Only a label that is marked as an issue is touched: it is replaced by the suggested one if the model gives
+        that a probability above ``relabel_above``, else dropped if ``p_wrong`` is above ``drop_above``, else kept.
+        A threshold of 1 switches its action off.
+
+        Parameters
+        ----------
+        relabel_above, drop_above : float in [0, 1]
+
+        Returns
+        -------
+        DataFrame
+            Columns id, given_label, cleaned_label, action (keep, relabel or drop), in the order of the data. A
+            label that was missing stays blank and kept; a dropped one becomes blank, so the row can still serve
+            without a label.
+
+        Raises
+        ------
+        InputError
+            If a threshold is not in [0, 1], or a table is damaged.
+        """
+        for name, value in (("relabel_above", relabel_above), ("drop_above", drop_above)):
+            if not 0 <= value <= 1:
+                raise InputError(f"{name}={value}: it must lie in 0..1; 1 switches the action off")
+        table = self.predictions.merge(self.issues, on="id", how="left")
+        given = table["given_label"].where(table["given_label"].notna(), "")
+        suggested = table["suggested_label"].where(table["suggested_label"].notna(), "")
+        column = {label: k for k, label in enumerate(self.classes)}
+        probs = table[[f"prob_{label}" for label in self.classes]].to_numpy()
+        confidence = probs[np.arange(len(table)), [column.get(label, 0) for label in suggested]]
+        issue = table["is_issue"].eq(True)
+        relabel = issue & (suggested != given) & (confidence > relabel_above)
+        drop = issue & ~relabel & (table["p_wrong"] > drop_above)
+        out = table[["id"]].copy()
+        out["given_label"] = given
+        out["cleaned_label"] = given.mask(relabel, suggested).mask(drop, "")
+        out["action"] = np.select([relabel, drop], ["relabel", "drop"], "keep")
+        return out
+
+
+def _rebuild(run: Run) -> NoisyLabelClassifier:
+    """The estimator around the network and the normalization of the folder."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from goldvein.classifier import NoisyLabelClassifier, pick_device
+    from goldvein.data.inputs import Transform
+    from goldvein.models import LowPrecision
+
+    path, network = run.folder / WEIGHTS, run.config["network"]
+    try:
+        tensors = load_file(path)
+        shape = tuple(tensors["transform.mean"].shape)
+        model = NoisyLabelClassifier(
+            model=network["model"],
+            model_params=network["params"],
+            precision=run.config["estimator"].get("precision", "auto"),
+        )
+        model.classes_ = np.arange(len(run.classes))
+        model.n_features_in_ = shape[0]
+        model.transform_ = Transform(shape, "none")
+        model.transform_.load_state_dict(_below("transform.", tensors))
+        with torch.random.fork_rng():
+            model.net_ = model._builder(shape, pick_device("auto"))()
+        inner = model.net_.net if isinstance(model.net_, LowPrecision) else model.net_
+        inner.load_state_dict(_below("net.", tensors))
+    except InputError:
+        raise
+    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        raise damaged(path, error) from error
+    return model
+
+
+def _below(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,95 @@
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from goldvein.bench.job import _true_labels, count_kept, given_labels, judge_issues, run_job
+from goldvein.bench.plan import Job
+from goldvein.data import standard
+from goldvein.data.dataset import Dataset
+from goldvein.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return standard.load("digits")
+
+
+def job(**changes):
+    return Job("digits", "cross_entropy", **{"seed": 0, "noise": "symmetric", "rate": 0.2, **changes})
+
+
+def test_independent_draw_keeps_by_given_label(digits):
+    y = given_labels(digits, job(labels_per_class=10))
+    assert Counter(y.tolist()) == {-1: 1201 - 100, **dict.fromkeys(range(10), 10)}
+    full = given_labels(digits, job())
+    assert np.array_equal(y[y >= 0], full[y >= 0])
+    assert 0.15 < (full != digits.y).mean() < 0.25
+
+
+def test_exact_draw_keeps_by_true_label_and_flips_an_exact_number(digits):
+    y = given_labels(digits, job(labels_per_class=10, draw="exact"))
+    assert Counter(digits.y[y >= 0].tolist()) == dict.fromkeys(range(10), 10)
+    assert (y != digits.y)[y >= 0].sum() == 20
+
+
+def test_noise_follows_the_seed(digits):
+    assert np.array_equal(given_labels(digits, job()), given_labels(digits, job()))
+    assert not np.array_equal(given_labels(digits, job()), given_labels(digits, job(seed=1)))
+    assert np.array_equal(given_labels(digits, job(noise="none", rate=0.0)), digits.y)
+
+
+def test_true_labels_are_unknown_where_only_some_are_trusted():
+    y = np.array([0, 1, 0])
+    parts = {"name": "", "kind": "vector", "x": np.zeros((3, 1)), "y": y, "classes": (0, 1), "ids": y.astype(str)}
+    assert _true_labels(Dataset(**parts)).tolist() == [0, 1, 0]
+    assert _true_labels(Dataset(**parts, trusted=np.array([True, False, False]))).tolist() == [0, -1, -1]
+    assert _true_labels(Dataset(**parts, y_true=1 - y)).tolist() == [1, 0, 1]
+
+
+def test_kept_labels_are_counted_by_class_as_labeled():
+    y = np.array([0, 0, 0, 1, 1, 2, -1, 2])
+    labels = np.array([0, 0, -1, 1, 0, -1, 2, 2])  # row 4 was relabeled, row 6 labeled
+    y_true = np.array([0, 1, 0, 1, 0, 2, 2, -1])
+    counts = count_kept(y, labels, y_true, 3)
+    assert counts == {"rows": 8, "given": [3, 2, 2], "kept": [3, 1, 2], "right": [2, 1, 1], "wrong": [1, 0, 0]}
+
+
+def test_issues_against_hand_computed_measures():
+    listed = pd.DataFrame(
+        {"id": [3, 0, 1, 4, 2], "p_wrong": [0.9, 0.8, 0.3, 0.2, 0.1], "is_issue": [True, True, False, True, False]}
+    )
+    model = SimpleNamespace(label_issues=lambda: listed)
+    y = np.array([0, 1, 0, 1, 1])
+    y_true = np.array([0, 0, 0, 0, -1])  # rows 1 and 3 are wrong, row 4 is not known
+    found = judge_issues(model, y, y_true)
+    assert found["auroc"] == pytest.approx(3 / 4)
+    assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    assert (found["precision"], found["recall"], found["f1"]) == (0.5, 0.5, 0.5)
+    clean = judge_issues(model, y, y)
+    assert clean == {"auroc": None, "average_precision": None, "precision": 0, "recall": 0, "f1": 0}
+
+
+def test_a_job_that_asks_for_issues():
+    result = run_job(job(issues=True, estimator={"epochs": 15, "validation_fraction": 0.1}))
+    assert result["issues"]["auroc"] > 0.8
+    assert 0.15 < result["noise_rate"] < 0.25
+    assert result["accuracy"] > 0.8
+    assert result["n_iter"] == 15
+    assert "kept" not in result
+
+
+def test_the_same_job_gives_the_same_result():
+    short = job(estimator={"epochs": 2})
+    first, second = run_job(short), run_job(short)
+    volatile = {"seconds", "peak_mb", "peak_gpu_mb"}
+    assert {k: v for k, v in first.items() if k not in volatile} == {
+        k: v for k, v in second.items() if k not in volatile
+    }
+
+
+def test_missing_files_are_told(tmp_path):
+    with pytest.raises(InputError, match=str(tmp_path)):
+        run_job(Job("mnist", "cross_entropy", 0), tmp_path)

@@ -1,0 +1,114 @@
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldvein.bench.plan import Column, Row, Table
+from goldvein.bench.table import _duration, is_short, per_class, render
+
+TABLE = Table(
+    title="Two by two",
+    citation="Someone 2000",
+    source="Table 1",
+    cost="",
+    command="goldvein bench two.toml",
+    data="digits",
+    rows=(Row("ce", "cross_entropy"), Row("ours", "two_stage", {"rounds": 1})),
+    columns=(Column("clean"), Column("noisy", "symmetric", 0.2)),
+    seeds=(0, 1, 2),
+    published={"ce": {"clean": (98.2, 0.1), "noisy": (52.9, None)}, "ours": {"noisy": (83.4, 1.3)}},
+)
+VERSIONS = {"torch": "2.13.0", "cpu": "some"}
+
+
+def results(row, column, accuracies, **more):
+    for seed, accuracy in enumerate(accuracies):
+        job = TABLE.job(TABLE.rows[row], TABLE.columns[column], seed)
+        yield {"key": job.key, "job": asdict(job), "accuracy": accuracy, "seconds": 60.0, "versions": VERSIONS, **more}
+
+
+def cells(text, row):
+    (line,) = (line for line in text.splitlines() if line.startswith(f"| {row} |"))
+    return [cell.strip() for cell in line.split("|")[2:-1]]
+
+
+def test_means_deviations_and_marks():
+    found = [*results(0, 0, [0.97, 0.98, 0.99]), *results(0, 1, [0.50, 0.52]), *results(1, 0, [0.9])]
+    text = render(TABLE, found)
+    assert cells(text, "ce") == [
+        "98.00 ± 1.00 (3) vs 98.2 ± 0.1: -0.20",
+        "51.00 ± 1.41 (2 of 3) vs 52.9: -1.90 **!**",
+    ]
+    assert cells(text, "ours") == ["90.00 (1 of 3)", "not run vs 83.4 ± 1.3"]
+    assert "- command: `goldvein bench two.toml`" in text
+    assert "- seeds: 0, 1, 2 of 0, 1, 2 planned" in text
+    assert "- time: 6 min of training, 6 runs of 12 planned" in text
+    assert "- made with: torch 2.13.0, cpu some" in text
+    assert "1.5 points" in text
+
+
+def test_several_machines_are_all_named():
+    found = [*results(0, 0, [0.9]), *results(0, 1, [0.9], versions={"torch": "2.11", "cpu": "other"})]
+    assert render(TABLE, found).count("- made with: ") == 2
+
+
+def test_results_of_other_tables_are_passed_over_and_a_seed_counts_once():
+    other = replace(TABLE, data="mnist")
+    job = other.job(other.rows[0], other.columns[0], 0)
+    strange = [{**r, "job": asdict(job)} for r in results(0, 0, [0.1])]
+    twice = list(results(0, 0, [0.5]))
+    assert cells(render(TABLE, [*strange, *twice, *twice]), "ce")[0].startswith("50.00 (1 of 3) ")
+
+
+def test_seeds_beyond_the_planned_count():
+    assert cells(render(TABLE, results(1, 0, [0.5, 0.5, 0.5, 0.5])), "ours")[0] == "50.00 ± 0.00 (4)"
+
+
+@pytest.mark.parametrize(
+    ("mean", "published", "std", "short"),
+    [
+        (97.8, 98.0, 0.1, False),  # exactly two deviations
+        (97.79, 98.0, 0.1, True),
+        (97.79, 98.0, 0.0, True),  # 0.0 is taken as 0.1
+        (97.81, 98.0, 0.0, False),
+        (81.95, 83.4, 1.3, False),
+        (81.8, 83.4, 1.3, True),  # within two deviations, but 1.6 points
+        (96.6, 98.0, None, False),
+        (96.4, 98.0, None, True),
+        (99.9, 98.0, 0.1, False),
+    ],
+)
+def test_rule(mean, published, std, short):
+    assert is_short(mean, published, std) is short
+
+
+@given(st.floats(0, 100), st.floats(0, 100), st.none() | st.floats(0, 5))
+def test_what_lies_more_than_the_most_below_is_always_marked(mean, published, std):
+    assert is_short(mean, published, std) or published - mean <= 1.5 + 1e-6
+
+
+def test_labels_kept_by_class():
+    first = {"rows": 10, "given": [5, 5], "kept": [4, 2], "right": [4, 1], "wrong": [0, 1]}
+    second = {"rows": 10, "given": [5, 5], "kept": [2, 4], "right": [2, 1], "wrong": [0, 3]}
+    found = [
+        *results(0, 1, [0.9]),
+        *results(1, 1, [0.9], kept=first),
+        *list(results(1, 1, [0.9, 0.8], kept=second))[1:],
+    ]
+    text = per_class(TABLE, found)
+    assert "**ours**" in text
+    assert "**ce**" not in text
+    assert cells(text, "noisy") == ["3 = 3 + 0", "3 = 1 + 2", "60.0 % = 40.0 + 20.0"]
+    assert "clean" not in text
+
+
+def test_no_section_without_kept_labels():
+    assert per_class(TABLE, results(0, 0, [0.9])) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (45.4, "45 s"), (720, "12 min"), (11_100, "3 h 05 min"), (3_590, "1 h 00 min")]
+)
+def test_durations(seconds, text):
+    assert _duration(seconds) == text

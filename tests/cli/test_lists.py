@@ -1,0 +1,122 @@
+"""The verbs that only tell: methods, data, help and version; and bench."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from goldvein import __version__
+from goldvein.byname import find, names
+from goldvein.data import standard
+
+
+def test_methods_are_listed_with_what_they_are(goldvein):
+    lines = goldvein("methods").stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == names("methods")
+    assert "cross_entropy        Cross-entropy on the given labels" in "\n".join(lines)
+
+
+@pytest.mark.parametrize("method", names("methods"))
+def test_a_method_is_shown_with_its_defaults(goldvein, method):
+    printed = goldvein("methods", method).stdout
+    assert printed.startswith(str(inspect.getdoc(inspect.getmodule(find("methods", method)))).splitlines()[0])
+    _, _, table = printed.rpartition("hyper-parameter")
+    shown = [line.split()[0] for line in table.splitlines()[1:]]
+    assert shown == list(inspect.signature(find("methods", method)).parameters)
+
+
+def test_an_inherited_signature_is_shown(goldvein, tmp_path, monkeypatch):
+    module = sys.modules["goldvein.cli.methods"]
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods" / "old.py").write_text("class Old:\n    def __init__(self, a, b=2, *, c='x'): ...\n")
+    text = '"""New."""\nfrom goldvein.methods.old import Old\nclass New(Old):\n    """Newer."""\n'
+    (tmp_path / "methods" / "new.py").write_text(text)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "names", lambda folder: ["new", "old"])
+    table = goldvein("methods", "new").stdout.rpartition("hyper-parameter")[2]
+    assert [line.split() for line in table.splitlines()[1:]] == [["a"], ["b", "2"], ["c", "'x'"]]
+
+
+def test_unknown_names(refused):
+    assert refused("methods", "pi_modle").startswith("unknown method 'pi_modle': did you mean 'pi_model'?")
+    assert refused("data", "minst").startswith("unknown data set 'minst': did you mean 'mnist'?")
+
+
+def test_data_sets_and_what_is_missing(goldvein, tmp_path):
+    lines = goldvein("data", "--data-dir", tmp_path).stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == standard.names()
+    svhn = next(line for line in lines if line.startswith("svhn"))
+    assert "0 of 2 files" in svhn
+    assert "http://ufldl.stanford.edu/housenumbers/" in svhn
+    (tmp_path / "SVHN").mkdir()
+    (tmp_path / "SVHN" / "test_32x32.mat").touch()
+    shown = goldvein("data", "svhn", "--data-dir", tmp_path).stdout
+    assert "10 classes, 1 of 2 files" in shown
+    assert [line.split() for line in shown.splitlines()[-2:]] == [
+        ["SVHN/train_32x32.mat", "missing"],
+        ["SVHN/test_32x32.mat", "found"],
+    ]
+    assert "built in" in goldvein("data", "digits").stdout
+
+
+def test_version(goldvein):
+    assert goldvein("--version").stdout == f"goldvein {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["methods"], ["methods", "two_stage"], ["data"]], ids=" ".join
+)
+def test_what_only_tells_does_not_import_torch(arguments):
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom goldvein.cli import app\n"
+        f"assert CliRunner().invoke(app, {arguments}).exit_code == 0\n"
+        "assert not {'torch', 'sklearn', 'pandas'} & set(sys.modules), 'slow to start'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_usage_errors_and_bad_input_end_with_2(tmp_path):
+    for arguments in (["train"], ["nonsense"], ["train", "digitz", "--out", str(tmp_path / "run")]):
+        command = [sys.executable, "-m", "goldvein", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+
+
+TABLE = """
+title = "Digits"
+citation = "none"
+source = "none"
+cost = "seconds"
+command = "goldvein bench digits.toml"
+seeds = [0, 1]
+estimator = { epochs = 2 }
+[data]
+name = "digits"
+[[rows]]
+name = "ce"
+method = "cross_entropy"
+[[columns]]
+name = "clean"
+"""
+
+
+def test_bench_runs_what_is_missing_and_prints_the_table(goldvein, refused, tmp_path):
+    table, results = tmp_path / "digits.toml", tmp_path / "results.jsonl"
+    table.write_text(TABLE)
+    assert goldvein("bench", table, "--results", results, "--dry-run").stdout.endswith("2 training runs to do\n")
+    assert not results.exists()
+    printed = goldvein("bench", table, "--results", results, "--seeds", "1").stdout
+    assert "### Digits" in printed
+    assert [json.loads(line)["job"]["seed"] for line in results.read_text().splitlines()] == [1]
+    left = goldvein("bench", table, "--results", results, "--dry-run").stdout
+    assert left.endswith("1 training runs to do\n")
+    assert "--seeds 1,x: they must be whole numbers" in refused("bench", table, "--seeds", "1,x")
+    table.write_text(TABLE.replace("cross_entropy", "cross_entrophy"))
+    assert "did you mean 'cross_entropy'?" in refused("bench", table, "--dry-run")

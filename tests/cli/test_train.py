@@ -1,0 +1,197 @@
+"""train: what it writes, how settings reach it, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+QUICK = ("--method", "cross_entropy", "--set", "epochs=2")
+
+
+def config(run: Path) -> dict:
+    return json.loads((run / "config.json").read_text())
+
+
+def test_a_table_gives_a_complete_run_folder(goldvein, flowers, tmp_path):
+    run = tmp_path / "run"
+    goldvein("train", flowers, "--out", run, "--label", "kind", *QUICK)
+    assert {path.name for path in run.iterdir()} == {
+        "config.json",
+        "environment.json",
+        "history.jsonl",
+        "issues.csv",
+        "metrics.json",
+        "predictions.csv",
+        "weights.safetensors",
+    }
+    issues = list(csv.DictReader((run / "issues.csv").open()))
+    columns = "id,given_label,suggested_label,label_quality,p_wrong,is_issue,rank,reason"
+    assert (run / "issues.csv").read_text().splitlines()[0] == columns
+    assert {row["id"] for row in issues} == {f"f{row}" for row in range(36)}
+    assert {row["given_label"] for row in issues} == {"rose", "lily"}
+    assert [row["rank"] for row in issues] == [str(rank) for rank in range(1, 37)]
+    predictions = list(csv.DictReader((run / "predictions.csv").open()))
+    assert [row["id"] for row in predictions] == [f"f{row}" for row in range(40)]
+    assert list(predictions[0]) == ["id", "predicted", "confidence", "prob_lily", "prob_rose"]
+    for row in predictions:
+        lily, rose = float(row["prob_lily"]), float(row["prob_rose"])
+        assert lily + rose == pytest.approx(1, abs=1e-5)
+        assert row["predicted"] == ("lily" if lily > rose else "rose")
+    assert len((run / "history.jsonl").read_text().splitlines()) == 2
+
+
+def test_the_wrong_label_of_a_table_is_on_top(goldvein, flowers, tmp_path):
+    run = tmp_path / "run"
+    goldvein("train", flowers, "--out", run, "--label", "kind", "--method", "cross_entropy", "--set", "epochs=30")
+    worst = next(csv.DictReader((run / "issues.csv").open()))
+    assert (worst["id"], worst["given_label"], worst["suggested_label"]) == ("f0", "lily", "rose")
+
+
+def test_noise_and_missing_labels_of_a_standard_set(goldvein, tmp_path):
+    run = tmp_path / "run"
+    noise = ("--noise", "pair", "--noise-rate", 0.3, "--labels-per-class", 20, "--seed", 5)
+    printed = goldvein("train", "digits", "--out", run, *noise, *QUICK, "--json").stdout
+    metrics = json.loads(printed)
+    assert printed.count("\n") == 1
+    assert (metrics["n_rows"], metrics["n_labeled"], metrics["n_test"]) == (1201, 200, 596)
+    assert 0.15 < metrics["true_noise"]["noise_rate"] < 0.45
+    assert np.shape(metrics["transition"]) == (10, 10)
+    assert {key: metrics[key] for key in ("noise_rate", "n_issues")} == {
+        key: json.loads((run / "metrics.json").read_text())[key] for key in ("noise_rate", "n_issues")
+    }
+    assert config(run)["data"] == {
+        "source": "digits",
+        "noise": "pair",
+        "noise_rate": 0.3,
+        "labels_per_class": 20,
+    }
+    assert config(run)["estimator"]["random_state"] == 5
+
+
+def test_set_wins_over_config_and_options_over_both(goldvein, tmp_path):
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        'lr = 0.5\nepochs = 2\nmodel = "resnet14"\nmodel_params.dropout = 0.3\n'
+        '[method]\nname = "pi_model"\nparams = { alpha = 7, noise = 0.5 }\n'
+    )
+    run = tmp_path / "run"
+    given = ("--set", "lr=0.01", "--set", "method.alpha=3", "--set", "model_params.hidden=[8, 8]")
+    goldvein("train", "digits", "--out", run, "--config", settings, *given, "--model", "mlp")
+    found = config(run)
+    assert found["method"]["name"] == "pi_model"
+    assert (found["method"]["params"]["alpha"], found["method"]["params"]["noise"]) == (3.0, 0.5)
+    assert (found["estimator"]["lr"], found["estimator"]["epochs"]) == (0.01, 2)
+    assert found["network"] == {"model": "mlp", "params": {"dropout": 0.3, "hidden": [8, 8]}}
+
+
+def test_a_folder_of_images_and_what_was_left_out(goldvein, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name, bright in (("dark", 0), ("light", 150)):
+        Path("pictures", name).mkdir(parents=True)
+        for i in range(6):
+            pixels = rng.integers(bright, bright + 100, (12, 12, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(f"pictures/{name}/{i}.png")
+    Path("pictures/dark/broken.png").write_bytes(b"no image")
+    goldvein("train", "pictures", "--out", "run", "--skip-bad", *QUICK)
+    header, skipped = Path("run/skipped.csv").read_text().splitlines()
+    assert header == "path,reason"
+    assert skipped.startswith('dark/broken.png,"not an image')
+    assert config(Path("run"))["spec"]["classes"] == ["dark", "light"]
+    for path in Path("run").iterdir():
+        assert str(tmp_path).encode() not in path.read_bytes()
+
+
+def test_quiet_prints_nothing(goldvein, flowers, tmp_path):
+    assert goldvein("train", flowers, "--out", tmp_path / "run", "--label", "kind", *QUICK, "-q").output == ""
+
+
+def test_the_same_seed_gives_the_same_weights(goldvein, flowers, tmp_path):
+    weights = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run = tmp_path / name
+        goldvein("train", flowers, "--out", run, "--label", "kind", "--seed", seed, *QUICK)
+        weights.append((run / "weights.safetensors").read_bytes())
+    assert weights[0] == weights[1] != weights[2]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("digits", "--method", "two_stag"), "unknown method 'two_stag': did you mean 'two_stage'?"),
+        (("digits", "--set", "epohs=3"), "unknown argument 'epohs': did you mean 'epochs'?"),
+        (("digits", "--set", "random_stat=3"), "did you mean 'random_state'?"),
+        (("digits", "--set", "lr=fast"), "lr='fast': it must be a number"),
+        (("digits", "--set", "epochs"), "--set epochs: it must be NAME=VALUE"),
+        (("digits", "--set", "method.selector.thresold=1"), "did you mean 'selector__threshold'?"),
+        (("digits", "--set", "model_params.widht=1"), "unknown parameter 'widht'"),
+        (("digits", "--model", "resnet"), "unknown model 'resnet'"),
+        (("digits", "--config", "nowhere.toml"), "nowhere.toml cannot be read"),
+        (("digits", "--label", "kind"), "--label is for data of your own"),
+        (("digits", "--skip-bad"), "--skip-bad is for data of your own"),
+        (("digits", "--noise-rate", "0.2"), "--noise-rate 0.2 lacks its --noise"),
+        (("digits", "--noise", "symetric", "--noise-rate", "0.2"), "did you mean 'symmetric'?"),
+        (("digits", "--noise", "symmetric", "--noise-rate", "2"), "rate=2.0"),
+        (("digitz",), "unknown path or data set 'digitz': did you mean 'digits'?"),
+        (("nowhere/flowers.csv",), "nowhere/flowers.csv does not exist"),
+        (("mnist", "--data-dir", "/nowhere"), "no /nowhere/MNIST"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(refused, tmp_path, given, told):
+    out = tmp_path / "run"
+    assert told in refused("train", *given, "--out", out)
+    assert not out.exists() or not any(out.iterdir())
+
+
+def test_own_labels_are_doubtful_enough(refused, flowers, tmp_path):
+    given = ("--label", "kind", "--noise", "symmetric", "--noise-rate", 0.1)
+    assert "only labels known to be right can be made doubtful" in refused(
+        "train", flowers, "--out", tmp_path / "run", *given
+    )
+
+
+def test_unknown_column(refused, flowers, tmp_path):
+    message = refused("train", flowers, "--out", tmp_path / "run", "--label", "kin")
+    assert message.startswith("unknown column 'kin': did you mean 'kind'?")
+
+
+def test_bad_settings_file(refused, tmp_path):
+    settings = tmp_path / "settings.toml"
+    for text, told in (
+        ("lr = ", "is not TOML"),
+        ('method = "two_stage"', "must be a table"),
+        ("[method]\nnaem = 1", "did you mean 'name'?"),
+        ("[method]\nname = 1", "name must be text"),
+        ("lrr = 1", "unknown argument 'lrr': did you mean 'lr'?"),
+    ):
+        settings.write_text(text)
+        assert told in refused("train", "digits", "--out", tmp_path / "run", "--config", settings)
+
+
+def test_nothing_is_overwritten(refused, trained, tmp_path):
+    before = {path.name: path.read_bytes() for path in trained.iterdir()}
+    assert "already holds a run" in refused("train", "digits", "--out", trained)
+    assert "already holds a run" in refused("train", "digits", "--out", trained, "--resume")
+    assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
+    (tmp_path / "diary.txt").write_text("mine")
+    assert "is not empty and holds no run" in refused("train", "digits", "--out", tmp_path)
+    assert "is not empty and holds no run" in refused("train", "digits", "--out", tmp_path, "--resume")
+    assert "is a file" in refused("train", "digits", "--out", tmp_path / "diary.txt")
+    assert (tmp_path / "diary.txt").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_no_half_run(refused, flowers, tmp_path, monkeypatch):
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    run = tmp_path / "run"
+    assert "No space left on device" in refused("train", flowers, "--out", run, "--label", "kind", *QUICK)
+    assert list(run.iterdir()) == []

@@ -1,0 +1,108 @@
+"""What many tests share: a small problem with wrong and missing labels, and a run of the engine on any arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+import torch
+
+from goldvein import models
+from goldvein.data.inputs import Inputs, Transform
+from goldvein.engine import Recipe, Run
+from goldvein.method import Method
+from goldvein.task import Task
+
+torch.set_num_threads(1)  # small networks are slower with more
+hypothesis.settings.register_profile("goldvein", deadline=None)  # the first call of torch takes a second
+hypothesis.settings.load_profile("goldvein")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows (N, 2) of three classes that a line separates; a ninth of the labels is wrong, a third is missing."""
+
+    x: np.ndarray
+    y: np.ndarray
+    y_true: np.ndarray
+    validation: np.ndarray
+
+
+@pytest.fixture
+def blobs() -> Problem:
+    rng = np.random.default_rng(0)
+    y_true = np.arange(180) % 3
+    centers = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
+    x = (centers[y_true] + rng.normal(0, 0.7, (180, 2))).astype(np.float32)
+    y = y_true.copy()
+    y[4::9] = (y[4::9] + 1) % 3
+    y[100:160] = -1
+    validation = np.zeros(180, dtype=bool)
+    validation[:30] = True
+    return Problem(x, y, y_true, validation)
+
+
+@pytest.fixture
+def images() -> Problem:
+    """Rows (N, 1, 6, 6), uint8, whose class is the row of the bright line."""
+    rng = np.random.default_rng(0)
+    y_true = np.arange(48) % 2
+    x = rng.integers(0, 60, (48, 1, 6, 6)).astype(np.uint8)
+    x[np.arange(48), 0, 1 + 3 * y_true] += 180
+    y = y_true.copy()
+    y[3::8] = 1 - y[3::8]
+    y[30:] = -1
+    validation = np.zeros(48, dtype=bool)
+    validation[:8] = True
+    return Problem(x, y, y_true, validation)
+
+
+def _start(
+    method: Method,
+    x: Any,
+    y: Any,
+    *,
+    validation: Any = None,
+    trusted: Any = None,
+    model: Any = "mlp",
+    params: dict[str, Any] | None = None,
+    augment: Any = "none",
+    normalize: str = "none",
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Run:
+    torch.manual_seed(seed)
+    shape, y = tuple(x.shape[1:]), torch.as_tensor(np.asarray(y))
+    n_classes = int(y.max()) + 1
+    held_out = np.zeros(len(y), dtype=bool) if validation is None else np.asarray(validation)
+    task = Task(
+        n_samples=len(y),
+        n_classes=n_classes,
+        input_shape=shape,
+        y=y,
+        trusted=None if trusted is None else torch.as_tensor(np.asarray(trusted)),
+        validation=torch.as_tensor(held_out),
+        build_model=partial(models.build, model, shape, n_classes, **(params or {})),
+    )
+    method.setup(task)
+    inputs = Inputs(x, Transform(shape, augment).fit(x, normalize), torch.device("cpu"))
+    return Run(method, task, inputs, recipe or Recipe(epochs=2, batch_size=8), seed=seed, **options)
+
+
+@pytest.fixture
+def start() -> Callable[..., Run]:
+    """``start(method, x, y, ...)`` seeds torch, sets the method up and gives its run, ready to train on."""
+    return _start
+
+
+@pytest.fixture(autouse=True)
+def _random_numbers_as_they_were() -> Any:
+    """No test's seed reaches another test."""
+    with torch.random.fork_rng(devices=[]):
+        yield

@@ -1,0 +1,202 @@
+"""Normalization by hand, views against a slow reference, and rows that are read when asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goldvein.data import inputs
+from goldvein.data.inputs import Inputs, Transform, shift_and_flip
+from goldvein.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+class Lazy:
+    """Rows that are only there when they are asked for."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x, self.shape, self.dtype, self.asked = x, x.shape, x.dtype, 0
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        self.asked += 1
+        return self.x[rows]
+
+
+def all_views(image: np.ndarray, reach: int, flip: bool) -> list[np.ndarray]:
+    """Every view of one image (C, H, W): padded by its mirror image, cut out, flipped."""
+    _, height, width = image.shape
+    padded = np.pad(image, ((0, 0), (reach, reach), (reach, reach)), mode="reflect")
+    steps = range(2 * reach + 1)
+    cuts = [padded[:, dy : dy + height, dx : dx + width] for dy in steps for dx in steps]
+    return cuts + [cut[:, :, ::-1] for cut in cuts] * flip
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 3), st.integers(3, 6), st.integers(3, 7), st.integers(0, 2), st.booleans(), st.integers(0, 2**31))
+def test_every_view_is_one_of_the_slow_reference(
+    channels: int, height: int, width: int, reach: int, flip: bool, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    x = torch.randint(0, 256, (6, channels, height, width), dtype=torch.uint8)
+    seen = shift_and_flip(x, reach, flip=flip)
+    assert seen.dtype == torch.uint8
+    for image, view in zip(x.numpy(), seen.numpy(), strict=True):
+        assert any(np.array_equal(view, candidate) for candidate in all_views(image, reach, flip))
+
+
+def test_all_views_occur_and_half_are_flipped() -> None:
+    torch.manual_seed(0)
+    image = np.arange(20).reshape(1, 4, 5)
+    candidates = [view.tobytes() for view in all_views(image, 1, True)]
+    many = torch.as_tensor(image).expand(3600, 1, 4, 5)
+    drawn = [candidates.index(view.tobytes()) for view in shift_and_flip(many, 1, flip=True).numpy()]
+    counts = np.bincount(drawn, minlength=18)
+    assert counts.min() > 130  # 200 is expected; 5 standard deviations are 69
+    assert counts.max() < 270
+
+
+def test_an_image_smaller_than_the_reach_stays_inside_itself() -> None:
+    x = torch.arange(2 * 64).reshape(1, 1, 2, 64)
+    seen = Transform((1, 2, 64), "shift").weak(x.expand(50, 1, 2, 64))
+    assert seen.shape == (50, 1, 2, 64)
+    assert set(seen.flatten().tolist()) <= set(range(128))
+    assert Transform((1, 1, 32), "shift").weak(torch.zeros(9, 1, 1, 32)).shape == (9, 1, 1, 32)
+
+
+@pytest.mark.parametrize(
+    ("shape", "augment"), [((3, 8, 8), "flip_shift"), ((1, 8, 8), "shift"), ((7,), "none")], ids=str
+)
+def test_auto_views(shape: tuple[int, ...], augment: str) -> None:
+    assert Transform(shape).augment == augment
+
+
+def test_views_of_a_callable() -> None:
+    transform = Transform((2,), lambda x: -x).fit(np.zeros((3, 2), np.float32), "none")
+    served = Inputs(np.array([[1.0, 2.0]], np.float32), transform, CPU)
+    raw = served.read(torch.tensor([0]))
+    assert served.view(raw, "weak").tolist() == [[-1, -2]]
+    assert served.view(raw, "plain").tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("augment", ["blur", "shift", "flip_shift"])
+def test_views_that_do_not_fit(augment: str) -> None:
+    with pytest.raises(InputError, match=f"augment='{augment}'"):
+        Transform((4,), augment)
+
+
+def test_standard_by_hand() -> None:
+    x = np.array([[1.0, 5.0, 2.0], [3.0, 5.0, -4.0]], np.float32)
+    transform = Transform((3,)).fit(x, "standard")
+    # means 2, 5, -1; deviations 1, 0 (a constant stays 0), 3
+    assert transform.normalize(torch.as_tensor(x)).tolist() == [[-1, 0, 1], [1, 0, -1]]
+    assert transform.normalize(torch.tensor([[2.0, 6.0, 2.0]])).tolist() == [[0, 1, 1]]
+
+
+def test_mean_by_hand() -> None:
+    x = np.array([[1.0, 5.0], [3.0, 5.0]], np.float32)
+    assert Transform((2,)).fit(x, "mean").normalize(torch.as_tensor(x)).tolist() == [[-1, 0], [1, 0]]
+
+
+def test_mean_of_images_is_of_each_pixel() -> None:
+    x = np.array([[[[0, 255]]], [[[255, 255]]]], np.uint8)  # (2, 1, 1, 2)
+    seen = Transform((1, 1, 2)).fit(x, "mean").normalize(torch.as_tensor(x))
+    torch.testing.assert_close(seen, torch.tensor([[[[-0.5, 0.0]]], [[[0.5, 0.0]]]]))
+
+
+@pytest.mark.parametrize("how", ["standard", "auto"])
+def test_images_are_standardized_by_channel(how: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (40, 2, 3, 3)).astype(np.uint8)
+    x[:, 1] //= 4
+    seen = Transform((2, 3, 3)).fit(x, how).normalize(torch.as_tensor(x)).double()
+    torch.testing.assert_close(seen.mean((0, 2, 3)), torch.zeros(2).double(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(seen.square().mean((0, 2, 3)), torch.ones(2).double(), atol=1e-5, rtol=0)
+
+
+def test_unit_and_none() -> None:
+    x = np.array([[[[0, 51, 255]]]], np.uint8)
+    torch.testing.assert_close(
+        Transform((1, 1, 3)).fit(x, "unit").normalize(torch.as_tensor(x)).flatten(), torch.tensor([0, 0.2, 1])
+    )
+    assert Transform((1, 1, 3)).fit(x, "none").normalize(torch.as_tensor(x)).flatten().tolist() == [0, 51, 255]
+    floats = np.array([[2.0, -3.0]], np.float32)
+    assert Transform((2,)).fit(floats, "unit").normalize(torch.as_tensor(floats)).tolist() == [[2, -3]]
+
+
+def test_auto_keeps_the_zeros_of_vectors_inside_the_unit_interval() -> None:
+    x = np.array([[0.0, 0.5], [0.5, 0.0]], np.float32)
+    seen = Transform((2,)).fit(x, "auto").normalize(torch.as_tensor(x))
+    torch.testing.assert_close(seen, torch.tensor([[0, 2**0.5], [2**0.5, 0]]))  # root mean square 1
+
+
+def test_auto_standardizes_other_vectors() -> None:
+    x = np.array([[0.0], [4.0]], np.float32)
+    assert Transform((1,)).fit(x, "auto").normalize(torch.as_tensor(x)).tolist() == [[-1], [1]]
+
+
+def test_vectors_of_zeros_stay_finite() -> None:
+    x = np.zeros((3, 2), np.float32)
+    assert Transform((2,)).fit(x, "auto").normalize(torch.as_tensor(x)).tolist() == [[0, 0]] * 3
+
+
+def test_unknown_normalization() -> None:
+    with pytest.raises(InputError, match=r"normalize='zca': it must be one of auto, none"):
+        Transform((2,)).fit(np.zeros((1, 2)), "zca")
+
+
+def test_moments_of_many_rows_come_from_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "MOMENT_ROWS", 2)
+    x = Lazy(np.array([[1.0], [100.0], [3.0], [100.0]], np.float32))
+    assert Transform((1,)).fit(x, "mean").mean.tolist() == [2]
+
+
+@pytest.mark.parametrize("augment", ["none", "flip_shift"])
+def test_what_is_read_when_asked_for_is_the_same(augment: str) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (11, 3, 4, 4)).astype(np.uint8)
+    lazy = Lazy(x)
+    served = [Inputs(rows, Transform((3, 4, 4), augment).fit(x, "auto"), CPU) for rows in (x, lazy)]
+    assert lazy.asked == 0
+    batches = [torch.tensor(rows) for rows in ([0, 3], [10], [5, 5, 1], [2], [7, 8])]
+    views = []
+    for rows in served:
+        torch.manual_seed(0)
+        views.append([rows.view(raw, name) for raw in rows.stream(batches) for name in ("weak", "plain")])
+    assert len(views[0]) == 10
+    assert all(torch.equal(a, b) for a, b in zip(*views, strict=True))
+    assert views[0][0].dtype == torch.float32
+    assert lazy.asked == len(batches)
+
+
+def test_a_stream_reads_no_further_than_two_batches_ahead() -> None:
+    lazy = Lazy(np.zeros((100, 1), np.float32))
+    stream = Inputs(lazy, Transform((1,)), CPU).stream(torch.arange(100).split(1))
+    next(stream)
+    assert lazy.asked <= 3
+    stream.close()
+
+
+def test_trouble_while_reading_reaches_the_caller() -> None:
+    served = Inputs(Lazy(np.zeros((2, 1), np.float32)), Transform((1,)), CPU)
+    with pytest.raises(IndexError):
+        list(served.stream([torch.tensor([0]), torch.tensor([5])]))
+
+
+def test_the_array_of_the_user_stays_as_it_is() -> None:
+    x = np.arange(12, dtype=np.float32).reshape(6, 2)
+    before = x.copy()
+
+    def spoil(batch: torch.Tensor) -> torch.Tensor:
+        return batch.zero_()
+
+    served = Inputs(x, Transform((2,), spoil).fit(x, "standard"), CPU)
+    served.view(served.read(torch.arange(6)), "weak")
+    assert np.array_equal(x, before)

@@ -1,0 +1,85 @@
+"""Networks by name, and computing in bfloat16."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from goldvein import models
+from goldvein.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [((3,), "mlp"), ((1, 28, 28), "mlp"), ((1, 32, 32), "mlp"), ((1, 33, 32), "resnet14"), ((3, 8, 8), "resnet14")],
+)
+def test_auto(shape: tuple[int, ...], name: str) -> None:
+    assert models.auto(shape) == name
+    assert type(models.build("auto", shape, 3)).__name__.lower() == name
+
+
+def test_a_callable_gets_shape_and_classes() -> None:
+    net = models.build(lambda shape, n_classes, bias=True: nn.Linear(shape[0], n_classes, bias), (4,), 3, bias=False)
+    assert net.weight.shape == (3, 4)
+    assert net.bias is None
+
+
+def test_a_factory_of_another_package() -> None:
+    net = models.build("goldvein.models.mlp:MLP", (4,), 3, hidden=(2,))
+    assert net(torch.zeros(1, 4)).shape == (1, 3)
+
+
+def test_any_keyword_goes_to_a_factory_that_takes_any() -> None:
+    seen = {}
+    models.build(lambda shape, n_classes, **params: seen.update(params), (4,), 3, depth=2)
+    assert seen == {"depth": 2}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("resnet41", "unknown model 'resnet41': did you mean 'resnet14'"),
+        ("torch.nn:Nothing", r"'torch.nn:Nothing' cannot be imported .*importable from here"),
+        ("no.such.module:net", "cannot be imported"),
+    ],
+)
+def test_names_that_do_not_exist(model: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        models.build(model, (4,), 3)
+
+
+def test_unknown_parameter() -> None:
+    with pytest.raises(InputError, match=r"unknown parameter 'width' of model 'mlp': known: hidden, dropout"):
+        models.build("mlp", (4,), 3, width=7)
+
+
+def test_timm_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(InputError, match="pip install timm"):
+        models.build("timm:resnet50", (3, 8, 8), 2)
+
+
+def test_low_precision_returns_float32_near_float32() -> None:
+    torch.manual_seed(0)
+    net = models.build("resnet14", (3, 8, 8), 5).eval()
+    x = torch.randn(6, 3, 8, 8)
+    exact = net(x)
+    low = models.LowPrecision(net)
+    rough = low(x)
+    assert rough.dtype == torch.float32
+    assert not torch.equal(rough, exact)
+    torch.testing.assert_close(rough, exact, atol=0.05 * exact.abs().max().item(), rtol=0)
+    rough.sum().backward()
+    assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in low.parameters())
+
+
+def test_low_precision_takes_vectors() -> None:
+    assert models.LowPrecision(models.build("mlp", (4,), 3))(torch.zeros(2, 4)).dtype == torch.float32
+
+
+def test_has_bfloat16_answers() -> None:
+    assert isinstance(models.has_bfloat16(torch.device("cpu")), bool)
+    assert models.has_bfloat16(torch.device("meta")) is False

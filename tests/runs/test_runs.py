@@ -1,0 +1,325 @@
+"""The run folder: what is saved comes back, and what is damaged is told."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goldvein import InputError, NoisyLabelClassifier, runs
+from goldvein.data.dataset import Dataset
+from goldvein.runs.tables import read_table, write_table
+
+CLASSES = ("NA", "01", "None")
+
+
+def vectors(n: int = 60) -> Dataset:
+    """Three classes far apart, with names that readers of tables love to change; every tenth label missing."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(n) % 3
+    x = (rng.normal(0, 1, (n, 4)) + 5 * truth[:, None]).astype(np.float32)
+    y = np.where(np.arange(n) % 10 == 9, -1, truth)
+    ids = np.array([f"row, {i}" for i in range(n)])
+    return Dataset("made", "vector", x, y, CLASSES, ids, y_true=truth, x_test=x[:9], y_test=truth[:9])
+
+
+def images() -> Dataset:
+    pixels = np.random.default_rng(0).integers(0, 255, (24, 3, 12, 12), dtype=np.uint8)
+    y = np.arange(24) % 2
+    return Dataset("made", "image", pixels, y, ("a", "b"), np.arange(24).astype(str))
+
+
+def fit(dataset: Dataset, **arguments: object) -> NoisyLabelClassifier:
+    settings = {"method": "cross_entropy", "epochs": 2, "random_state": 0, **arguments}
+    return NoisyLabelClassifier(**settings).fit(dataset.x, dataset.y)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NoisyLabelClassifier, Dataset]:
+    """A run folder with its classifier and data. Only to be read."""
+    folder = tmp_path_factory.mktemp("saved") / "run"
+    dataset = vectors()
+    classifier = fit(dataset, method="pi_model", epochs=3)
+    runs.save(folder, classifier, dataset, {"data": {"source": "made"}})
+    return folder, classifier, dataset
+
+
+def test_the_model_comes_back_exactly(saved):
+    folder, classifier, dataset = saved
+    probs = runs.load(folder).predict_proba(dataset)
+    assert probs.dtype == np.float32
+    assert np.array_equal(probs, classifier.predict_proba(dataset.x))
+    none = dataclasses.replace(dataset, x=dataset.x[:0], y=dataset.y[:0], ids=dataset.ids[:0])
+    assert runs.load(folder).predict_proba(none).shape == (0, 3)
+
+
+def test_tables_come_back_in_the_words_of_the_user(saved):
+    folder, classifier, dataset = saved
+    run = runs.load(folder)
+    assert run.classes == CLASSES
+    labeled = np.flatnonzero(dataset.y >= 0)
+    assert sorted(run.issues["id"]) == sorted(dataset.ids[labeled])
+    given = dict(zip(run.issues["id"], run.issues["given_label"], strict=True))
+    assert given == {dataset.ids[i]: CLASSES[dataset.y[i]] for i in labeled}
+    own = classifier.label_issues()
+    assert run.issues["p_wrong"].to_numpy() == pytest.approx(own["p_wrong"].to_numpy(), rel=1e-5)
+    assert run.issues["id"].tolist() == dataset.ids[own["id"]].tolist()
+    assert run.predictions["id"].tolist() == dataset.ids.tolist()
+    best = classifier.predict_proba(dataset.x).argmax(1)
+    assert run.predictions["predicted"].tolist() == [CLASSES[k] for k in best]
+
+
+def test_metrics_are_those_of_the_classifier(saved):
+    folder, classifier, dataset = saved
+    metrics = runs.load(folder).metrics
+    assert (metrics["n_rows"], metrics["n_labeled"], metrics["n_epochs"], metrics["n_test"]) == (60, 54, 3, 9)
+    assert metrics["noise_rate"] == classifier.noise_rate_
+    assert np.array_equal(metrics["transition"], classifier.transition_)
+    assert metrics["test_accuracy"] == np.mean(classifier.predict(dataset.x_test) == dataset.y_test)
+    assert metrics["true_noise"]["noise_rate"] == 0.0
+    assert metrics["true_noise"]["issue_recall"] is None  # no label is wrong
+
+
+def test_the_config_is_enough_to_run_again(saved):
+    from goldvein.configure import build_method
+
+    folder, classifier, _ = saved
+    config = runs.load(folder).config
+    assert config["data"] == {"source": "made"}
+    method = build_method(config["method"]["name"], config["method"]["params"])
+    assert repr(method) == repr(classifier.method_)
+    again = NoisyLabelClassifier(method, **config["estimator"])
+    assert repr(again.get_params(deep=False)) == repr({**classifier.get_params(deep=False), "method": method})
+    assert config["network"] == {"model": "mlp", "params": {}}
+    assert config["spec"] == {"reader": "vectors", "width": 4, "classes": list(CLASSES)}
+
+
+def test_integer_labels_stay_integers(tmp_path):
+    dataset = dataclasses.replace(vectors(), classes=(-1, 7, 10))
+    runs.save(tmp_path / "run", fit(dataset), dataset, {})
+    run = runs.load(tmp_path / "run")
+    assert set(run.issues["given_label"]) == {-1, 7, 10}
+    assert set(run.cleaned()["cleaned_label"]) <= {-1, 7, 10, ""}
+
+
+def test_a_class_that_no_label_names_has_no_column(tmp_path):
+    dataset = vectors()
+    dataset = dataclasses.replace(dataset, y=np.where(dataset.y == 1, -1, dataset.y))
+    runs.save(tmp_path / "run", fit(dataset), dataset, {})
+    run = runs.load(tmp_path / "run")
+    assert run.classes == ("NA", "None")
+    assert list(run.predictions.columns) == ["id", "predicted", "confidence", "prob_NA", "prob_None"]
+    assert run.metrics["test_accuracy"] <= 6 / 9  # the three rows of the class cannot be hit
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_convolutional_network_comes_back(tmp_path, precision):
+    dataset = images()
+    classifier = fit(dataset, precision=precision, model_params={"dropout": 0.1})
+    runs.save(tmp_path / "run", classifier, dataset, {})
+    run = runs.load(tmp_path / "run")
+    assert np.array_equal(run.predict_proba(dataset), classifier.predict_proba(dataset.x))
+    assert run.config["network"] == {"model": "resnet14", "params": {"dropout": 0.1}}
+    assert run.config["spec"] == {"reader": "images", "size": [12, 12], "channels": 3, "classes": ["a", "b"]}
+
+
+def test_a_network_of_the_user_comes_back_by_its_name(tmp_path, monkeypatch):
+    text = "from torch import nn\ndef tiny(shape, n_classes, width=2):\n    return nn.Sequential("
+    text += "nn.Linear(shape[0], width), nn.Linear(width, n_classes))\n"
+    (tmp_path / "own_networks.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_networks", raising=False)
+    dataset = vectors()
+    classifier = fit(dataset, model="own_networks:tiny", model_params={"width": 5})
+    runs.save(tmp_path / "run", classifier, dataset, {})
+    again = runs.load(tmp_path / "run").predict_proba(dataset)
+    assert np.array_equal(again, classifier.predict_proba(dataset.x))
+
+
+def test_a_network_without_a_name_is_refused(tmp_path):
+    from goldvein.models.mlp import MLP
+
+    dataset = vectors()
+    with pytest.raises(InputError, match="has no name to be built again by"):
+        runs.save(tmp_path / "run", fit(dataset, model=MLP), dataset, {})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_classifier_of_other_labels_is_refused(tmp_path):
+    dataset = vectors()
+    with pytest.raises(InputError, match="fitted on other labels"):
+        runs.save(tmp_path / "run", fit(images()), dataset, {})
+
+
+def test_nothing_is_overwritten(saved, tmp_path):
+    folder, classifier, dataset = saved
+    with pytest.raises(InputError, match="already holds a run"):
+        runs.save(folder, classifier, dataset, {})
+    (tmp_path / "checkpoint.pt").touch()
+    with pytest.raises(InputError, match="interrupted run"):
+        runs.claim(tmp_path)
+    with pytest.raises(InputError, match="interrupted run"):
+        runs.load(tmp_path)
+    runs.save(tmp_path, classifier, dataset, {})
+    assert not (tmp_path / "checkpoint.pt").exists()
+    assert runs.load(tmp_path).classes == CLASSES
+
+
+def test_a_full_disk_leaves_the_checkpoint_and_no_config(saved, tmp_path, monkeypatch):
+    _, classifier, dataset = saved
+    calls = []
+
+    def full(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) > 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    (tmp_path / "checkpoint.pt").touch()
+    with pytest.raises(InputError, match="No space left on device"):
+        runs.save(tmp_path, classifier, dataset, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "checkpoint.pt",
+        "history.jsonl",
+        "predictions.csv",
+        "weights.safetensors",
+    ]
+    monkeypatch.undo()
+    runs.save(tmp_path, classifier, dataset, {})
+    assert runs.load(tmp_path).metrics["n_rows"] == 60
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("format", 2, "has format 2"),
+        ("format", None, "has format None"),
+        ("classes", "ab", "lacks classes"),
+        ("network", None, "lacks network"),
+        ("network", {}, "damaged"),
+        ("network", {"model": "mlp", "params": {"hidden": [3]}}, "damaged"),
+        ("network", {"model": "os:getcwd", "params": {}}, "damaged"),
+        ("classes", ["a", "b"], "damaged"),
+    ],
+)
+def test_a_changed_config_is_told(saved, tmp_path, key, value, told):
+    folder, _, dataset = saved
+    config = json.loads((folder / "config.json").read_text()) | {key: value}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes())
+    with pytest.raises(InputError, match=told):
+        runs.load(tmp_path).predict_proba(dataset)
+
+
+@settings(max_examples=30, deadline=None)
+@given(cut=st.floats(0, 0.999))
+def test_cut_weights_are_told(saved, tmp_path_factory, cut):
+    folder, _, dataset = saved
+    target = tmp_path_factory.mktemp("cut")
+    (target / "config.json").write_bytes((folder / "config.json").read_bytes())
+    weights = (folder / "weights.safetensors").read_bytes()
+    (target / "weights.safetensors").write_bytes(weights[: int(cut * len(weights))])
+    with pytest.raises(InputError, match="damaged"):
+        runs.load(target).predict_proba(dataset)
+
+
+def made_run(folder: Path, issues: list[str], predictions: list[str]) -> runs.Run:
+    """A run folder written by hand, without weights."""
+    config = {"format": 1, "classes": ["cat", "dog"], "network": {}, "spec": {}, "estimator": {}}
+    (folder / "config.json").write_text(json.dumps(config))
+    head = "id,given_label,suggested_label,label_quality,p_wrong,is_issue,rank,reason"
+    (folder / "issues.csv").write_text("\n".join([head, *issues]) + "\n")
+    (folder / "predictions.csv").write_text("\n".join(["id,predicted,confidence,prob_cat,prob_dog", *predictions]))
+    return runs.load(folder)
+
+
+def test_cleaning_by_hand(tmp_path):
+    run = made_run(
+        tmp_path,
+        [
+            "a,cat,dog,0.05,0.95,True,1,x",
+            "b,cat,dog,0.3,0.7,True,2,x",
+            "d,dog,dog,0.6,0.4,False,3,",
+            "e,dog,cat,0.45,0.55,True,4,x",
+        ],
+        [
+            "a,dog,0.95,0.05,0.95",
+            "b,dog,0.8,0.2,0.8",
+            "c,dog,0.99,0.01,0.99",
+            "d,cat,0.97,0.97,0.03",
+            "e,cat,0.6,0.6,0.4",
+        ],
+    )
+    rows = run.cleaned(relabel_above=0.9, drop_above=0.6).values.tolist()
+    assert rows == [
+        ["a", "cat", "dog", "relabel"],  # sure enough
+        ["b", "cat", "", "drop"],  # 0.8 is not, but 0.7 is above 0.6
+        ["c", "", "", "keep"],  # was missing
+        ["d", "dog", "dog", "keep"],  # no issue, whatever the model would say
+        ["e", "dog", "dog", "keep"],  # 0.6 is not above 0.9, nor 0.55 above 0.6
+    ]
+    assert run.cleaned(relabel_above=0.5)["action"].tolist() == ["relabel", "relabel", "keep", "keep", "relabel"]
+    assert set(run.cleaned(1, 1)["action"]) == {"keep"}
+    with pytest.raises(InputError, match=r"relabel_above=1\.5: it must lie in 0\.\.1"):
+        run.cleaned(1.5)
+
+
+def test_labels_that_are_no_class_are_damage(tmp_path):
+    run = made_run(tmp_path, ["a,cow,dog,0.05,0.95,True,1,x"], ["a,dog,0.95,0.05,0.95"])
+    with pytest.raises(InputError, match=r"issues\.csv is damaged"):
+        run.cleaned()
+
+
+@pytest.mark.parametrize("folder", ["pictures", "/data/pictures"])
+def test_skipped_files_are_named_below_the_data(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    dataset = dataclasses.replace(
+        vectors(), name=f"{folder}/list.csv", skipped=((os.path.abspath(f"{folder}/a/1.png"), "it is empty"),)
+    )
+    runs.save("run", fit(dataset), dataset, {})
+    assert Path("run/skipped.csv").read_text() == "path,reason\na/1.png,it is empty\n"
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+some = st.lists(words, min_size=2, max_size=5, unique=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ids=some, labels=some)
+def test_any_text_survives_a_table(tmp_path_factory, ids, labels):
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    chosen = [labels[i % len(labels)] for i in range(len(ids))]
+    values = [0.5, *[np.nan] * (len(ids) - 1)]
+    write_table(path, pd.DataFrame({"id": ids, "label": chosen, "value": values}))
+    found = read_table(path, ("label",), {"value": float}, labels)
+    assert found["id"].tolist() == ids
+    assert found["label"].tolist() == chosen
+    assert np.array_equal(found["value"], values, equal_nan=True)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(value=plain)
+def test_json_is_strict(value):
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    found = json.loads(runs.as_json(value), parse_constant=refuse)
+    if isinstance(value, float) and not np.isfinite(value):
+        assert found is None
+    elif not isinstance(value, list | dict):
+        assert found == value
