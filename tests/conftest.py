@@ -95,7 +95,7 @@ def _start(
     return Run(method, task, inputs, recipe or Recipe(epochs=2, batch_size=8), seed=seed, **options)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start() -> Callable[..., Run]:
     """``start(method, x, y, ...)`` seeds torch, sets the method up and gives its run, ready to train on."""
     return _start

@@ -45,7 +45,7 @@ class TwoStage(Method):
         Any class of ``goldvein.selectors``; by default :class:`Posterior`.
     learner : Method, optional
         Any semi-supervised method; by default :class:`TemporalEnsembling`, the paper's for small data.
-    rounds : int, default=2
+    rounds : int, default=3
         How often labels are selected and the learner trained; after the first time the learner's own network
         selects. The paper has one round.
     folds : int or "auto", default="auto"
@@ -78,7 +78,7 @@ class TwoStage(Method):
         self,
         selector: BaseEstimator | None = None,
         learner: Method | None = None,
-        rounds: int = 2,
+        rounds: int = 3,
         folds: int | str = "auto",
         balance: bool = True,
         stage1_epochs: int | None = None,
@@ -103,7 +103,7 @@ class TwoStage(Method):
         self.register_buffer("out_of_fold", torch.zeros(task.n_samples if n_folds else 0, task.n_classes))
 
     @property
-    def net(self) -> nn.Module:
+    def net(self) -> nn.Module:  # type: ignore[override]
         """The learner's network."""
         return self.learner.net
 
