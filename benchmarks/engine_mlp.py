@@ -17,9 +17,10 @@ import torch
 from torch.nn import functional as F
 
 from goldvein.data.inputs import Inputs, Transform
-from goldvein.engine import Recipe, Run
+from goldvein.engine import Run
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.models.mlp import MLP
+from goldvein.recipe import Recipe
 from goldvein.task import Task
 
 N, BATCH, TURNS = 54_000, 128, 7

@@ -21,10 +21,11 @@ from torch.nn import functional as F
 from goldvein import NoisyLabelClassifier
 from goldvein.data import standard
 from goldvein.data.inputs import Inputs, Transform
-from goldvein.engine import Recipe, Run
+from goldvein.engine import Run
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.models import LowPrecision
 from goldvein.models.resnet14 import ResNet14
+from goldvein.recipe import Recipe
 from goldvein.task import Task
 
 SHAPE, BATCH, N, TURNS = (3, 32, 32), 128, 12 * 128, 5

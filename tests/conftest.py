@@ -11,11 +11,13 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from goldvein import models
 from goldvein.data.inputs import Inputs, Transform
-from goldvein.engine import Recipe, Run
+from goldvein.engine import Run
 from goldvein.method import Method
+from goldvein.recipe import Recipe
 from goldvein.task import Task
 
 torch.set_num_threads(1)  # small networks are slower with more
@@ -99,6 +101,23 @@ def _start(
 def start() -> Callable[..., Run]:
     """``start(method, x, y, ...)`` seeds torch, sets the method up and gives its run, ready to train on."""
     return _start
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two results are equal bit by bit; NaN equals NaN."""
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(_same(first[k], second[k]) for k in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(_same(a, b) for a, b in zip(first, second, strict=True))
+    if isinstance(first, Tensor):
+        return torch.equal(first.nan_to_num(-9), second.nan_to_num(-9)) and torch.equal(first.isnan(), second.isnan())
+    return first == second or (first != first and second != second)
+
+
+@pytest.fixture(scope="session")
+def same() -> Callable[[Any, Any], bool]:
+    """``same(a, b)`` of numbers, tensors, and containers of them."""
+    return _same
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from goldvein.functional import one_hot, rampdown, rampup, soft_cross_entropy, s
 
 @pytest.mark.parametrize(
     ("epoch", "value"),
-    [(0, 0.006738), (1, 0.007629), (20, 0.060055), (40, 0.286505), (60, 0.731616), (79, 0.999219), (80, 1.0), (300, 1.0)],
+    [(0, 0.006738), (1, 0.007629), (20, 0.060055), (40, 0.286505), (60, 0.731616), (79, 0.999219), (80, 1), (300, 1)],
 )
 def test_rampup(epoch: int, value: float) -> None:
     assert rampup(epoch, 80) == pytest.approx(value, abs=1e-6)

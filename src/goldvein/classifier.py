@@ -27,10 +27,11 @@ from goldvein.byname import find
 from goldvein.data.check import check_finite, check_labels
 from goldvein.data.dataset import Rows
 from goldvein.data.inputs import Augment, Inputs, Transform
-from goldvein.engine import Recipe, Run, predict
+from goldvein.engine import Run, predict
 from goldvein.errors import InputError
 from goldvein.method import Method
 from goldvein.progress import Progress
+from goldvein.recipe import Recipe
 from goldvein.task import Task
 
 if TYPE_CHECKING:

@@ -23,101 +23,12 @@ from goldvein.files import write_whole
 from goldvein.method import Method
 from goldvein.metrics import balanced_accuracy
 from goldvein.progress import Progress
+from goldvein.recipe import Plateau, Recipe
 from goldvein.signals import Signals
 from goldvein.task import Batch, Task
 
-OPTIMIZERS = ("adagrad", "adam", "adamw", "sgd")
-SCHEDULES = ("plateau", "cosine", "constant")
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 PREDICT_ROWS = 2048  # rows of a batch without gradients
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How weights are optimized.
-
-    Parameters
-    ----------
-    epochs : int
-        Passes over the labeled rows (of each stage, where a method has several).
-    batch_size : int
-        N, rows of a batch.
-    optimizer : {"adagrad", "adam", "adamw", "sgd"}
-        ``sgd`` has Nesterov-free momentum; ``weight_decay`` falls on matrices and kernels only.
-    schedule : {"plateau", "cosine", "constant"}
-        ``plateau`` multiplies the rate by ``factor`` when the validation accuracy has not risen for ``patience``
-        epochs, down to ``min_lr`` (Ding et al. 2018, section 4.2); without validation rows it is constant.
-    stop_after : int or None
-        Epochs without a rise of the validation accuracy after which a stage ends early.
-    keep : {"last", "best"}
-        The weights that a stage ends with: those of its last epoch, or of its best validation accuracy.
-    """
-
-    epochs: int = 40
-    batch_size: int = 128
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    schedule: str = "plateau"
-    patience: int = 10
-    factor: float = 0.5
-    min_lr: float = 1e-7
-    stop_after: int | None = None
-    keep: str = "last"
-
-    def __post_init__(self) -> None:
-        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("keep", ("last", "best"))):
-            if getattr(self, name) not in known:
-                raise InputError(f"{name}={getattr(self, name)!r}: it must be one of {', '.join(known)}")
-        for name in ("epochs", "batch_size", "lr", "patience"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}={getattr(self, name)}: it must be above 0")
-
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer, fused where torch has it."""
-        groups: list[dict[str, Any]] = [{"params": parameters}]
-        if self.weight_decay:
-            groups = [
-                {"params": [p for p in parameters if p.dim() > 1], "weight_decay": self.weight_decay},
-                {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-            ]
-        on_cpu = all(p.device.type == "cpu" for p in parameters)
-        if self.optimizer == "sgd":
-            return torch.optim.SGD(groups, self.lr, self.momentum, fused=True)
-        if self.optimizer == "adagrad":
-            return torch.optim.Adagrad(groups, self.lr, eps=1e-8, fused=on_cpu or None)
-        kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
-        return kind(groups, self.lr, weight_decay=0.0, fused=True)
-
-
-class Plateau:
-    """Divides the rate when the validation accuracy no longer rises, and remembers for how long it has not."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.best = -math.inf
-        self.flat = 0  # epochs since the best
-        self.waited = 0  # epochs since the best or the last cut
-
-    def step(self, accuracy: float, rate: float) -> float:
-        """The rate that follows an epoch's accuracy (NaN, without validation rows, changes nothing)."""
-        if math.isnan(accuracy):
-            return rate
-        if accuracy > self.best:
-            self.best, self.flat, self.waited = accuracy, 0, 0
-            return rate
-        self.flat += 1
-        self.waited += 1
-        if self.recipe.schedule == "plateau" and self.waited >= self.recipe.patience:
-            self.waited = 0
-            return max(rate * self.recipe.factor, self.recipe.min_lr)
-        return rate
-
-    @property
-    def over(self) -> bool:
-        """Whether the stage should end early."""
-        return self.recipe.stop_after is not None and self.flat >= self.recipe.stop_after
 
 
 class Run:

@@ -277,7 +277,7 @@ def _check_column(column: Column, n_classes: int) -> None:
 def _check_estimator(given: dict[str, Any]) -> None:
     from goldvein import models
     from goldvein.classifier import NoisyLabelClassifier
-    from goldvein.engine import Recipe
+    from goldvein.recipe import Recipe
 
     for name in SET_BY_THE_TABLE:
         if name in given:

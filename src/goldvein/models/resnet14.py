@@ -52,7 +52,8 @@ class ResNet14(nn.Module):
 
     def __init__(self, input_shape: tuple[int, ...], n_classes: int, *, dropout: float = 0.0) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(input_shape[0], 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
+        stem = nn.Conv2d(input_shape[0], 16, 3, padding=1)
+        self.stem = nn.Sequential(stem, nn.BatchNorm2d(16), nn.ReLU(inplace=True))
         blocks: list[nn.Module] = []
         n_in = 16
         for n_out, stride in ((16, 1), (32, 2), (64, 2)):
