@@ -136,7 +136,7 @@ class Run:
     def batches(
         self,
         labeled: Tensor | None = None,
-        unlabeled: Tensor | bool = False,
+        unlabeled: Tensor | str | None = None,
         *,
         sizes: tuple[int, int] | None = None,
         balance: bool = False,
@@ -148,9 +148,9 @@ class Run:
         ----------
         labeled : Tensor of shape (N,), bool, optional
             Rows to train on by label; by default all labeled ones outside the validation set.
-        unlabeled : Tensor of shape (N,), bool, or bool, default=False
-            Rows that come without a label beside them. True takes the training rows that are not among the
-            labeled, or all training rows where none is left.
+        unlabeled : Tensor of shape (N,), bool, or {"rest", "all"}, optional
+            Rows that come without a label beside them: the training rows that are not among the labeled (all
+            training rows, where those would not fill their part of a batch), or all. By default there are none.
         sizes : (int, int), optional
             Rows of each kind in a batch; by default N/2 + N/2 (Ding et al. 2018, section 3.2).
         balance : bool, default=False
@@ -165,17 +165,18 @@ class Run:
         if labeled is None:
             labeled = (self.y >= 0) & ~self.task.validation
         with_label = labeled.nonzero()[:, 0].cpu()
-        if unlabeled is False:
+        if unlabeled is None:
             n_batches = math.ceil(len(with_label) / self.recipe.batch_size)
             order = self._draw(with_label, len(with_label), balance).to(self.device)
             yield from self._serve(sampling.split(order, n_batches), None)
             return
-        if unlabeled is True:
-            training = ~self.task.validation
-            unlabeled = training & ~labeled if (training & ~labeled).any() else training
-        without = unlabeled.nonzero()[:, 0].cpu()
         half = max(1, self.recipe.batch_size // 2)
         n_first, n_second = sizes or (half, half)
+        if isinstance(unlabeled, str):
+            training = ~self.task.validation
+            rest = training & ~labeled
+            unlabeled = rest if unlabeled == "rest" and rest.sum() >= n_second else training
+        without = unlabeled.nonzero()[:, 0].cpu()
         passed = len(with_label) / n_first if over == "labeled" else len(without) / n_second
         n_batches = math.ceil(passed)
         first = self._draw(with_label, n_batches * n_first, balance).to(self.device)

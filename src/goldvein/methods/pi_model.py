@@ -67,5 +67,5 @@ class PiModel(Method):
     def train_on(self, run: Run) -> None:
         for epoch in run.epochs():
             self.weight = self.alpha * rampup(epoch, self.ramp * run.n_epochs)
-            for batch in run.batches(unlabeled=True, balance=self.balance):
+            for batch in run.batches(unlabeled="rest", balance=self.balance):
                 run.update(self.loss(batch))

@@ -119,6 +119,6 @@ class TemporalEnsembling(Method):
             self.alpha = w * 2 / run.task.n_classes  # w N / (C M) with M = N/2
             if own_schedule:
                 run.set_rate(self.lr * up * down, beta1=down * 0.9 + (1 - down) * 0.5)
-            for batch in run.batches(unlabeled=True, balance=self.balance):
+            for batch in run.batches(unlabeled="rest", balance=self.balance):
                 run.update(self.loss(batch))
                 self.ensemble(*run.gather(batch.rows, self.z))

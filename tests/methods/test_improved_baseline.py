@@ -1,0 +1,72 @@
+"""A second network, trained on every label, whose validation set the first one cleaned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import BaseEstimator
+
+from goldvein.engine import Run
+from goldvein.methods.improved_baseline import ImprovedBaseline
+from goldvein.recipe import Recipe
+
+Start = Callable[..., Run]
+
+
+class Even(BaseEstimator):
+    """Keeps the labels of even rows."""
+
+    needs = ("probs",)
+
+    def select(self, y: np.ndarray, *, probs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return probs.max(1), (np.arange(len(y)) % 2 == 0) & (y >= 0)
+
+
+def trained(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, list[dict[str, Any]]]:
+    stages: list[dict[str, Any]] = []
+    epochs = Run.epochs
+
+    def watched(self: Run, *args: Any, **options: Any) -> Any:
+        first = next(self.method.net.parameters()).detach().clone()
+        stages.append({"labels": self.y.clone().numpy(), "weight": first, **options})
+        return epochs(self, *args, **options)
+
+    monkeypatch.setattr(Run, "epochs", watched)
+    method = ImprovedBaseline(selector=Even())
+    recipe = Recipe(epochs=3, batch_size=32, lr=0.02)
+    run = start(method, blobs.x, blobs.y, validation=blobs.validation, recipe=recipe)
+    method.train_on(run)
+    return run, stages
+
+
+def test_only_validation_labels_are_dropped(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, stages = trained(start, blobs, monkeypatch)
+    first, second = stages
+    assert np.array_equal(first["labels"], blobs.y)
+    dropped = blobs.validation & (np.arange(len(blobs.y)) % 2 == 1)
+    assert np.array_equal(second["labels"], np.where(dropped, -1, blobs.y))
+    assert np.array_equal(run.method.refined, second["labels"])
+
+
+def test_the_second_network_is_fresh(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, (first, second) = trained(start, blobs, monkeypatch)
+    assert first["keep"] == "best"
+    assert not torch.equal(first["weight"], second["weight"])
+    # He-normal weights of two inputs have deviation 1; a trained layer has moved from its start
+    assert second["weight"].std().item() == pytest.approx(1.0, abs=0.25)
+    assert [entry["stage"] for entry in run.at.history] == [0, 0, 0, 1, 1, 1]
+
+
+def test_classes_are_balanced(start: Start, blobs: Any) -> None:
+    y = np.where((blobs.y == 2) & (np.arange(len(blobs.y)) % 4 > 0), -1, blobs.y)
+    drawn: list[int] = []
+    run = start(ImprovedBaseline(), blobs.x, y, recipe=Recipe(epochs=1, batch_size=16))
+    batches = run.batches
+    run.batches = lambda **options: ((drawn.extend(b.y.tolist()), b)[1] for b in batches(**options))
+    run.method.train_balanced(run)
+    counts = np.bincount(drawn)
+    assert counts.max() - counts.min() <= 1

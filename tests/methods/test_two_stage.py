@@ -1,0 +1,202 @@
+"""What stage 1 hands to stage 2, in one network or fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+from goldvein import engine
+from goldvein.engine import Run
+from goldvein.errors import InputError
+from goldvein.methods.cross_entropy import CrossEntropy
+from goldvein.methods.pi_model import PiModel
+from goldvein.methods.two_stage import TwoStage, deal
+from goldvein.recipe import Recipe
+from goldvein.selectors.confidence import Confidence
+
+Start = Callable[..., Run]
+RECIPE = Recipe(epochs=3, batch_size=32, lr=0.02)
+
+
+class Every(BaseEstimator):
+    """Keeps the labels of every ``n``-th row, and remembers what it was asked."""
+
+    needs = ("probs", "trained_on")
+    asked: list[dict[str, np.ndarray]]
+
+    def __init__(self, n: int = 2) -> None:
+        self.n = n
+
+    def select(self, y: np.ndarray, **signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        vars(self).setdefault("asked", []).append({"y": y, **signals})
+        return np.zeros(len(y)), (np.arange(len(y)) % self.n == 0) & (y >= 0)
+
+
+class Learner(CrossEntropy):
+    """Remembers the labels of every stage that it trains."""
+
+    def train_on(self, run: Run) -> None:
+        vars(self).setdefault("labels", []).append(run.y.clone().numpy())
+        vars(self).setdefault("began", []).append([p.detach().clone() for p in self.net.parameters()])
+        super().train_on(run)
+
+
+def trained(start: Start, blobs: Any, method: TwoStage, **options: Any) -> Run:
+    run = start(method, blobs.x, blobs.y, recipe=RECIPE, **{"validation": blobs.validation, **options})
+    method.train_on(run)
+    return run
+
+
+def every(blobs: Any, n: int) -> np.ndarray:
+    return np.where((np.arange(len(blobs.y)) % n == 0), blobs.y, -1)
+
+
+def test_stage_2_trains_on_what_was_kept(start: Start, blobs: Any) -> None:
+    method = TwoStage(selector=Every(2), learner=Learner(), rounds=1)
+    trained(start, blobs, method)
+    (labels,) = method.learner.labels
+    assert np.array_equal(labels, every(blobs, 2))  # in the validation set as well
+    assert np.array_equal(method.kept, labels)
+    (asked,) = method.selector.asked
+    assert np.array_equal(asked["y"], blobs.y)
+    assert np.array_equal(asked["trained_on"], blobs.y)
+    np.testing.assert_allclose(asked["probs"].sum(1), 1, atol=1e-5)
+
+
+def test_every_round_selects_among_all_given_labels(start: Start, blobs: Any) -> None:
+    method = TwoStage(selector=Every(3), learner=Learner(), rounds=2)
+    trained(start, blobs, method)
+    assert len(method.learner.labels) == 2
+    second = method.selector.asked[1]
+    assert np.array_equal(second["y"], blobs.y)
+    assert np.array_equal(second["trained_on"], every(blobs, 3))
+
+
+def test_trusted_labels_are_kept(start: Start, blobs: Any) -> None:
+    trusted = (np.arange(len(blobs.y)) % 7 == 1) & (blobs.y >= 0)
+    method = TwoStage(selector=Every(2), learner=Learner())
+    trained(start, blobs, method, trusted=trusted)
+    assert np.array_equal(method.kept, np.where(trusted, blobs.y, every(blobs, 2)))
+
+
+def test_the_learner_goes_on_from_the_network_of_stage_1(start: Start, blobs: Any) -> None:
+    method = TwoStage(selector=Every(2), learner=Learner(), rounds=1)
+    run = start(method, blobs.x, blobs.y, recipe=RECIPE, validation=blobs.validation)
+    method.train_stage1(run)
+    after = [p.detach().clone() for p in method.net.parameters()]
+    method.learner.train_on(run)
+    assert all(torch.equal(a, b) for a, b in zip(after, method.learner.began[0], strict=True))
+
+
+def test_stage_1_is_judged_by_its_best_network(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = TwoStage(selector=Every(2), learner=CrossEntropy(), rounds=1)
+    accuracies, after = [0.5, 0.9, 0.6], []
+
+    def script(y: Tensor, predicted: Tensor) -> float:
+        after.append([p.detach().clone() for p in method.net.parameters()])
+        return accuracies[len(after) - 1]
+
+    monkeypatch.setattr(engine, "balanced_accuracy", script)
+    run = start(method, blobs.x, blobs.y, recipe=RECIPE, validation=blobs.validation)
+    assert run.recipe.keep == "last"
+    method.train_stage1(run)
+    assert all(torch.equal(a, b) for a, b in zip(method.net.parameters(), after[1], strict=True))
+    assert not torch.equal(after[1][0], after[2][0])
+
+
+def test_stage_1_may_be_shorter_and_is_balanced(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    batches = Run.batches
+    monkeypatch.setattr(Run, "batches", lambda *a, **k: (seen.append(k.get("balance", False)), batches(*a, **k))[1])
+    method = TwoStage(learner=CrossEntropy(), stage1_epochs=2, rounds=1)
+    run = trained(start, blobs, method)
+    assert [entry["stage"] for entry in run.at.history] == [0, 0, 1, 1, 1]
+    assert seen[:2] == [True, True]
+
+
+def test_nothing_kept_is_bad_input(start: Start, blobs: Any) -> None:
+    with pytest.raises(InputError, match="keeps no label: lower its threshold or raise its floor"):
+        trained(start, blobs, TwoStage(selector=Confidence(threshold=1.1, floor=0.0)))
+
+
+def test_a_validation_set_alone_is_not_enough(start: Start, blobs: Any) -> None:
+    validation = (np.arange(len(blobs.y)) % 2 == 0) & (blobs.y >= 0)
+    with pytest.raises(InputError, match="keeps no label"):
+        trained(start, blobs, TwoStage(selector=Every(2)), validation=validation)
+
+
+def test_the_learner_gets_the_views_that_it_asks_for(start: Start, images: Any) -> None:
+    method = TwoStage(learner=PiModel(), rounds=1, folds=0)
+    run = start(method, images.x, images.y, augment="shift", recipe=RECIPE)
+    assert len(next(run.batches()).views) == 2
+    method.train_on(run)
+    assert {entry["stage"] for entry in run.at.history if "consistency" in entry} == {1}
+
+
+# folds
+
+
+def test_folds_are_judged_by_learners_that_did_not_see_them(start: Start, blobs: Any) -> None:
+    method = TwoStage(selector=Every(2), learner=Learner(), rounds=1, folds=3)
+    run = start(method, blobs.x, blobs.y, recipe=RECIPE)
+    judged: list[Tensor] = []
+    predict = run.predict
+    run.predict = lambda rows=None, net=None: (rows is not None and judged.append(rows), predict(rows, net))[1]
+    method.train_on(run)
+    fold = method.fold.numpy()
+    *apart, final = method.learner.labels
+    assert len(apart) == 3
+    for k, labels in enumerate(apart):
+        assert np.array_equal(labels, np.where(fold == k, -1, blobs.y))
+    assert np.array_equal(final, every(blobs, 2))
+    judged = [rows for rows in judged if len(rows) < (blobs.y >= 0).sum()]  # else all labels are watched
+    assert [rows.tolist() for rows in judged] == [np.flatnonzero(fold == k).tolist() for k in range(3)]
+    (asked,) = method.selector.asked
+    assert np.array_equal(asked["probs"], method.out_of_fold)
+    assert (asked["trained_on"] == -1).all()
+    np.testing.assert_allclose(method.out_of_fold.sum(1), blobs.y >= 0, atol=1e-5)
+
+
+def test_every_fold_and_the_final_learner_begin_afresh(start: Start, blobs: Any) -> None:
+    method = TwoStage(selector=Every(2), learner=Learner(), rounds=1, folds=2)
+    trained(start, blobs, method, validation=None)
+    began = [parameters[0] for parameters in method.learner.began]
+    assert len(began) == 3
+    assert all(not torch.equal(a, b) for i, a in enumerate(began) for b in began[:i])
+    assert all(abs(w.mean()) < 0.5 and w.std() == pytest.approx(1.0, abs=0.25) for w in began)  # He-normal of 2 inputs
+
+
+def test_folds_are_a_matter_of_the_validation_set(start: Start, blobs: Any) -> None:
+    for validation, n_folds in ((blobs.validation, 0), (None, 5)):
+        method = TwoStage()
+        start(method, blobs.x, blobs.y, validation=validation)
+        assert int(method.fold.max()) + 1 == n_folds
+
+
+@pytest.mark.parametrize("folds", [1, -2, "many", 2.5])
+def test_folds_that_mean_nothing(start: Start, blobs: Any, folds: Any) -> None:
+    with pytest.raises(InputError, match="folds="):
+        start(TwoStage(folds=folds), blobs.x, blobs.y)
+
+
+@given(st.lists(st.integers(-1, 4), min_size=1, max_size=80), st.integers(2, 6))
+def test_deal(labels: list[int], n_folds: int) -> None:
+    y = torch.tensor(labels)
+    fold = deal(y, 5, n_folds)
+    assert ((fold == -1) == (y == -1)).all()
+    for rows in (y >= 0, *(y == c for c in range(5))):
+        counts = fold[rows].bincount(minlength=n_folds)
+        assert len(counts) == n_folds
+        assert counts.max() - counts.min() <= 1
+
+
+def test_no_folds() -> None:
+    assert deal(torch.tensor([0, 1, -1]), 2, 0).tolist() == [-1, -1, -1]

@@ -1,0 +1,392 @@
+"""The public estimator: scikit-learn's manners, labels as people write them, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from goldvein import InputError, NoisyLabelClassifier, engine
+from goldvein.classifier import pick_device
+from goldvein.methods.temporal_ensembling import TemporalEnsembling
+from goldvein.methods.two_stage import TwoStage
+from goldvein.selectors.confidence import Confidence
+
+QUICK: dict[str, Any] = {"epochs": 12, "batch_size": 32, "lr": 0.01, "random_state": 0}
+
+
+def model(method: Any = "cross_entropy", **options: Any) -> NoisyLabelClassifier:
+    return NoisyLabelClassifier(method, **{**QUICK, **options})
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("method", "epochs"), [("cross_entropy", 20), (TwoStage(rounds=1, folds=2), 6)], ids=["cross_entropy", "two_stage"]
+)
+def test_check_estimator(method: Any, epochs: int) -> None:
+    small = model(method, epochs=epochs, lr=0.02, model_params={"hidden": (32,)})
+    failing = {"check_classifiers_classes": "its classes are -1 and 1, and -1 is a missing label here"}
+    check_estimator(small, expected_failed_checks=failing)
+
+
+def test_grid_search_over_a_part_of_the_method(blobs: Any) -> None:
+    labeled = blobs.y >= 0
+    search = GridSearchCV(
+        model(TwoStage(selector=Confidence(), rounds=1, folds=0), epochs=2),
+        {"method__selector__threshold": [0.5, 0.95], "method__learner__w_max": [10.0]},
+        cv=2,
+    )
+    search.fit(blobs.x[labeled], blobs.y[labeled])
+    assert search.best_params_["method__selector__threshold"] in (0.5, 0.95)
+    assert search.best_estimator_.method_.selector.threshold == search.best_params_["method__selector__threshold"]
+    assert search.best_estimator_.method_.learner.w_max == 10
+
+
+def test_clone_and_pipeline(blobs: Any) -> None:
+    first = model(TwoStage(learner=TemporalEnsembling(w_max=5.0))).fit(blobs.x, blobs.y)
+    second = clone(first)
+    with pytest.raises(NotFittedError):
+        second.predict(blobs.x)
+    assert second.method.learner.w_max == 5
+    pipeline = make_pipeline(StandardScaler(), model()).fit(blobs.x, blobs.y)
+    assert pipeline.score(blobs.x, blobs.y_true) > 0.9
+
+
+@pytest.mark.parametrize("verb", ["predict", "predict_proba", "label_issues"])
+def test_not_fitted(verb: str, blobs: Any) -> None:
+    with pytest.raises(NotFittedError):
+        getattr(model(), verb)(*([blobs.x] if verb != "label_issues" else []))
+    with pytest.raises(NotFittedError):
+        _ = model().noise_rate_
+
+
+# labels as people write them
+
+NAMES = np.array(["ant", "bee", "cow"])
+
+
+def written(y: np.ndarray, kind: str) -> Any:
+    names = [NAMES[k] if k >= 0 else None for k in y]
+    return {
+        "blank": np.array(["" if name is None else str(name) for name in names]),
+        "None": [None if name is None else str(name) for name in names],
+        "NaN in a list": [float("nan") if name is None else str(name) for name in names],
+        "object": np.array([None if name is None else str(name) for name in names], dtype=object),
+        "mixed": np.array([str(n) if n else (None, "", np.nan, -1)[i % 4] for i, n in enumerate(names)], dtype=object),
+        "pandas": pd.Series([pd.NA if name is None else str(name) for name in names], dtype="string"),
+        "category": pd.Series(pd.Categorical(names, categories=NAMES)),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["blank", "None", "NaN in a list", "object", "mixed", "pandas", "category"])
+def test_names_with_missing_ones(blobs: Any, kind: str) -> None:
+    found = model(epochs=3).fit(blobs.x, written(blobs.y, kind))
+    assert found.classes_.tolist() == NAMES.tolist()
+    assert np.array_equal(found.y_, blobs.y)
+    assert set(found.predict(blobs.x)) <= set(NAMES)
+    table = found.label_issues()
+    assert len(table) == (blobs.y >= 0).sum()
+    assert set(table["given_label"]) == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("write", "classes"),
+    [
+        (lambda y: np.where(y >= 0, 10 * y, -1), [0, 10, 20]),
+        (lambda y: np.where(y >= 0, y, np.nan), [0.0, 1.0, 2.0]),
+        (lambda y: [int(k) if k >= 0 else None for k in y], [0, 1, 2]),
+        (lambda y: pd.Series(y).astype("Int64").mask(y < 0), [0, 1, 2]),
+        (lambda y: np.where(y >= 0, y, -1).astype(np.int8), [0, 1, 2]),
+        (lambda y: y.tolist(), [0, 1, 2]),
+    ],
+    ids=["numbers", "NaN", "None", "Int64", "int8", "list"],
+)
+def test_numbers_with_missing_ones(blobs: Any, write: Any, classes: list[Any]) -> None:
+    found = model(epochs=1).fit(blobs.x, write(blobs.y))
+    assert found.classes_.tolist() == classes
+    assert np.array_equal(found.y_, blobs.y)
+    assert set(found.predict(blobs.x)) <= set(classes)
+
+
+def test_truth_values() -> None:
+    x = np.r_[np.zeros((20, 2)), np.ones((20, 2))].astype(np.float32)
+    found = model().fit(x, x[:, 0] > 0)
+    assert found.predict([[0, 0], [1, 1]]).tolist() == [False, True]
+
+
+def test_a_column_of_labels_is_taken_with_a_warning(blobs: Any) -> None:
+    with pytest.warns(DataConversionWarning):
+        assert np.array_equal(model(epochs=1).fit(blobs.x, blobs.y[:, None]).y_, blobs.y)
+
+
+# validation and trusted rows
+
+
+def test_held_out_rows_are_a_share_of_each_class(blobs: Any) -> None:
+    found = model(epochs=1, validation_fraction=0.25).fit(blobs.x, blobs.y)
+    held_out = blobs.y[found.validation_]
+    assert (held_out >= 0).all()
+    counts = np.bincount(blobs.y[blobs.y >= 0])
+    assert np.bincount(held_out).tolist() == [round(0.25 * n) for n in counts]
+    assert not np.isnan(found.history_[0]["validation_accuracy"])
+
+
+@pytest.mark.parametrize(("n", "held_out"), [(199, 0), (200, 20)])
+def test_few_labels_are_not_held_out(n: int, held_out: int) -> None:
+    x = np.random.default_rng(0).normal(size=(n, 2))
+    found = model(epochs=1).fit(x, np.arange(n) % 2)
+    assert found.validation_.sum() == held_out
+
+
+def test_one_label_of_a_class_is_always_trained_on() -> None:
+    x = np.random.default_rng(0).normal(size=(12, 2))
+    y = np.array([0] * 10 + [1, 1])
+    found = model(epochs=1, validation_fraction=0.9).fit(x, y)
+    assert set(y[~found.validation_]) == {0, 1}
+
+
+def test_a_validation_set_of_its_own(blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    batches = engine.Run.batches
+    monkeypatch.setattr(
+        engine.Run, "batches", lambda *a, **k: ((seen.extend(b.rows.tolist()), b)[1] for b in batches(*a, **k))
+    )
+    y_val = NAMES[blobs.y_true[:40]].astype(object)
+    y_val[:5] = None
+    found = model(TemporalEnsembling(), epochs=3)
+    found.fit(blobs.x, written(blobs.y, "None"), X_val=blobs.x[:40], y_val=y_val)
+    assert max(seen) < 180  # no row of the validation set is trained on, with or without its label
+    assert found.history_[-1]["validation_accuracy"] > 0.5
+    assert not found.validation_.any()
+    assert len(found.y_) == 180
+    assert len(found.label_issues()) == (blobs.y >= 0).sum()
+
+
+def test_the_validation_set_has_no_part_in_the_normalization(blobs: Any) -> None:
+    alone = model(epochs=1).fit(blobs.x, blobs.y)
+    beside = model(epochs=1).fit(blobs.x, blobs.y, X_val=blobs.x[:40] + 1000, y_val=blobs.y_true[:40])
+    assert torch.equal(alone.transform_.mean, beside.transform_.mean)
+
+
+def test_an_estimator_may_be_fitted_again_on_other_shapes(blobs: Any) -> None:
+    found = model(epochs=1).fit(blobs.x, blobs.y)
+    old = found.label_issues()
+    wider, y = np.c_[blobs.x, blobs.x[:, :1]][:90], 1 - blobs.y_true[:90] % 2
+    found.fit(wider, y, X_val=wider[:10], y_val=y[:10])
+    assert found.predict(wider).shape == (90,)
+    assert len(found.label_issues()) == 90
+    assert found.label_issues() is not old
+
+
+def test_trusted_labels_are_kept(blobs: Any) -> None:
+    trusted = (blobs.y == blobs.y_true) & (np.arange(180) % 2 == 0)
+    method = TwoStage(selector=Confidence(threshold=1.1, floor=0.0), rounds=1)
+    found = model(method, epochs=2, validation_fraction=0.2).fit(blobs.x, blobs.y, trusted=trusted)
+    assert np.array_equal(found.method_.kept, np.where(trusted, blobs.y, -1))
+
+
+# inputs
+
+
+def test_images(images: Any) -> None:
+    x = np.repeat(images.x, 3, axis=1)
+    found = model(TemporalEnsembling(), model="resnet14", epochs=4, lr=0.003, batch_size=8).fit(x, images.y)
+    assert found.transform_.augment == "flip_shift"
+    probs = found.predict_proba(x[:7])
+    assert probs.shape == (7, 2)
+    assert probs.dtype == np.float32
+    np.testing.assert_allclose(probs.sum(1), 1, rtol=1e-5)
+    assert found.history_[-1]["cross_entropy"] < found.history_[0]["cross_entropy"]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_precision(images: Any, precision: str) -> None:
+    found = model(model="resnet14", precision=precision, epochs=1, batch_size=8).fit(images.x, images.y)
+    assert type(found.net_).__name__ == {"float32": "ResNet14", "bfloat16": "LowPrecision"}[precision]
+    assert found.predict_proba(images.x).dtype == np.float32
+
+
+def test_no_rows_to_predict(blobs: Any, images: Any) -> None:
+    for x, y in ((blobs.x, blobs.y), (images.x, images.y)):
+        found = model(epochs=1).fit(x, y)
+        assert found.predict(x[:0]).shape == (0,)
+        assert found.predict_proba(x[:0]).shape == (0, len(found.classes_))
+
+
+def test_frames_keep_the_names_of_their_columns(blobs: Any) -> None:
+    frame = pd.DataFrame(blobs.x, columns=["a", "b"])
+    found = model(epochs=1).fit(frame, blobs.y)
+    assert found.feature_names_in_.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names"):
+        found.predict(frame.rename(columns={"a": "c"}))
+
+
+def test_other_shapes_than_those_of_training(blobs: Any, images: Any) -> None:
+    with pytest.raises(ValueError, match="3 features"):
+        model(epochs=1).fit(blobs.x, blobs.y).predict(np.zeros((2, 3)))
+    found = model(epochs=1).fit(images.x, images.y)
+    with pytest.raises(InputError, match=r"an input has shape \(1, 7, 6\): the model was fitted on \(1, 6, 6\)"):
+        found.predict(np.zeros((2, 1, 7, 6), np.uint8))
+
+
+# what is refused
+
+
+def refused(x: Any, y: Any, message: str, **options: Any) -> None:
+    fit = {k: options.pop(k) for k in ("trusted", "X_val", "y_val", "checkpoint") if k in options}
+    with pytest.raises(ValueError, match=message):
+        model(**options).fit(x, y, **fit)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda y: np.full(180, -1), "y holds no label: every entry is missing"),
+        (lambda y: [None] * 180, "y holds no label"),
+        (lambda y: np.where(y == 0, 0, -1), "every label is 0: a classifier needs 2 classes"),
+        (lambda y: np.r_[y[:-1], 9], "class 9 has 1 label; each class needs at least 2"),
+        (lambda y: y[:-1], "y has 179 labels and X 180 rows"),
+        (lambda y: np.c_[y, y], r"y has shape \(180, 2\)"),
+        (lambda y: None, "requires y to be passed"),
+        (lambda y: y + 0.5, "continuous"),
+    ],
+    ids=["missing", "None", "one class", "one label", "length", "shape", "no y", "continuous"],
+)
+def test_labels_that_cannot_be_learned(blobs: Any, write: Any, message: str) -> None:
+    refused(blobs.x, write(blobs.y), message)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_inputs_that_are_no_numbers(blobs: Any, images: Any, value: float) -> None:
+    x = blobs.x.copy()
+    x[7, 1] = value
+    refused(x, blobs.y, "NaN|infinity")
+    pixels = images.x.astype(np.float32)
+    pixels[7, 0, 2, 2] = value
+    refused(pixels, images.y, "X holds 1 NaN or infinite value, the first in row 7")
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        model(epochs=1).fit(blobs.x, blobs.y).predict(x)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("method", "two_stag", "unknown method 'two_stag': did you mean 'two_stage'"),
+        ("model", "mpl", "unknown model 'mpl': did you mean 'mlp'"),
+        ("model_params", {"width": 3}, "unknown parameter 'width' of model 'auto': known: hidden, dropout"),
+        ("device", "abacus", "device='abacus' is not to be had here"),
+        ("device", "cuda:77", "device='cuda:77' is not to be had here"),
+        ("precision", "float8", "precision='float8': it must be auto, float32 or bfloat16"),
+        ("optimizer", "lion", "optimizer='lion': it must be one of adagrad, adam, adamw, sgd"),
+        ("schedule", "step", "schedule='step': it must be one of plateau, cosine, constant"),
+        ("keep", "first", "keep='first': it must be one of last, best"),
+        ("epochs", "many", "epochs='many': it must be a whole number above 0, or auto"),
+        ("epochs", 2.5, "epochs=2.5: it must be a whole number above 0, or auto"),
+        ("epochs", 0, "epochs=0: it must be above 0"),
+        ("batch_size", 0, "batch_size=0: it must be above 0"),
+        ("lr", -1.0, "lr=-1.0: it must be above 0"),
+        ("validation_fraction", 1.0, "validation_fraction=1.0: it must be at least 0 and below 1, or auto"),
+        ("validation_fraction", "half", "validation_fraction=half"),
+        ("augment", "flip_shift", r"augment='flip_shift' needs images, and an input has shape \(2,\)"),
+        ("augment", "blur", "augment='blur': it must be"),
+        ("normalize", "zca", "normalize='zca': it must be one of"),
+    ],
+)
+def test_parameters_that_mean_nothing(blobs: Any, option: str, value: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        model(**{option: value}).fit(blobs.x, blobs.y)
+
+
+def test_a_validation_set_that_does_not_fit(blobs: Any, images: Any) -> None:
+    x, y = blobs.x, blobs.y
+    refused(x, y, "X_val and y_val belong together", X_val=x[:9])
+    refused(x, y, "X_val and y_val belong together", y_val=y[:9])
+    refused(x, y, "y_val has 8 labels and X_val 9 rows", X_val=x[:9], y_val=y[:8])
+    refused(x, y, "y_val holds 7, which y does not", X_val=x[:2], y_val=[0, 7])
+    refused(x, y, "1 features", X_val=x[:2, :1], y_val=[0, 1])
+    refused(images.x, images.y, r"an input has shape \(1, 5, 6\)", X_val=images.x[:2, :, 1:], y_val=[0, 1])
+
+
+def test_trusted_rows_that_do_not_fit(blobs: Any) -> None:
+    refused(blobs.x, blobs.y, r"trusted has shape \(3,\)", trusted=[True] * 3)
+    row = int(np.flatnonzero(blobs.y < 0)[0])
+    refused(blobs.x, blobs.y, f"row {row} is trusted but has no label", trusted=np.arange(180) == row)
+
+
+def test_issues_of_a_model_that_watched_nothing(blobs: Any) -> None:
+    found = model(epochs=1).fit(blobs.x, blobs.y, watch=False)
+    with pytest.raises(InputError, match="fitted with watch=False: fit it again with watch=True"):
+        found.label_issues()
+
+
+# devices and checkpoints
+
+
+def test_pick_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pick_device("cpu") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto") == torch.device("cpu")
+
+
+def interrupted(x: np.ndarray, y: np.ndarray, path: Path, after: int, **options: Any) -> None:
+    """A fit that is stopped once it has made some updates."""
+    update, done = engine.Run.update, iter(range(10**6))
+
+    def stopping(run: engine.Run, terms: Any) -> None:
+        if next(done) == after:
+            raise KeyboardInterrupt
+        update(run, terms)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.Run, "update", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            model(**options).fit(x, y, checkpoint=path)
+
+
+def twice(x: torch.Tensor) -> torch.Tensor:
+    return 2 * x
+
+
+@pytest.mark.parametrize("seed", [3, np.random.RandomState(3)], ids=["int", "RandomState"])
+def test_a_resumed_fit_is_the_same_fit(
+    blobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: Any
+) -> None:
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    options = {"epochs": 3, "validation_fraction": 0.2, "method": "two_stage", "augment": twice}
+    whole = model(**options, random_state=clone(seed, safe=False)).fit(blobs.x, blobs.y)
+    interrupted(blobs.x, blobs.y, tmp_path / "c", 25, **options, random_state=clone(seed, safe=False))
+    torch.rand(3)
+    again = model(**options, random_state=clone(seed, safe=False))
+    again.fit(blobs.x, blobs.y, checkpoint=tmp_path / "c", resume=True)
+    assert np.array_equal(again.predict_proba(blobs.x), whole.predict_proba(blobs.x))
+    assert again.label_issues().equals(whole.label_issues())
+
+
+def test_a_checkpoint_needs_a_seed(blobs: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a checkpoint needs random_state"):
+        model(random_state=None).fit(blobs.x, blobs.y, checkpoint=tmp_path / "c")
+
+
+@pytest.mark.parametrize("change", ["lr", "seed", "labels", "inputs", "trusted"])
+def test_a_checkpoint_of_another_fit(blobs: Any, tmp_path: Path, change: str) -> None:
+    path = tmp_path / "c"
+    model(epochs=1).fit(blobs.x, blobs.y, checkpoint=path)
+    x, y = blobs.x.copy(), blobs.y.copy()
+    options = {"lr": {"lr": 0.1}, "seed": {"random_state": 1}}.get(change, {})
+    if change == "labels":
+        y[0] = (y[0] + 1) % 3
+    if change == "inputs":
+        x[0, 0] += 1
+    trusted = y >= 0 if change == "trusted" else None
+    with pytest.raises(InputError, match="belongs to another configuration or other data"):
+        model(epochs=1, **options).fit(x, y, trusted=trusted, checkpoint=path, resume=True)

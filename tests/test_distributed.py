@@ -1,0 +1,121 @@
+"""Two processes that train as one. A start of torchrun takes seconds, so one start answers all questions."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from goldvein import distributed
+
+SCRIPT = '''
+import json, os, sys
+import numpy as np, torch
+from goldvein import NoisyLabelClassifier, distributed
+from goldvein.methods.improved_baseline import ImprovedBaseline
+
+def fit(method, checkpoint=None, **options):
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 2
+    x = (rng.normal(size=(80, 4)) + 2 * y[:, None]).astype(np.float32)
+    y[rng.permutation(80)[:16]] = -1
+    model = NoisyLabelClassifier(method, batch_size=8, epochs=3, lr=0.05, optimizer="sgd", device="cpu", **options)
+    model.fit(x, y, X_val=x[:20], y_val=np.arange(20) % 2, checkpoint=checkpoint)
+    history = [{k: v for k, v in entry.items() if k != "seconds"} for entry in model.history_]
+    return {"history": history, "probs": model.predict_proba(x).tolist()}
+
+def networks(shape, n_classes):
+    norm = torch.nn.BatchNorm1d(shape[0])
+    return torch.nn.Sequential(norm, torch.nn.Linear(shape[0], n_classes), torch.nn.Dropout(0.2))
+
+if __name__ == "__main__":
+    plain = {"model": "mlp", "model_params": {"hidden": (8,), "dropout": 0.0}, "random_state": 0}
+    found = {"plain": fit("cross_entropy", sys.argv[2], **plain)}
+    if "WORLD_SIZE" in os.environ:
+        rank, world = distributed.start(torch.device("cpu"))
+        found["noisy"] = fit("temporal_ensembling", model=networks)  # random_state=None: a seed for all of them
+        found["fresh"] = fit(ImprovedBaseline(), model=networks, stop_after=1)
+        rows = torch.arange(rank, 5, 2)
+        found["rows"], values = distributed.all_rows(rows, torch.stack([rows, -rows], 1).float(), world)
+        found["rows"], found["values"] = found["rows"].tolist(), values.tolist()
+        torch.distributed.destroy_process_group()
+        sys.argv[1] += str(rank)
+    with open(sys.argv[1], "w") as file:
+        json.dump(found, file)
+'''
+
+
+def environment() -> dict[str, str]:
+    source = str(Path(distributed.__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What one process and each of two report."""
+    folder = tmp_path_factory.mktemp("distributed")
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1"]
+    together = [*launch, "--master-port", str(port), str(script), str(folder / "rank"), str(folder / "checkpoint")]
+    alone = [sys.executable, str(script), str(folder / "one"), str(folder / "checkpoint of one")]
+    for command in (together, alone):
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert (folder / "checkpoint").exists()
+    return {name: json.loads((folder / name).read_text()) for name in ("one", "rank0", "rank1")}
+
+
+def test_two_processes_have_the_loss_curve_of_one(found: dict[str, Any]) -> None:
+    one, two = found["one"]["plain"], found["rank0"]["plain"]
+    assert len(one["history"]) == len(two["history"]) == 3
+    for alone, together in zip(one["history"], two["history"], strict=True):
+        assert alone.keys() == together.keys()
+        for key, value in alone.items():
+            assert together[key] == pytest.approx(value, rel=1e-4), key
+    np.testing.assert_allclose(two["probs"], one["probs"], rtol=1e-3, atol=1e-5)
+    assert one["history"][-1]["cross_entropy"] < one["history"][0]["cross_entropy"]
+
+
+@pytest.mark.parametrize("run", ["plain", "noisy", "fresh"])
+def test_all_processes_end_with_the_same_network_and_history(found: dict[str, Any], run: str) -> None:
+    assert found["rank0"][run]["probs"] == found["rank1"][run]["probs"]
+    assert json.dumps(found["rank0"][run]["history"]) == json.dumps(found["rank1"][run]["history"])
+
+
+def test_all_rows(found: dict[str, Any]) -> None:
+    for rank in ("rank0", "rank1"):
+        assert found[rank]["rows"] == [0, 2, 4, 1, 3]
+        assert found[rank]["values"] == [[row, -row] for row in (0, 2, 4, 1, 3)]
+
+
+# one process
+
+
+def test_one_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    cpu = torch.device("cpu")
+    assert distributed.start(cpu) == (0, 1)
+    assert distributed.first(7, cpu) == 7
+    rows, values = torch.arange(3), torch.ones(3, 2)
+    assert distributed.all_rows(rows, values, 1) == (rows, values)
+    assert distributed.average(values, 1) is values
+    assert not torch.distributed.is_initialized()
+
+
+@pytest.mark.parametrize(("n", "world"), [(8, 1), (8, 2), (7, 2), (3, 4)])
+def test_shares_make_up_the_batch(n: int, world: int) -> None:
+    shares = [distributed.share(torch.arange(n), rank, world) for rank in range(world)]
+    assert sorted(torch.cat(shares).tolist()) == list(range(n))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
