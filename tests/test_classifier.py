@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +67,11 @@ def test_not_fitted(verb: str, blobs: Any) -> None:
         getattr(model(), verb)(*([blobs.x] if verb != "label_issues" else []))
     with pytest.raises(NotFittedError):
         _ = model().noise_rate_
+    refused = model(batch_size=0)
+    with pytest.raises(InputError):
+        refused.fit(blobs.x, blobs.y)
+    with pytest.raises(NotFittedError):
+        getattr(refused, verb)(*([blobs.x] if verb != "label_issues" else []))
 
 
 # labels as people write them
@@ -223,6 +227,17 @@ def test_no_rows_to_predict(blobs: Any, images: Any) -> None:
         assert found.predict_proba(x[:0]).shape == (0, len(found.classes_))
 
 
+def test_arrays_that_may_not_be_written(blobs: Any, recwarn: pytest.WarningsRecorder) -> None:
+    for array in (blobs.x, blobs.y):
+        array.setflags(write=False)
+    torch.set_warn_always(True)  # else only the first test that meets them hears of it
+    try:
+        model(epochs=1).fit(blobs.x, blobs.y).predict(blobs.x)
+    finally:
+        torch.set_warn_always(False)
+    assert not [str(warning.message) for warning in recwarn if "writable" in str(warning.message)]
+
+
 def test_frames_keep_the_names_of_their_columns(blobs: Any) -> None:
     frame = pd.DataFrame(blobs.x, columns=["a", "b"])
     found = model(epochs=1).fit(frame, blobs.y)
@@ -329,64 +344,13 @@ def test_issues_of_a_model_that_watched_nothing(blobs: Any) -> None:
         found.label_issues()
 
 
-# devices and checkpoints
-
-
 def test_pick_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pick_device("cpu") == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert pick_device("auto") == torch.device("cpu")
-
-
-def interrupted(x: np.ndarray, y: np.ndarray, path: Path, after: int, **options: Any) -> None:
-    """A fit that is stopped once it has made some updates."""
-    update, done = engine.Run.update, iter(range(10**6))
-
-    def stopping(run: engine.Run, terms: Any) -> None:
-        if next(done) == after:
-            raise KeyboardInterrupt
-        update(run, terms)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine.Run, "update", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            model(**options).fit(x, y, checkpoint=path)
-
-
-def twice(x: torch.Tensor) -> torch.Tensor:
-    return 2 * x
-
-
-@pytest.mark.parametrize("seed", [3, np.random.RandomState(3)], ids=["int", "RandomState"])
-def test_a_resumed_fit_is_the_same_fit(
-    blobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: Any
-) -> None:
-    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
-    options = {"epochs": 3, "validation_fraction": 0.2, "method": "two_stage", "augment": twice}
-    whole = model(**options, random_state=clone(seed, safe=False)).fit(blobs.x, blobs.y)
-    interrupted(blobs.x, blobs.y, tmp_path / "c", 25, **options, random_state=clone(seed, safe=False))
-    torch.rand(3)
-    again = model(**options, random_state=clone(seed, safe=False))
-    again.fit(blobs.x, blobs.y, checkpoint=tmp_path / "c", resume=True)
-    assert np.array_equal(again.predict_proba(blobs.x), whole.predict_proba(blobs.x))
-    assert again.label_issues().equals(whole.label_issues())
-
-
-def test_a_checkpoint_needs_a_seed(blobs: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a checkpoint needs random_state"):
-        model(random_state=None).fit(blobs.x, blobs.y, checkpoint=tmp_path / "c")
-
-
-@pytest.mark.parametrize("change", ["lr", "seed", "labels", "inputs", "trusted"])
-def test_a_checkpoint_of_another_fit(blobs: Any, tmp_path: Path, change: str) -> None:
-    path = tmp_path / "c"
-    model(epochs=1).fit(blobs.x, blobs.y, checkpoint=path)
-    x, y = blobs.x.copy(), blobs.y.copy()
-    options = {"lr": {"lr": 0.1}, "seed": {"random_state": 1}}.get(change, {})
-    if change == "labels":
-        y[0] = (y[0] + 1) % 3
-    if change == "inputs":
-        x[0, 0] += 1
-    trusted = y >= 0 if change == "trusted" else None
-    with pytest.raises(InputError, match="belongs to another configuration or other data"):
-        model(epochs=1, **options).fit(x, y, trusted=trusted, checkpoint=path, resume=True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert pick_device("auto") == torch.device("cuda")
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert pick_device("auto") == torch.device("cuda:3")

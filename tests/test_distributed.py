@@ -16,19 +16,22 @@ import torch
 
 from goldvein import distributed
 
-SCRIPT = '''
+SCRIPT = r'''
 import json, os, sys
 import numpy as np, torch
 from goldvein import NoisyLabelClassifier, distributed
 from goldvein.methods.improved_baseline import ImprovedBaseline
 
 def fit(method, checkpoint=None, **options):
+    fit_options = {"checkpoint": checkpoint}
     rng = np.random.default_rng(0)
     y = np.arange(80) % 2
     x = (rng.normal(size=(80, 4)) + 2 * y[:, None]).astype(np.float32)
     y[rng.permutation(80)[:16]] = -1
     model = NoisyLabelClassifier(method, batch_size=8, epochs=3, lr=0.05, optimizer="sgd", device="cpu", **options)
-    model.fit(x, y, X_val=x[:20], y_val=np.arange(20) % 2, checkpoint=checkpoint)
+    if "validation_fraction" not in options:
+        fit_options |= {"X_val": x[:20], "y_val": np.arange(20) % 2}
+    model.fit(x, y, **fit_options)
     history = [{k: v for k, v in entry.items() if k != "seconds"} for entry in model.history_]
     return {"history": history, "probs": model.predict_proba(x).tolist()}
 
@@ -36,19 +39,24 @@ def networks(shape, n_classes):
     norm = torch.nn.BatchNorm1d(shape[0])
     return torch.nn.Sequential(norm, torch.nn.Linear(shape[0], n_classes), torch.nn.Dropout(0.2))
 
+def plain(checkpoint=None):
+    params = {"hidden": (8,), "dropout": 0.0}
+    return fit("cross_entropy", checkpoint, model="mlp", model_params=params, random_state=0)
+
+def fresh():  # a second network is made after the first was trained
+    return fit(ImprovedBaseline(), model="mlp", model_params={"hidden": ()}, random_state=0)
+
 if __name__ == "__main__":
-    plain = {"model": "mlp", "model_params": {"hidden": (8,), "dropout": 0.0}, "random_state": 0}
-    found = {"plain": fit("cross_entropy", sys.argv[2], **plain)}
-    if "WORLD_SIZE" in os.environ:
-        rank, world = distributed.start(torch.device("cpu"))
-        found["noisy"] = fit("temporal_ensembling", model=networks)  # random_state=None: a seed for all of them
-        found["fresh"] = fit(ImprovedBaseline(), model=networks, stop_after=1)
-        rows = torch.arange(rank, 5, 2)
-        found["rows"], values = distributed.all_rows(rows, torch.stack([rows, -rows], 1).float(), world)
-        found["rows"], found["values"] = found["rows"].tolist(), values.tolist()
-        torch.distributed.destroy_process_group()
-        sys.argv[1] += str(rank)
-    with open(sys.argv[1], "w") as file:
+    folder = sys.argv[1]
+    found = {"plain": plain(f"{folder}/checkpoint{os.environ['RANK']}")}
+    found["fresh"] = fresh()
+    # random_state=None: all take the seed of the first
+    found["noisy"] = fit("temporal_ensembling", model=networks, validation_fraction=0.25, stop_after=1)
+    rank, world = distributed.start(torch.device("cpu"))
+    rows = torch.arange(rank, 5, 2)
+    rows, values = distributed.all_rows(rows, torch.stack([rows, -rows], 1).float(), world)
+    found |= {"rows": rows.tolist(), "values": values.tolist()}
+    with open(f"{folder}/rank{rank}", "w") as file:
         json.dump(found, file)
 '''
 
@@ -60,7 +68,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What one process and each of two report."""
+    """What one process, this one, and each of two report."""
     folder = tmp_path_factory.mktemp("distributed")
     script = folder / "script.py"
     script.write_text(SCRIPT)
@@ -68,18 +76,21 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1"]
-    together = [*launch, "--master-port", str(port), str(script), str(folder / "rank"), str(folder / "checkpoint")]
-    alone = [sys.executable, str(script), str(folder / "one"), str(folder / "checkpoint of one")]
-    for command in (together, alone):
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr[-3000:]
-    assert (folder / "checkpoint").exists()
-    return {name: json.loads((folder / name).read_text()) for name in ("one", "rank0", "rank1")}
+    command = [*launch, "--master-port", str(port), str(script), str(folder)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (folder / "checkpoint0").exists()
+    assert not (folder / "checkpoint1").exists()
+    here: dict[str, Any] = {"__name__": "script"}
+    exec(SCRIPT, here)
+    reports = {name: json.loads((folder / name).read_text()) for name in ("rank0", "rank1")}
+    return {"one": {"plain": here["plain"](), "fresh": here["fresh"]()}, **reports}
 
 
-def test_two_processes_have_the_loss_curve_of_one(found: dict[str, Any]) -> None:
-    one, two = found["one"]["plain"], found["rank0"]["plain"]
-    assert len(one["history"]) == len(two["history"]) == 3
+@pytest.mark.parametrize(("run", "n_epochs"), [("plain", 3), ("fresh", 6)])
+def test_two_processes_have_the_loss_curve_of_one(found: dict[str, Any], run: str, n_epochs: int) -> None:
+    one, two = found["one"][run], found["rank0"][run]
+    assert len(one["history"]) == len(two["history"]) == n_epochs
     for alone, together in zip(one["history"], two["history"], strict=True):
         assert alone.keys() == together.keys()
         for key, value in alone.items():

@@ -111,6 +111,13 @@ def test_where_every_row_has_a_label_all_rows_come_without_it_as_well(start: Sta
     assert all((batch.y[2:] == -1).all() for batch in batches)
 
 
+def test_all_training_rows_may_come_without_labels(start: Start) -> None:
+    y, validation = np.array([0, 1] * 4 + [-1] * 8), np.arange(16) < 2
+    batches = list(begin(start, y, validation, 4).batches(unlabeled="all", over="unlabeled"))
+    assert sorted(torch.cat([batch.rows[2:] for batch in batches]).tolist()) == list(range(2, 16))
+    assert all((batch.y[2:] == -1).all() for batch in batches)
+
+
 def test_rows_may_be_chosen(start: Start) -> None:
     y, validation = np.arange(12) % 3, np.zeros(12, dtype=bool)
     run = begin(start, y, validation, 4)

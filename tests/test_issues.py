@@ -18,7 +18,7 @@ def separable(seed: int, n_wrong: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     """Labels of three classes, ``n_wrong`` of them flipped, and a network that is nearly sure of the true ones."""
     rng = np.random.default_rng(seed)
     y_true = rng.permutation(np.arange(90) % 3)
-    probs = 0.96 * np.eye(3)[y_true] + 0.04 * rng.dirichlet(np.ones(3), 90)
+    probs = 0.98 * np.eye(3)[y_true] + 0.02 * rng.dirichlet(np.ones(3), 90)
     y = y_true.copy()
     wrong = rng.choice(90, n_wrong, replace=False)
     y[wrong] = (y[wrong] + rng.integers(1, 3, n_wrong)) % 3

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 MIN_VALIDATION = 10  # labels per class below which no validation set is held out
 # with epochs="auto", each stage has at least
-MIN_EPOCHS, MIN_STEPS, MIN_PASSES = 40, 1000, 10  # over the labeled rows; updates; over all training rows
+MIN_EPOCHS, MIN_PASSES = 40, 10  # over the labeled rows; over all training rows
+MIN_STEPS = {"vector": 1000, "image": 400}  # updates; one on images costs a hundred times as much
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -58,7 +59,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Further arguments of the network.
     epochs : int or "auto", default="auto"
         Passes over the labeled rows, in each stage. ``auto`` is 40, or more where labels are few: at least 1,000
-        updates, and 10 passes over all rows.
+        updates (400 on images), and 10 passes over all rows.
     batch_size : int, default=128
     optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
     lr : float, default=0.001
@@ -227,7 +228,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: ArrayLike | Rows) -> NDArray[np.float32]:
         """Class probabilities (n, K), columns as ``classes_``; n may be 0."""
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         rows = self._rows(X, reset=False)
         inputs = Inputs(rows, self.transform_, next(self.net_.parameters()).device)
         probs = predict(self.net_, inputs)
@@ -235,7 +236,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike | Rows) -> NDArray:
         """The likeliest class of each row (n,), as the user wrote the labels."""
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         return self.classes_[self.predict_proba(X).argmax(1)]
 
     def label_issues(self) -> pd.DataFrame:
@@ -255,7 +256,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def _audit(self) -> Audit:
         from goldvein.issues import audit
 
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         if self.evidence_ is None:
             raise InputError("this model was fitted with watch=False: fit it again with watch=True for its issues")
         if not hasattr(self, "audit_"):
@@ -311,7 +312,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         half = max(1, self.batch_size // 2)
         if self.epochs != "auto" and not isinstance(self.epochs, Integral):
             raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
-        steps = max(MIN_STEPS, MIN_PASSES * n_training / half)
+        least = MIN_STEPS["image" if self.transform_.mean.dim() == 3 else "vector"]
+        steps = max(least, MIN_PASSES * n_training / half)
         auto = max(MIN_EPOCHS, math.ceil(steps / math.ceil(n_labeled / half)))
         return Recipe(
             epochs=auto if self.epochs == "auto" else int(self.epochs),

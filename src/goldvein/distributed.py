@@ -6,7 +6,9 @@ the loss curve, stays that of one process.
 
 from __future__ import annotations
 
+import atexit
 import os
+import time
 from collections.abc import Iterable
 
 import torch
@@ -20,7 +22,14 @@ def start(device: torch.device) -> tuple[int, int]:
         return 0, 1
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(_leave)
     return dist.get_rank(), dist.get_world_size()
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    time.sleep(0.2)  # a thread of gloo that drops its last tensor once Python is gone would abort the process
 
 
 def share(rows: Tensor, rank: int, world: int) -> Tensor:

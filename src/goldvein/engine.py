@@ -165,6 +165,8 @@ class Run:
         if labeled is None:
             labeled = (self.y >= 0) & ~self.task.validation
         with_label = labeled.nonzero()[:, 0].cpu()
+        if not len(with_label):
+            raise InputError("no label is left to train on: give more labels, or let the selector keep more")
         if unlabeled is None:
             n_batches = math.ceil(len(with_label) / self.recipe.batch_size)
             order = self._draw(with_label, len(with_label), balance).to(self.device)

@@ -47,6 +47,7 @@ class Learner(CrossEntropy):
         vars(self).setdefault("labels", []).append(run.y.clone().numpy())
         vars(self).setdefault("began", []).append([p.detach().clone() for p in self.net.parameters()])
         super().train_on(run)
+        vars(self).setdefault("ended", []).append([p.detach().clone() for p in self.net.parameters()])
 
 
 def trained(start: Start, blobs: Any, method: TwoStage, **options: Any) -> Run:
@@ -127,6 +128,11 @@ def test_nothing_kept_is_bad_input(start: Start, blobs: Any) -> None:
         trained(start, blobs, TwoStage(selector=Confidence(threshold=1.1, floor=0.0)))
 
 
+def test_a_fold_that_holds_all_kept_labels_is_bad_input(start: Start, blobs: Any) -> None:
+    with pytest.raises(InputError, match="no label is left to train on"):
+        trained(start, blobs, TwoStage(selector=Every(1000), rounds=2, folds=2), validation=None)
+
+
 def test_a_validation_set_alone_is_not_enough(start: Start, blobs: Any) -> None:
     validation = (np.arange(len(blobs.y)) % 2 == 0) & (blobs.y >= 0)
     with pytest.raises(InputError, match="keeps no label"):
@@ -168,17 +174,21 @@ def test_folds_are_judged_by_learners_that_did_not_see_them(start: Start, blobs:
 def test_every_fold_and_the_final_learner_begin_afresh(start: Start, blobs: Any) -> None:
     method = TwoStage(selector=Every(2), learner=Learner(), rounds=1, folds=2)
     trained(start, blobs, method, validation=None)
-    began = [parameters[0] for parameters in method.learner.began]
+    began, ended = ([parameters[0] for parameters in p] for p in (method.learner.began, method.learner.ended))
     assert len(began) == 3
-    assert all(not torch.equal(a, b) for i, a in enumerate(began) for b in began[:i])
-    assert all(abs(w.mean()) < 0.5 and w.std() == pytest.approx(1.0, abs=0.25) for w in began)  # He-normal of 2 inputs
+    for i, weight in enumerate(began):
+        assert abs(weight.mean()) < 0.5
+        assert weight.std() == pytest.approx(1.0, abs=0.25)  # He-normal of two inputs
+        for other in (*began[:i], *ended[:i]):
+            assert (weight - other).abs().mean() > 0.5
 
 
 def test_folds_are_a_matter_of_the_validation_set(start: Start, blobs: Any) -> None:
-    for validation, n_folds in ((blobs.validation, 0), (None, 5)):
+    for validation in (blobs.validation, None):
         method = TwoStage()
         start(method, blobs.x, blobs.y, validation=validation)
-        assert int(method.fold.max()) + 1 == n_folds
+        assert (int(method.fold.max()) > 0) == (validation is None)
+        assert (len(method.out_of_fold) > 0) == (validation is None)
 
 
 @pytest.mark.parametrize("folds", [1, -2, "many", 2.5])

@@ -44,7 +44,8 @@ _NAMES = (
 SUFFIXES = frozenset(f".{name}" for name in _NAMES)
 MAX_PIXELS = 100_000_000
 IN_MEMORY = 2 * 2**30  # bytes of decoded images; more than that stays in the files
-SIDES = (28, 32, 64)  # what training from nothing on a processor can afford; image_size goes beyond
+KEPT = 64  # largest side of images that share one size and keep it
+SIDES = (28, 32)  # what training from nothing on a processor can afford; image_size goes beyond
 AHEAD = 1024  # files handed to the threads at a time, so that a million paths do not become a million futures
 
 
@@ -221,9 +222,8 @@ def read_images(files: Sequence[Path], how: Decoding, spec: dict[str, Any] | Non
 def choose(heads: Sequence[tuple[int, int, bool]]) -> tuple[tuple[int, int], int]:
     """Size and channels for a set of images.
 
-    Images of one size, at most 64 pixels a side, stay as they are. Otherwise the side is the smallest of 28,
-    32, 64 that reaches the median of the shorter sides, and 64 above. Three channels as soon as one image has
-    color.
+    Images of one size, at most 64 pixels a side, stay as they are. Otherwise the side is 28 where that reaches
+    the median of the shorter sides, else 32. Three channels as soon as one image has color.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ def choose(heads: Sequence[tuple[int, int, bool]]) -> tuple[tuple[int, int], int
     """
     channels = 1 if all(grey for _, _, grey in heads) else 3
     sizes = {(height, width) for height, width, _ in heads}
-    if len(sizes) == 1 and max(max(size) for size in sizes) <= SIDES[-1]:
+    if len(sizes) == 1 and max(max(size) for size in sizes) <= KEPT:
         return sizes.pop(), channels
     median = statistics.median(min(height, width) for height, width, _ in heads)
     side = next((side for side in SIDES if side >= median), SIDES[-1])

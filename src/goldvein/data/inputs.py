@@ -66,7 +66,7 @@ class Transform(nn.Module):
         if how in ("none", "unit"):
             return self
         step = max(1, len(x) // MOMENT_ROWS)
-        sample = torch.as_tensor(np.asarray(x[::step])).double() * unit
+        sample = torch.tensor(np.asarray(x[::step]), dtype=torch.float64) * unit
         if how == "auto" and sample.dim() == 2 and sample.min() >= 0 and sample.max() <= 1:
             self.scale.fill_(float(unit / sample.square().mean().sqrt().clamp(min=1e-6)))
             return self
@@ -145,7 +145,7 @@ class Inputs:
         self.n_samples = len(x)
         self.ready = transform.augment == "none"
         if self.lazy is None:
-            resident = torch.as_tensor(x).to(device)
+            resident = torch.as_tensor(np.require(x, requirements="W")).to(device)  # torch has no read-only memory
             self.resident = transform.normalize(resident) if self.ready else resident
 
     def __len__(self) -> int:

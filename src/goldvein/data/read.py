@@ -44,7 +44,7 @@ def read(
         size and classes. Labels are then optional, and a folder may hold images without subfolders.
     image_size : int, optional
         Side of the images in pixels. By default images that share one size of at most 64 pixels keep it; else
-        28, 32 or 64 by the median of the shorter sides (more is slow without an accelerator).
+        28 or 32 by the median of the shorter sides (more is slow without an accelerator).
     skip_bad : bool, default=False
         Go on without images that cannot be read; they are listed in ``Dataset.skipped``.
     progress : bool, default=False

@@ -50,7 +50,7 @@ class TwoStage(Method):
         selects. The paper has one round.
     folds : int or "auto", default="auto"
         Folds of the labels, each judged by a learner that did not see it; 0 judges them by one network of stage 1.
-        ``auto`` is 5 where no validation set is held out, else 0.
+        ``auto`` is 3 where no validation set is held out, else 0.
     balance : bool, default=True
         Draw every given class equally often in stage 1.
     stage1_epochs : int, optional
@@ -96,7 +96,7 @@ class TwoStage(Method):
         self.views = self.learner.views  # stage 1 looks at the first
         self.task = task
         self.register_buffer("kept", task.y.clone())
-        n_folds = self.folds if self.folds != "auto" else 0 if task.validation.any() else 5
+        n_folds = self.folds if self.folds != "auto" else 0 if task.validation.any() else 3
         if not isinstance(n_folds, int) or n_folds < 0 or n_folds == 1:
             raise InputError(f"folds={self.folds!r}: it must be 0, 2 or more, or auto")
         self.register_buffer("fold", deal(task.y, task.n_classes, n_folds))
@@ -112,11 +112,15 @@ class TwoStage(Method):
         return {"cross_entropy": F.cross_entropy(self.net(batch.views[0]), batch.y, ignore_index=-1)}
 
     def train_on(self, run: Run) -> None:
-        if not len(self.out_of_fold):
-            self.train_stage1(run)
-        for _ in range(self.rounds):
-            if len(self.out_of_fold):
+        if len(self.out_of_fold):
+            for _ in range(self.rounds):
                 self.cross_fit(run)
+                if not run.replaying:
+                    self.select(run)
+            self.learner.train_on(run.with_labels(self.kept))
+            return
+        self.train_stage1(run)
+        for _ in range(self.rounds):
             if not run.replaying:
                 self.select(run)
             self.learner.train_on(run.with_labels(self.kept))
