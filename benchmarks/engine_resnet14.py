@@ -23,8 +23,8 @@ from goldvein.data import standard
 from goldvein.data.inputs import Inputs, Transform
 from goldvein.engine import Run
 from goldvein.methods.cross_entropy import CrossEntropy
-from goldvein.models import LowPrecision
 from goldvein.models.resnet14 import ResNet14
+from goldvein.network import LowPrecision
 from goldvein.recipe import Recipe
 from goldvein.task import Task
 

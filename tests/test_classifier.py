@@ -16,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from goldvein import InputError, NoisyLabelClassifier, engine
-from goldvein.classifier import pick_device
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
+from goldvein.network import pick_device
 from goldvein.selectors.confidence import Confidence
 
 QUICK: dict[str, Any] = {"epochs": 12, "batch_size": 32, "lr": 0.01, "random_state": 0}

@@ -11,7 +11,7 @@ from goldvein.signals import Signals
 
 
 def two_epochs() -> Signals:
-    signals = Signals(torch.tensor([0, 1, -1, 1]), 2)
+    signals = Signals(torch.tensor([0, 1, -1, 1]))
     rows = torch.tensor([0, 1, 3])
     signals.update(rows, torch.tensor([[0.9, 0.1], [0.75, 0.25], [0.25, 0.75]]))
     signals.update(rows, torch.tensor([[0.25, 0.75], [0.5, 0.5], [0.125, 0.875]]))
@@ -23,17 +23,12 @@ def test_update() -> None:
     assert signals.n_epochs == 2
     assert signals.agreement.tolist() == [1, 0, 0, 2]  # of a tie the first class is the prediction
     torch.testing.assert_close(signals.margin, torch.tensor([0.8 - 0.5, -0.5 + 0.0, 0.0, 0.5 + 0.75]))
-    torch.testing.assert_close(signals.probs[3], torch.tensor([0.125, 0.875]))
 
-
-def test_missing_labels_have_no_signal() -> None:
-    signals = two_epochs()
-    assert signals.probs[2].isnan().all()
 
 
 def test_state_goes_on_where_it_was_left() -> None:
     first = two_epochs()
-    second = Signals(first.y, 2)
+    second = Signals(first.y)
     second.load(copy.deepcopy(first.state()))
     for signals in (first, second):
         signals.update(torch.tensor([1]), torch.tensor([[0.1, 0.9]]))
@@ -43,13 +38,13 @@ def test_state_goes_on_where_it_was_left() -> None:
 
 
 def test_margin_takes_the_largest_other_class() -> None:
-    signals = Signals(torch.tensor([1]), 3)
+    signals = Signals(torch.tensor([1]))
     signals.update(torch.tensor([0]), torch.tensor([[0.5, 0.3, 0.2]]))
     assert signals.margin.item() == pytest.approx(-0.2)
 
 
 def test_no_rows() -> None:
-    signals = Signals(torch.tensor([-1]), 2)
+    signals = Signals(torch.tensor([-1]))
     signals.update(torch.tensor([], dtype=torch.int64), torch.empty(0, 2))
     assert signals.n_epochs == 1
     assert signals.agreement.tolist() == [0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral
@@ -17,7 +16,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 from torch import nn
@@ -26,10 +24,12 @@ from goldvein import distributed, models
 from goldvein.byname import find
 from goldvein.data.check import check_finite, check_labels
 from goldvein.data.dataset import Rows
+from goldvein.data.given import hold_out, split_missing, trusted_rows
 from goldvein.data.inputs import Augment, Inputs, Transform
 from goldvein.engine import Run, predict
 from goldvein.errors import InputError
 from goldvein.method import Method
+from goldvein.network import PRECISIONS, make_network, pick_device
 from goldvein.progress import Progress
 from goldvein.recipe import Recipe
 from goldvein.task import Task
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from goldvein.issues import Audit
 
-MIN_VALIDATION = 10  # labels per class below which no validation set is held out
 # with epochs="auto", each stage has at least
 MIN_EPOCHS, MIN_PASSES = 40, 10  # over the labeled rows; over all training rows
 MIN_STEPS = {"vector": 1000, "image": 400}  # updates; one on images costs a hundred times as much
@@ -204,10 +203,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if (X_val is None) != (y_val is None):
             raise InputError("X_val and y_val belong together: give both or neither")
         if X_val is None:
-            validation = self._hold_out(labels, seed)
+            validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed)
         else:
             rows, labels, validation = self._append(rows, labels, X_val, y_val)
-        trust = None if trusted is None else _trusted(trusted, labels, n)
+        trust = None if trusted is None else trusted_rows(trusted, labels, n)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             run = self._start(rows, labels, validation, trust, device, seed, checkpoint, resume, watch)
@@ -327,10 +326,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _builder(self, shape: tuple[int, ...], device: torch.device) -> Callable[[], nn.Module]:
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise InputError(f"precision={self.precision!r}: it must be auto, float32 or bfloat16")
-        params = self.model_params or {}
-        return partial(_build, self.model, shape, len(self.classes_), params, self.precision, device)
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision={self.precision!r}: it must be one of {', '.join(PRECISIONS)}")
+        return partial(make_network, self.model, self.model_params, shape, len(self.classes_), self.precision, device)
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
         """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""
@@ -351,7 +349,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _encode(self, y: ArrayLike, n: int) -> NDArray[np.int64]:
         """Labels as indices into ``classes_``, -1 where missing; sets ``classes_``."""
-        given, missing = _given(y)
+        given, missing = split_missing(y)
         if len(given) != n:
             raise InputError(f"y has {len(given)} labels and X {n} rows: give one label (or -1) for each row")
         if not missing.all():
@@ -362,20 +360,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         check_labels(labels, tuple(self.classes_.tolist()))
         return labels
 
-    def _hold_out(self, labels: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-        n_labeled = int((labels >= 0).sum())
-        fraction = self.validation_fraction
-        if fraction == "auto":
-            fraction = 0.1 if 0.1 * n_labeled >= MIN_VALIDATION * len(self.classes_) else 0.0
-        if isinstance(fraction, str) or not 0 <= fraction < 1:
-            raise InputError(f"validation_fraction={fraction}: it must be at least 0 and below 1, or auto")
-        held_out = np.zeros(len(labels), dtype=bool)
-        rng = np.random.default_rng(seed)
-        for k in range(len(self.classes_)):
-            of_class = rng.permutation(np.flatnonzero(labels == k))
-            held_out[of_class[: min(round(fraction * len(of_class)), len(of_class) - 1)]] = True
-        return held_out
-
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None
     ) -> tuple[Rows, NDArray[np.int64], NDArray[np.bool_]]:
@@ -383,7 +367,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         more = self._rows(X_val, reset=False)
         if not (isinstance(rows, np.ndarray) and isinstance(more, np.ndarray)):
             raise InputError("X_val needs X and X_val as arrays: give arrays, or let a share of X be held out")
-        given, missing = _given(y_val)
+        given, missing = split_missing(y_val)
         if len(given) != len(more):
             raise InputError(f"y_val has {len(given)} labels and X_val {len(more)} rows: give one for each row")
         known = {label: k for k, label in enumerate(self.classes_.tolist())}
@@ -415,66 +399,6 @@ def resolve_method(method: str | Method) -> Method:
     return find("methods", method)() if isinstance(method, str) else clone(method)
 
 
-def pick_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` is a GPU where there is one."""
-    if name == "auto":
-        mine = os.environ.get("LOCAL_RANK", "")  # torchrun: one GPU for each process
-        name = f"cuda:{mine}".rstrip(":") if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device={name!r} is not to be had here: give auto or cpu") from error
-    return device
-
-
-def _build(
-    model: str | models.Factory,
-    shape: tuple[int, ...],
-    n_classes: int,
-    params: dict[str, Any],
-    precision: str,
-    device: torch.device,
-) -> nn.Module:
-    net = models.build(model, shape, n_classes, **params)
-    convolutional = any(isinstance(m, nn.Conv2d) for m in net.modules())
-    pays = precision == "auto" and convolutional and models.has_bfloat16(device)
-    return (models.LowPrecision(net) if pays or precision == "bfloat16" else net).to(device)
-
-
 def _name(value: object) -> str:
     """What stands for a parameter in a digest: the repr of a function would hold its address."""
     return getattr(value, "__qualname__", None) or repr(value)
-
-
-def _given(y: ArrayLike | None) -> tuple[NDArray, NDArray[np.bool_]]:
-    """Labels as an array, and which of them are missing."""
-    if y is None:
-        raise InputError("fit requires y to be passed, but the target y is None: give labels, -1 where missing")
-    given = np.asarray(y)
-    if given.dtype.kind in "US" and not hasattr(y, "dtype"):
-        given = np.asarray(y, dtype=object)  # numpy would write a NaN in a list of names as "nan"
-    if given.ndim == 2 and given.shape[1] == 1:
-        given = column_or_1d(given, warn=True)
-    if given.ndim != 1:
-        raise InputError(f"y has shape {given.shape}: give one label a row, shape (n_samples,)")
-    if given.dtype.kind in "iufb":
-        missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(len(given), dtype=bool)
-        return given, missing | (given == -1 if given.dtype.kind in "if" else False)
-    import pandas as pd
-
-    missing = np.asarray(pd.isna(given))
-    missing[~missing] = [v in ("", -1) for v in given[~missing].tolist()]
-    if all(isinstance(v, Integral) for v in given[~missing]):
-        given = np.where(missing, -1, given).astype(np.int64)
-    return given, missing
-
-
-def _trusted(trusted: ArrayLike, labels: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    mask = np.asarray(trusted, dtype=bool)
-    if mask.shape != (n,):
-        raise InputError(f"trusted has shape {mask.shape}: give one bool for each of the {n} rows")
-    if (labels[:n][mask] < 0).any():
-        row = int(np.flatnonzero(mask & (labels[:n] < 0))[0])
-        raise InputError(f"row {row} is trusted but has no label: give it a label, or take it from trusted")
-    return np.r_[mask, np.zeros(len(labels) - n, dtype=bool)]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from goldvein import distributed, sampling
 from goldvein.data.inputs import Inputs
-from goldvein.errors import InputError
+from goldvein.errors import InputError, unknown
 from goldvein.files import write_whole
 from goldvein.method import Method
 from goldvein.metrics import balanced_accuracy
@@ -71,7 +71,7 @@ class Run:
         self.rank, self.world = distributed.start(self.device)
         self.generator = torch.Generator().manual_seed(seed)
         self.y = task.y
-        self.signals = Signals(task.y.cpu(), task.n_classes)
+        self.signals = Signals(task.y.cpu())
         self.watched = ((task.y >= 0) if watch else task.validation).nonzero()[:, 0]
         self.checkpoint, self.fingerprint = checkpoint, fingerprint
         self.progress = progress or Progress(quiet=True)
@@ -175,6 +175,8 @@ class Run:
         half = max(1, self.recipe.batch_size // 2)
         n_first, n_second = sizes or (half, half)
         if isinstance(unlabeled, str):
+            if unlabeled not in ("rest", "all"):
+                raise unknown("kind of unlabeled rows", unlabeled, ("rest", "all"))
             training = ~self.task.validation
             rest = training & ~labeled
             unlabeled = rest if unlabeled == "rest" and rest.sum() >= n_second else training

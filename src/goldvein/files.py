@@ -11,6 +11,9 @@ from typing import IO
 
 from goldvein.errors import InputError
 
+UMASK = os.umask(0o077)  # can only be read by setting it, which is not safe once threads run
+os.umask(UMASK)
+
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file beside its place and move it there once it is complete and on the disk.
@@ -39,7 +42,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
+        os.chmod(name, 0o666 & ~UMASK)
         os.replace(name, path)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}): make room or choose another") from error
@@ -51,9 +54,3 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """:func:`write_whole` for UTF-8 text."""
     write_whole(path, lambda file: file.write(text.encode()))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -23,22 +23,17 @@ class Signals:
     margin : Tensor of shape (N,), float32
         Sum over epochs of P(given) minus the largest other P, in [-1, 1] an epoch (after Pleiss et al. 2020,
         who take logits).
-    probs : Tensor of shape (N, K), float32
-        Probabilities after the last epoch.
     """
 
     y: Tensor
-    n_classes: int
     n_epochs: int = 0
     agreement: Tensor = field(init=False)
     margin: Tensor = field(init=False)
-    probs: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         n = len(self.y)
         self.agreement = torch.zeros(n, dtype=torch.int64)
         self.margin = torch.zeros(n)
-        self.probs = torch.full((n, self.n_classes), torch.nan)
 
     def update(self, rows: Tensor, probs: Tensor) -> None:
         """Take in the probabilities (n, K) of labeled rows (n,) after an epoch."""
@@ -48,11 +43,10 @@ class Signals:
         self.n_epochs += 1
         self.agreement[rows] += probs.argmax(1) == y
         self.margin[rows] += given - others.max(1).values
-        self.probs[rows] = probs
 
     def state(self) -> dict:
         """What a checkpoint holds."""
-        return {k: getattr(self, k) for k in ("n_epochs", "agreement", "margin", "probs")}
+        return {k: getattr(self, k) for k in ("n_epochs", "agreement", "margin")}
 
     def load(self, state: dict) -> None:
         """Take over what :meth:`state` gave."""

@@ -51,7 +51,8 @@ def test_published_values_of_ding_table_3():
     table = plan.load(TABLES / "ding_table3_mnist.toml")
     last = table.columns[-1]
     assert (last.noise, last.rate) == ("patrini_mnist", 0.6)
-    assert [cells[last.name] for cells in table.published.values()] == [(52.9, 0.6), (76.7, 1.6), (83.4, 1.3)]
+    cells = [table.published[row.name][last.name] for row in table.rows]
+    assert cells == [(52.9, 0.6), (76.7, 1.6), (83.4, 1.3), (83.4, 1.3)]
     assert len(plan.jobs(table)) == len(table.rows) * 4 * 5
 
 

@@ -141,7 +141,7 @@ def test_the_weight_by_epoch(start: Callable[..., Run], blobs: Any, ramp: float)
 
     class Watched(PiModel):
         def loss(self, data: Batch) -> dict[str, Tensor]:
-            seen[run.at.history[-1]["epoch"] + 1 if run.at.history else 0] = self.weight
+            seen[run.at.history[-1]["epoch"] + 1 if run.at.history else 0] = self.alpha * self.risen
             return super().loss(data)
 
     run = start(Watched(alpha=8.0, ramp=ramp), blobs.x, blobs.y, recipe=Recipe(epochs=4, batch_size=64))

@@ -26,7 +26,15 @@ def fresh(n: int = 4, n_classes: int = 2, **params: Any) -> TemporalEnsembling:
     method.net = nn.Identity()
     method.register_buffer("Z", torch.zeros(n, n_classes, dtype=torch.float64))
     method.register_buffer("passes", torch.zeros(n, dtype=torch.float64))
+    method.register_buffer("times", torch.zeros(n, dtype=torch.float64))
     return method
+
+
+def test_a_row_that_stands_twice_in_a_batch_gives_the_mean() -> None:
+    method, z = fresh(), torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], dtype=torch.float64)
+    method.ensemble(torch.tensor([2, 0, 2]), z)
+    torch.testing.assert_close(method.targets(torch.tensor([0, 2])), z[[1, 0]])
+    assert method.passes.tolist() == [1, 0, 1, 0]
 
 
 def test_the_ensemble_of_ones() -> None:

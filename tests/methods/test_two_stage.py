@@ -66,18 +66,19 @@ def test_stage_2_trains_on_what_was_kept(start: Start, blobs: Any) -> None:
     (labels,) = method.learner.labels
     assert np.array_equal(labels, every(blobs, 2))  # in the validation set as well
     assert np.array_equal(method.kept, labels)
-    (asked,) = method.selector.asked
-    assert np.array_equal(asked["y"], blobs.y)
-    assert np.array_equal(asked["trained_on"], blobs.y)
-    np.testing.assert_allclose(asked["probs"].sum(1), 1, atol=1e-5)
+    held_out, others = method.selector.asked  # judged apart
+    assert np.array_equal(held_out["y"], np.where(blobs.validation, blobs.y, -1))
+    assert np.array_equal(others["y"], np.where(blobs.validation, -1, blobs.y))
+    assert np.array_equal(others["trained_on"], blobs.y)
+    np.testing.assert_allclose(others["probs"].sum(1), 1, atol=1e-5)
 
 
 def test_every_round_selects_among_all_given_labels(start: Start, blobs: Any) -> None:
     method = TwoStage(selector=Every(3), learner=Learner(), rounds=2)
     trained(start, blobs, method)
     assert len(method.learner.labels) == 2
-    second = method.selector.asked[1]
-    assert np.array_equal(second["y"], blobs.y)
+    second = method.selector.asked[3]
+    assert np.array_equal(second["y"], np.where(blobs.validation, -1, blobs.y))
     assert np.array_equal(second["trained_on"], every(blobs, 3))
 
 

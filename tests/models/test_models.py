@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from goldvein import models
+from goldvein import models, network
 from goldvein.errors import InputError
 
 
@@ -67,7 +67,7 @@ def test_low_precision_returns_float32_near_float32() -> None:
     net = models.build("resnet14", (3, 8, 8), 5).eval()
     x = torch.randn(6, 3, 8, 8)
     exact = net(x)
-    low = models.LowPrecision(net)
+    low = network.LowPrecision(net)
     rough = low(x)
     assert rough.dtype == torch.float32
     assert not torch.equal(rough, exact)
@@ -77,9 +77,9 @@ def test_low_precision_returns_float32_near_float32() -> None:
 
 
 def test_low_precision_takes_vectors() -> None:
-    assert models.LowPrecision(models.build("mlp", (4,), 3))(torch.zeros(2, 4)).dtype == torch.float32
+    assert network.LowPrecision(models.build("mlp", (4,), 3))(torch.zeros(2, 4)).dtype == torch.float32
 
 
 def test_has_bfloat16_answers() -> None:
-    assert isinstance(models.has_bfloat16(torch.device("cpu")), bool)
-    assert models.has_bfloat16(torch.device("meta")) is False
+    assert isinstance(network.has_bfloat16(torch.device("cpu")), bool)
+    assert network.has_bfloat16(torch.device("meta")) is False

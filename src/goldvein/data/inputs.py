@@ -65,7 +65,7 @@ class Transform(nn.Module):
         self.scale.fill_(unit)
         if how in ("none", "unit"):
             return self
-        step = max(1, len(x) // MOMENT_ROWS)
+        step = max(1, -(-len(x) // MOMENT_ROWS))
         sample = torch.tensor(np.asarray(x[::step]), dtype=torch.float64) * unit
         if how == "auto" and sample.dim() == 2 and sample.min() >= 0 and sample.max() <= 1:
             self.scale.fill_(float(unit / sample.square().mean().sqrt().clamp(min=1e-6)))

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.method import Method
+from goldvein.selectors import select_apart
 from goldvein.selectors.confidence import Confidence
 from goldvein.task import Batch, Task
 
@@ -67,7 +68,7 @@ class ImprovedBaseline(Method):
     def refine(self, run: Run) -> None:
         """Drop the validation labels that the selector does not trust."""
         y = run.task.y.cpu().numpy()
-        signals = {"probs": run.predict().cpu().numpy(), "trained_on": y}
-        _, keep = self.selector.select(y, **{name: signals[name] for name in self.selector.needs})
-        dropped = run.task.validation.cpu().numpy() & ~keep
+        held_out = run.task.validation.cpu().numpy()
+        keep = select_apart(self.selector, y, held_out, probs=run.predict().cpu().numpy(), trained_on=y)
+        dropped = held_out & ~keep
         self.refined = torch.as_tensor(np.where(dropped, -1, y)).to(run.device)

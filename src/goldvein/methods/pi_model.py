@@ -47,6 +47,7 @@ class PiModel(Method):
     """
 
     views = ("weak", "weak")
+    risen = 1.0  # share of alpha that is in force
 
     def __init__(self, alpha: float = 20.0, noise: float = 0.15, ramp: float = 0.0, balance: bool = True) -> None:
         super().__init__()
@@ -54,18 +55,17 @@ class PiModel(Method):
         self.noise = noise
         self.ramp = ramp
         self.balance = balance
-        self.weight = alpha
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         x = torch.cat(batch.views)  # both branches in one pass
         logits, other = self.net(x + self.noise * torch.randn_like(x)).chunk(2)
         return {
             "cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1),
-            "consistency": self.weight * squared_distance(logits.softmax(1), other.softmax(1)).mean(),  # Eq. 1
+            "consistency": self.alpha * self.risen * squared_distance(logits.softmax(1), other.softmax(1)).mean(),  # Eq. 1
         }
 
     def train_on(self, run: Run) -> None:
         for epoch in run.epochs():
-            self.weight = self.alpha * rampup(epoch, self.ramp * run.n_epochs)
+            self.risen = rampup(epoch, self.ramp * run.n_epochs)
             for batch in run.batches(unlabeled="rest", balance=self.balance):
                 run.update(self.loss(batch))

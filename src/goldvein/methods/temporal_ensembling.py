@@ -62,6 +62,8 @@ class TemporalEnsembling(Method):
 
     Z: Tensor
     passes: Tensor
+    times: Tensor
+    alpha = 0.0  # weight in force, in the units of eq. 2
 
     def __init__(
         self,
@@ -79,12 +81,12 @@ class TemporalEnsembling(Method):
         self.optimizer = optimizer
         self.lr = lr
         self.balance = balance
-        self.alpha = 0.0
 
     def setup(self, task: Task) -> None:
         super().setup(task)
         self.register_buffer("Z", torch.zeros(task.n_samples, task.n_classes))
         self.register_buffer("passes", torch.zeros(task.n_samples))
+        self.register_buffer("times", torch.zeros(task.n_samples), persistent=False)  # that a row is in a batch
 
     def targets(self, rows: Tensor) -> Tensor:
         """z~ (B, K) of rows (B,): the ensemble without its bias towards 0; zeros for a row never passed."""
@@ -92,9 +94,12 @@ class TemporalEnsembling(Method):
 
     @torch.no_grad()
     def ensemble(self, rows: Tensor, z: Tensor) -> None:
-        """Take predictions z (B, K) of a training pass into Z."""
-        self.Z[rows] = self.decay * self.Z[rows] + (1 - self.decay) * z
-        self.passes[rows] += 1
+        """Take predictions z (B, K) of a training pass into Z; a row that stands twice gives their mean."""
+        self.times[rows] = 0
+        self.times.index_add_(0, rows, torch.ones_like(z[:, 0]))
+        n = self.times[rows]
+        self.Z.index_add_(0, rows, (1 - self.decay) * (z - self.Z[rows]) / n[:, None])
+        self.passes.index_add_(0, rows, 1 / n)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         x = batch.views[0]

@@ -32,6 +32,7 @@ from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
+from goldvein.selectors import select_apart
 from goldvein.selectors.posterior import Posterior
 from goldvein.task import Batch, Task
 
@@ -47,7 +48,7 @@ class TwoStage(Method):
         Any semi-supervised method; by default :class:`TemporalEnsembling`, the paper's for small data.
     rounds : int, default=3
         How often labels are selected and the learner trained; after the first time the learner's own network
-        selects. The paper has one round.
+        selects, and the learner goes on with the state that it has. The paper has one round.
     folds : int or "auto", default="auto"
         Folds of the labels, each judged by a learner that did not see it; 0 judges them by one network of stage 1.
         ``auto`` is 3 where no validation set is held out, else 0.
@@ -154,12 +155,14 @@ class TwoStage(Method):
     def select(self, run: Run) -> None:
         """Keep the labels that the selector trusts."""
         y = run.task.y.cpu().numpy()
+        held_out = run.task.validation.cpu().numpy()
         probs, trained_on = self.evidence(run)
-        signals = {"probs": probs.cpu().numpy(), "trained_on": trained_on.cpu().numpy()}
-        _, keep = self.selector.select(y, **{name: signals[name] for name in self.selector.needs})
+        keep = select_apart(
+            self.selector, y, held_out, probs=probs.cpu().numpy(), trained_on=trained_on.cpu().numpy()
+        )
         if run.task.trusted is not None:
             keep |= run.task.trusted.cpu().numpy()
-        if not (keep & ~run.task.validation.cpu().numpy()).any():
+        if not (keep & ~held_out).any():
             raise InputError(f"{self.selector} keeps no label: lower its threshold or raise its floor")
         self.kept = torch.as_tensor(np.where(keep, y, -1)).to(run.device)
 

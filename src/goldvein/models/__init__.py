@@ -10,8 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from goldvein.byname import find
 from goldvein.errors import InputError
@@ -70,6 +69,7 @@ def build(model: str | Factory, input_shape: tuple[int, ...], n_classes: int, **
 
     Examples
     --------
+    >>> import torch
     >>> build("mlp", (4,), 3, hidden=(8,))(torch.zeros(2, 4)).shape
     torch.Size([2, 3])
     """
@@ -81,31 +81,6 @@ def build(model: str | Factory, input_shape: tuple[int, ...], n_classes: int, **
                 known = ", ".join(list(accepted)[2:]) or "none"
                 raise InputError(f"unknown parameter {name!r} of model {model!r}: known: {known}")
     return make(input_shape, n_classes, **params)
-
-
-class LowPrecision(nn.Module):
-    """A network that computes in bfloat16, images channels-last, and returns float32 logits.
-
-    About twice the speed for convolutions on processors and GPUs with bfloat16 units; a perceptron of a few
-    layers gains nothing.
-    """
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.dim() == 4:
-            x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(x.device.type, torch.bfloat16):
-            return self.net(x).float()
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 matrices in hardware."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 def _timm(name: str) -> Factory:

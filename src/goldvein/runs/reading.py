@@ -175,27 +175,26 @@ def _rebuild(run: Run) -> NoisyLabelClassifier:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from goldvein.classifier import NoisyLabelClassifier, pick_device
+    from goldvein.classifier import NoisyLabelClassifier
     from goldvein.data.inputs import Transform
-    from goldvein.models import LowPrecision
+    from goldvein.network import bare, make_network, pick_device
 
     path, network = run.folder / WEIGHTS, run.config["network"]
     try:
         tensors = load_file(path)
         shape = tuple(tensors["transform.mean"].shape)
-        model = NoisyLabelClassifier(
-            model=network["model"],
-            model_params=network["params"],
-            precision=run.config["estimator"].get("precision", "auto"),
-        )
+        precision = run.config["estimator"].get("precision", "auto")
+        model = NoisyLabelClassifier(model=network["model"], model_params=network["params"], precision=precision)
         model.classes_ = np.arange(len(run.classes))
         model.n_features_in_ = shape[0]
         model.transform_ = Transform(shape, "none")
         model.transform_.load_state_dict(_below("transform.", tensors))
         with torch.random.fork_rng():
-            model.net_ = model._builder(shape, pick_device("auto"))()
-        inner = model.net_.net if isinstance(model.net_, LowPrecision) else model.net_
-        inner.load_state_dict(_below("net.", tensors))
+            device = pick_device("auto")
+            model.net_ = make_network(
+                network["model"], network["params"], shape, len(run.classes), precision, device
+            )
+        bare(model.net_).load_state_dict(_below("net.", tensors))
     except InputError:
         raise
     except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, AttributeError) as error:

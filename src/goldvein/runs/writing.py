@@ -133,10 +133,10 @@ def _network(classifier: NoisyLabelClassifier) -> dict[str, Any]:
 def _weights(classifier: NoisyLabelClassifier) -> bytes:
     from safetensors.torch import save as to_bytes
 
-    from goldvein.models import LowPrecision
+    from goldvein.network import bare
 
     # whether bfloat16 pays is a property of the machine, not of the weights
-    net = classifier.net_.net if isinstance(classifier.net_, LowPrecision) else classifier.net_
+    net = bare(classifier.net_)
     tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
     tensors |= {"transform.mean": classifier.transform_.mean, "transform.scale": classifier.transform_.scale}
     # copies, for safetensors refuses two names of one memory

@@ -4,3 +4,35 @@ A selector is a function of arrays in a thin class: ``select(y, **signals)`` tak
 missing one, and the arrays that it names in ``needs``; it returns ``(label_quality, keep)``, a score (N,) that is low
 for a suspicious label (NaN for a missing one) and a mask (N,) of the labels it trusts.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def select_apart(
+    selector: Any, y: NDArray[np.int64], held_out: NDArray[np.bool_], **signals: NDArray
+) -> NDArray[np.bool_]:
+    """The labels (N,) that a selector trusts, held-out rows judged among themselves.
+
+    A network is surer of the rows that it was trained on: ranked together with them, the held-out rows of a hard
+    class would all lose their labels.
+
+    Parameters
+    ----------
+    selector : selector
+    y : ndarray of shape (N,), int64
+        Given labels, -1 where missing.
+    held_out : ndarray of shape (N,), bool
+    **signals
+        Arrays of N rows, by name; the selector is given those that it needs.
+    """
+    wanted = {name: signals[name] for name in selector.needs}
+    keep = np.zeros(len(y), dtype=bool)
+    for part in (held_out, ~held_out):
+        if (part & (y >= 0)).any():
+            keep |= selector.select(np.where(part, y, -1), **wanted)[1]
+    return keep

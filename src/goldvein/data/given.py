@@ -1,0 +1,93 @@
+"""Labels as Python hands them over: arrays, lists and columns, with gaps."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import column_or_1d
+
+from goldvein.errors import InputError
+
+MIN_VALIDATION = 10  # labels per class below which no validation set is held out
+
+
+def split_missing(y: ArrayLike | None) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Labels (N,), and which of them are missing: -1, NaN, None, and "".
+
+    Raises
+    ------
+    InputError
+        If there is not one label a row.
+
+    Examples
+    --------
+    >>> labels, missing = split_missing(["cat", None, "dog", ""])
+    >>> missing.tolist()
+    [False, True, False, True]
+    """
+    if y is None:
+        raise InputError("fit requires y to be passed, but the target y is None: give labels, -1 where missing")
+    given = np.asarray(y)
+    if given.dtype.kind in "US" and not hasattr(y, "dtype"):
+        given = np.asarray(y, dtype=object)  # numpy would write a NaN in a list of names as "nan"
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = column_or_1d(given, warn=True)
+    if given.ndim != 1:
+        raise InputError(f"y has shape {given.shape}: give one label a row, shape (n_samples,)")
+    if given.dtype.kind in "iufb":
+        missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(len(given), dtype=bool)
+        return given, missing | (given == -1 if given.dtype.kind in "if" else False)
+    import pandas as pd
+
+    missing = np.asarray(pd.isna(given))
+    missing[~missing] = [v in ("", -1) for v in given[~missing].tolist()]
+    if all(isinstance(v, Integral) for v in given[~missing]):
+        given = np.where(missing, -1, given).astype(np.int64)
+    return given, missing
+
+
+def trusted_rows(trusted: ArrayLike, labels: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    """Labels known to be right, (len(labels),) bool, from a mask (n,) of the first n rows.
+
+    Raises
+    ------
+    InputError
+        If the mask has another length, or a trusted row has no label.
+    """
+    mask = np.asarray(trusted, dtype=bool)
+    if mask.shape != (n,):
+        raise InputError(f"trusted has shape {mask.shape}: give one bool for each of the {n} rows")
+    if (labels[:n][mask] < 0).any():
+        row = int(np.flatnonzero(mask & (labels[:n] < 0))[0])
+        raise InputError(f"row {row} is trusted but has no label: give it a label, or take it from trusted")
+    return np.r_[mask, np.zeros(len(labels) - n, dtype=bool)]
+
+
+def hold_out(labels: NDArray[np.int64], n_classes: int, fraction: float | str, seed: int) -> NDArray[np.bool_]:
+    """Labeled rows to validate on, (N,) bool: a share of each class, but never all of it.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (N,), int64
+        -1 is a missing label, which is never held out.
+    fraction : float in [0, 1), or "auto"
+        ``auto`` is 0.1, or 0 where that leaves fewer than 10 rows a class on average.
+
+    Examples
+    --------
+    >>> hold_out(np.array([0] * 5 + [1] * 5 + [-1]), 2, 0.4, seed=0).sum()
+    np.int64(4)
+    """
+    n_labeled = int((labels >= 0).sum())
+    if fraction == "auto":
+        fraction = 0.1 if 0.1 * n_labeled >= MIN_VALIDATION * n_classes else 0.0
+    if isinstance(fraction, str) or not 0 <= fraction < 1:
+        raise InputError(f"validation_fraction={fraction}: it must be at least 0 and below 1, or auto")
+    held_out = np.zeros(len(labels), dtype=bool)
+    rng = np.random.default_rng(seed)
+    for k in range(n_classes):
+        of_class = rng.permutation(np.flatnonzero(labels == k))
+        held_out[of_class[: min(round(fraction * len(of_class)), len(of_class) - 1)]] = True
+    return held_out

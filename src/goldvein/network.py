@@ -1,0 +1,78 @@
+"""A network on its device and in its precision."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from goldvein import models
+from goldvein.errors import InputError
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a name; ``auto`` is a GPU where there is one."""
+    if name == "auto":
+        mine = os.environ.get("LOCAL_RANK", "")  # torchrun: one GPU for each process
+        name = f"cuda:{mine}".rstrip(":") if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device={name!r} is not to be had here: give auto or cpu") from error
+    return device
+
+
+def make_network(
+    model: str | models.Factory,
+    params: dict[str, Any] | None,
+    input_shape: tuple[int, ...],
+    n_classes: int,
+    precision: str,
+    device: torch.device,
+) -> nn.Module:
+    """A fresh network (see :func:`goldvein.models.build`), on its device.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bfloat16"}
+        ``auto`` computes in bfloat16 where the network has convolutions and the hardware multiplies bfloat16.
+    """
+    net = models.build(model, input_shape, n_classes, **(params or {}))
+    convolutional = any(isinstance(m, nn.Conv2d) for m in net.modules())
+    pays = precision == "auto" and convolutional and has_bfloat16(device)
+    return (LowPrecision(net) if pays or precision == "bfloat16" else net).to(device)
+
+
+def bare(net: nn.Module) -> nn.Module:
+    """The network itself, without the wrapper of its precision: what is saved."""
+    return net.net if isinstance(net, LowPrecision) else net
+
+
+class LowPrecision(nn.Module):
+    """A network that computes in bfloat16, images channels-last, and returns float32 logits.
+
+    About twice the speed for convolutions on processors and GPUs with bfloat16 units; a perceptron of a few
+    layers gains nothing.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return self.net(x).float()
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
