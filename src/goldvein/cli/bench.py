@@ -19,16 +19,17 @@ def bench(
     seeds: Annotated[str | None, typer.Option(help="As 0,1.  [default: the table's own]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the table, list what is to be run.")] = False,
     results: Annotated[Path, typer.Option(metavar="FILE", help="Keeps every result, of any table.")] = RESULTS,
+    limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin no run after that.", min=0)] = None,
     data_dir: DataDir = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Run what is missing of a table, and print it beside the published values.
 
     It can be stopped and started again at any time: results that are in the file are not run again. The exit code
-    is 1 if a training run failed.
+    is 1 if a training run failed or is left.
     """
     from goldvein.bench import plan, run
-    from goldvein.bench.table import render
+    from goldvein.bench.table import per_class, render
     from goldvein.progress import Progress
 
     chosen = None if seeds is None else _numbers(seeds)
@@ -40,8 +41,11 @@ def bench(
         typer.echo("\n".join([*map(str, todo), f"{len(todo)} training runs to do"]))
         return
     progress = Progress(quiet=quiet)
-    status = run.run(table, results, jobs=jobs, seeds=chosen, data_dir=data_dir, progress=progress)
-    typer.echo(render(planned, run.read_results(results)), nl=False)
+    status = run.run(
+        table, results, jobs=jobs, seeds=chosen, data_dir=data_dir, limit_s=limit, progress=progress
+    )
+    found = run.read_results(results)
+    typer.echo("\n".join(filter(None, (render(planned, found), per_class(planned, found)))), nl=False)
     raise typer.Exit(status)
 
 

@@ -59,9 +59,10 @@ class PiModel(Method):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         x = torch.cat(batch.views)  # both branches in one pass
         logits, other = self.net(x + self.noise * torch.randn_like(x)).chunk(2)
+        distance = squared_distance(logits.softmax(1), other.softmax(1)).mean()  # Eq. 1
         return {
             "cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1),
-            "consistency": self.alpha * self.risen * squared_distance(logits.softmax(1), other.softmax(1)).mean(),  # Eq. 1
+            "consistency": self.alpha * self.risen * distance,
         }
 
     def train_on(self, run: Run) -> None:
