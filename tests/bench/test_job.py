@@ -61,15 +61,21 @@ def test_issues_against_hand_computed_measures():
     listed = pd.DataFrame(
         {"id": [3, 0, 1, 4, 2], "p_wrong": [0.9, 0.8, 0.3, 0.2, 0.1], "is_issue": [True, True, False, True, False]}
     )
-    model = SimpleNamespace(label_issues=lambda: listed)
+    T = np.array([[0.5, 0.5], [0.25, 0.75]])
+    model = SimpleNamespace(label_issues=lambda: listed, noise_rate_=0.4, transition_=T)
     y = np.array([0, 1, 0, 1, 1])
     y_true = np.array([0, 0, 0, 0, -1])  # rows 1 and 3 are wrong, row 4 is not known
     found = judge_issues(model, y, y_true)
     assert found["auroc"] == pytest.approx(3 / 4)
     assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
     assert (found["precision"], found["recall"], found["f1"]) == (0.5, 0.5, 0.5)
+    gaps = [0.9 - 1, 0.8 - 0, 0.3 - 1, 0.1 - 0]  # each of the four known rows in a bin of its own
+    assert found["calibration_error"] == pytest.approx(np.abs(gaps).mean())
+    assert found["noise_rate"] == 0.4
+    assert found["transition_error"] == pytest.approx((0.0 + 0.0) / 2)  # true class 0 was labeled 0, 1, 0, 1; no 1
     clean = judge_issues(model, y, y)
-    assert clean == {"auroc": None, "average_precision": None, "precision": 0, "recall": 0, "f1": 0}
+    assert (clean["auroc"], clean["average_precision"]) == (None, None)
+    assert (clean["precision"], clean["recall"], clean["f1"]) == (0, 0, 0)
 
 
 def test_a_job_that_asks_for_issues():

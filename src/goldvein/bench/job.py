@@ -165,9 +165,14 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
     -------
     dict
         ``auroc`` and ``average_precision`` of ``p_wrong``, None unless there are right and wrong labels;
-        ``precision``, ``recall`` and ``f1`` of ``is_issue``, 0 where nothing is listed or nothing is wrong.
+        ``precision``, ``recall`` and ``f1`` of ``is_issue``, 0 where nothing is listed or nothing is wrong;
+        ``calibration_error`` of ``p_wrong``; ``noise_rate``, estimated; ``transition_error``, the mean absolute
+        difference between the estimated T and the one that came out.
     """
     from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
+
+    from goldvein.data.noise import describe
+    from goldvein.metrics import calibration_error
 
     table = model.label_issues()
     rows = table["id"].to_numpy()
@@ -176,12 +181,16 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
     p_wrong, listed = table["p_wrong"].to_numpy()[known], table["is_issue"].to_numpy()[known]
     precision, recall, f1, _ = precision_recall_fscore_support(wrong, listed, average="binary", zero_division=0.0)
     mixed = 0 < wrong.sum() < len(wrong)
+    T = describe(y_true, y).transition
     return {
         "auroc": float(roc_auc_score(wrong, p_wrong)) if mixed else None,
         "average_precision": float(average_precision_score(wrong, p_wrong)) if mixed else None,
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),
+        "calibration_error": calibration_error(p_wrong, wrong),
+        "noise_rate": model.noise_rate_,
+        "transition_error": float(np.nanmean(np.abs(model.transition_[: len(T), : len(T)] - T))),
     }
 
 

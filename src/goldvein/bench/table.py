@@ -75,6 +75,22 @@ def per_class(table: Table, results: Iterable[Result]) -> str:
     return "\n".join(["### Labels kept", "", *parts]) if parts else ""
 
 
+def issues(table: Table, results: Iterable[Result]) -> str:
+    """How well wrong labels are found, for the columns that ask for it: means over seeds; empty if none does."""
+    cells = _cells(table, results)
+    head = ["", "", "AUROC", "precision", "recall", "F1", "calibration error", "estimated noise rate", "true one"]
+    head.append("mean error of T")
+    names = ("auroc", "precision", "recall", "f1", "calibration_error", "noise_rate")
+    lines = []
+    for (row, column), found in cells.items():
+        judged = [r for r in found if "issues" in r]
+        if judged:
+            means = [fmean(r["issues"][name] for r in judged) for name in names]
+            rest = (fmean(r["noise_rate"] for r in judged), fmean(r["issues"]["transition_error"] for r in judged))
+            lines.append([row, column, *(f"{value:.4f}" for value in (*means, *rest))])
+    return "\n".join(["### Wrong labels found", "", *_grid(head, lines), ""]) if lines else ""
+
+
 def is_short(mean: float, published: float, std: float | None) -> bool:
     """Whether a mean falls short of the published one by the rule under the table; all in points.
 

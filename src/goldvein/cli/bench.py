@@ -29,7 +29,7 @@ def bench(
     is 1 if a training run failed or is left.
     """
     from goldvein.bench import plan, run
-    from goldvein.bench.table import per_class, render
+    from goldvein.bench.table import issues, per_class, render
     from goldvein.progress import Progress
 
     chosen = None if seeds is None else _numbers(seeds)
@@ -45,7 +45,7 @@ def bench(
         table, results, jobs=jobs, seeds=chosen, data_dir=data_dir, limit_s=limit, progress=progress
     )
     found = run.read_results(results)
-    typer.echo("\n".join(filter(None, (render(planned, found), per_class(planned, found)))), nl=False)
+    typer.echo("\n".join(filter(None, (show(planned, found) for show in (render, issues, per_class)))), nl=False)
     raise typer.Exit(status)
 
 
