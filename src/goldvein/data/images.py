@@ -103,7 +103,7 @@ def decode(path: str | Path, size: tuple[int, int], channels: int) -> np.ndarray
     >>> decode("nowhere.png", (32, 32), 3)
     Traceback (most recent call last):
     ...
-    goldvein.errors.InputError: nowhere.png: no such file; replace it, or leave bad files out by skip_bad
+    goldvein.errors.InputError: nowhere.png: no such file; replace it, or leave bad files out with skip_bad (--skip-bad)
     """
     try:
         return _decode(path, size, channels)
@@ -321,7 +321,7 @@ def _reason(error: Exception) -> str:
 
 
 def _bad(path: str | Path, reason: str) -> InputError:
-    return InputError(f"{_shown(path)}: {reason}; replace it, or leave bad files out by skip_bad")
+    return InputError(f"{_shown(path)}: {reason}; replace it, or leave bad files out with skip_bad (--skip-bad)")
 
 
 def _shown(path: str | Path) -> str:

@@ -1,5 +1,4 @@
-"""Temporal ensembling (Laine & Aila 2017, Algorithm 2; the authors' code), stage 2 of Ding et al. 2018 for
-MNIST and CIFAR-10.
+"""Temporal ensembling (Laine & Aila 2017, Algorithm 2; the authors' code), stage 2 of Ding et al. 2018 for small sets.
 
     L = -1/M sum_{j labeled} log z_j[y_j]  +  alpha(t)/N sum_i ||z_i - z~_i||^2
     Z_i <- decay Z_i + (1 - decay) z_i          after each pass over row i
