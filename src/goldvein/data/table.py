@@ -106,7 +106,8 @@ def _label_name(path: Path, columns: Columns, label: str | None, spec: dict[str,
         return usual[0]
     if spec is not None:
         return None
-    raise InputError(f"{path} has the columns {', '.join(columns)}; say which one holds the labels with label (--label)")
+    found = ", ".join(columns)
+    raise InputError(f"{path} has the columns {found}; say which one holds the labels with label (--label)")
 
 
 def _inputs(
