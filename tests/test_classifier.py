@@ -301,7 +301,7 @@ def test_inputs_that_are_no_numbers(blobs: Any, images: Any, value: float) -> No
         ("model_params", {"width": 3}, "unknown parameter 'width' of model 'auto': known: hidden, dropout"),
         ("device", "abacus", "device='abacus' is not to be had here"),
         ("device", "cuda:77", "device='cuda:77' is not to be had here"),
-        ("precision", "float8", "precision='float8': it must be auto, float32 or bfloat16"),
+        ("precision", "float8", "precision='float8': it must be one of auto, float32, bfloat16"),
         ("optimizer", "lion", "optimizer='lion': it must be one of adagrad, adam, adamw, sgd"),
         ("schedule", "step", "schedule='step': it must be one of plateau, cosine, constant"),
         ("keep", "first", "keep='first': it must be one of last, best"),

@@ -16,7 +16,6 @@ def test_full_short_and_object_names_in_any_order():
     assert isinstance(method.learner, PiModel)
     assert isinstance(method.selector, Confidence)
     assert (method.learner.alpha, method.selector.threshold) == (100.0, 0.95)
-    assert method.learner.weight == 100.0  # derived in __init__
 
 
 def test_a_replaced_object_keeps_the_defaults_of_its_class():

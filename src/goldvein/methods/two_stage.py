@@ -33,7 +33,7 @@ from goldvein.errors import InputError
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.selectors import select_apart
-from goldvein.selectors.posterior import Posterior
+from goldvein.selectors.posterior import Posterior, clean_probs
 from goldvein.task import Batch, Task
 
 
@@ -74,6 +74,7 @@ class TwoStage(Method):
     kept: Tensor
     fold: Tensor
     out_of_fold: Tensor
+    believed: Tensor  # (N, K) float32, sum over the selections of the class probabilities; (0, K) with folds
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class TwoStage(Method):
             raise InputError(f"folds={self.folds!r}: it must be 0, 2 or more, or auto")
         self.register_buffer("fold", deal(task.y, task.n_classes, n_folds))
         self.register_buffer("out_of_fold", torch.zeros(task.n_samples if n_folds else 0, task.n_classes))
+        self.register_buffer("believed", torch.zeros(0 if n_folds else task.n_samples, task.n_classes))
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]
@@ -147,16 +149,31 @@ class TwoStage(Method):
         self.learner.to(run.device)
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
-        """Out-of-fold probabilities, learned from no label of their row; without folds those of the network."""
+        """Class probabilities (N, K), free of noise: out of fold, or the mean over all selections and the end.
+
+        A wrong label that was kept is learned by heart from then on; what the network believed before still tells.
+        """
+        probs, trained_on = self.current(run)
+        if not len(self.out_of_fold):
+            probs = (self.believed + self.clean(probs, trained_on)) / (self.rounds + 1)
+        return probs, torch.full_like(self.kept, -1)
+
+    def current(self, run: Run) -> tuple[Tensor, Tensor]:
+        """What the selector goes by: probabilities (N, K), and the labels (N,) that they were learned from."""
         if len(self.out_of_fold):
             return self.out_of_fold, torch.full_like(self.kept, -1)
         return run.predict(), self.kept
+
+    def clean(self, probs: Tensor, trained_on: Tensor) -> Tensor:
+        return torch.as_tensor(clean_probs(probs.cpu().numpy(), trained_on.cpu().numpy())).to(self.believed)
 
     def select(self, run: Run) -> None:
         """Keep the labels that the selector trusts."""
         y = run.task.y.cpu().numpy()
         held_out = run.task.validation.cpu().numpy()
-        probs, trained_on = self.evidence(run)
+        probs, trained_on = self.current(run)
+        if not len(self.out_of_fold):
+            self.believed += self.clean(probs, trained_on)
         keep = select_apart(
             self.selector, y, held_out, probs=probs.cpu().numpy(), trained_on=trained_on.cpu().numpy()
         )

@@ -100,10 +100,23 @@ def posterior(
     """
     n_classes = probs.shape[1]
     predicted = probs.argmax(1)
-    clean = unmix(probs, count_transition(y if trained_on is None else trained_on, predicted, n_classes))
+    clean = clean_probs(probs, y if trained_on is None else trained_on)
     T = count_transition(y, predicted, n_classes)
     q = clean * np.where((y >= 0)[:, None], T[:, y].T, 1.0)
     return q / q.sum(1, keepdims=True)
+
+
+def clean_probs(probs: NDArray, trained_on: NDArray[np.int64]) -> NDArray[np.float64]:
+    """p(k | x) of a network that was trained on labels (N,) which may be wrong: (N, K) -> (N, K).
+
+    Examples
+    --------
+    A network without a label of its own rows says what it believes:
+
+    >>> clean_probs(np.array([[0.8, 0.2]]), np.array([-1])).tolist()
+    [[0.8, 0.2]]
+    """
+    return unmix(probs, count_transition(trained_on, probs.argmax(1), probs.shape[1]))
 
 
 def count_transition(y: NDArray[np.int64], y_true: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
