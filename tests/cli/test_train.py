@@ -54,6 +54,16 @@ def test_the_wrong_label_of_a_table_is_on_top(goldvein, flowers, tmp_path):
     assert (worst["id"], worst["given_label"], worst["suggested_label"]) == ("f0", "lily", "rose")
 
 
+def test_noise_by_a_matrix_of_ones_own(goldvein, refused, tmp_path):
+    swap = np.eye(10)[[1, 0, *range(2, 10)]]
+    np.savetxt(tmp_path / "T.csv", swap, delimiter=",")
+    printed = goldvein("train", "digits", "--out", tmp_path / "run", "--noise", tmp_path / "T.csv", *QUICK, "--json")
+    assert np.allclose(json.loads(printed.stdout)["true_noise"]["transition"], swap)
+    (tmp_path / "bad.csv").write_text("a,b\n")
+    message = refused("train", "digits", "--out", tmp_path / "other", "--noise", tmp_path / "bad.csv")
+    assert "is no matrix" in message
+
+
 def test_noise_and_missing_labels_of_a_standard_set(goldvein, tmp_path):
     run = tmp_path / "run"
     noise = ("--noise", "pair", "--noise-rate", 0.3, "--labels-per-class", 20, "--seed", 5)

@@ -69,7 +69,8 @@ class Source:
         if self.noise is not None:
             if dataset.y_true is not None:
                 raise InputError(f"--noise {self.noise}: labels of {self.source} are noisy as they are; leave it out")
-            y = noise.corrupt(y, noise.transition(self.noise, len(dataset.classes), self.noise_rate), seed)
+            kind = read_matrix(self.noise) if self.noise.endswith(".csv") else self.noise
+            y = noise.corrupt(y, noise.transition(kind, len(dataset.classes), self.noise_rate), seed)
             dataset = replace(dataset, y_true=dataset.y)
         if self.labels_per_class is not None:
             y = noise.keep_labels(y, self.labels_per_class, seed)
@@ -106,6 +107,22 @@ def check_path(source: str) -> None:
     bare = os.sep not in source and "." not in source
     if bare and not os.path.exists(os.path.expanduser(source)):
         raise unknown("path or data set", source, standard.names())
+
+
+def read_matrix(path: str) -> Any:
+    """A transition matrix (K, K) in a CSV file without a header, T[i, j] = P(given j | true i).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as rows of numbers.
+    """
+    import numpy as np
+
+    try:
+        return np.loadtxt(path, delimiter=",", ndmin=2)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--noise {path} is no matrix ({error}): give K rows of K numbers with commas") from error
 
 
 def _numbers(n: int) -> Any:

@@ -31,7 +31,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     skip_bad: SkipBad = False,
     image_size: Annotated[int | None, typer.Option(help="Side of the images, pixels.", metavar="N")] = None,
-    noise: Annotated[str | None, typer.Option(help="Noise for labels of a standard set.", metavar="NAME")] = None,
+    noise: Annotated[
+        str | None, typer.Option(help="Noise for labels of a standard set, or a .csv of its matrix.", metavar="NAME")
+    ] = None,
     noise_rate: Annotated[float | None, typer.Option(help="Share of labels it hits.", metavar="P")] = None,
     labels_per_class: Annotated[int | None, typer.Option(help="Labels to keep.", metavar="N", min=1)] = None,
     data_dir: DataDir = None,
