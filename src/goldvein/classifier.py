@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -18,7 +17,6 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
-from torch import nn
 
 from goldvein import distributed, models
 from goldvein.byname import find
@@ -29,7 +27,7 @@ from goldvein.data.inputs import Augment, Inputs, Transform
 from goldvein.engine import Run, predict
 from goldvein.errors import InputError
 from goldvein.method import Method
-from goldvein.network import PRECISIONS, make_network, pick_device
+from goldvein.network import make_network, pick_device
 from goldvein.progress import Progress
 from goldvein.recipe import Recipe
 from goldvein.task import Task
@@ -290,7 +288,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             y=torch.as_tensor(labels).to(device),
             trusted=None if trusted is None else torch.as_tensor(trusted).to(device),
             validation=torch.as_tensor(validation).to(device),
-            build_model=self._builder(shape, device),
+            build_model=partial(
+                make_network, self.model, self.model_params, shape, len(self.classes_), self.precision, device
+            ),
         )
         method = resolve_method(self.method)
         method.setup(task)
@@ -324,11 +324,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             stop_after=self.stop_after,
             keep=self.keep,
         )
-
-    def _builder(self, shape: tuple[int, ...], device: torch.device) -> Callable[[], nn.Module]:
-        if self.precision not in PRECISIONS:
-            raise InputError(f"precision={self.precision!r}: it must be one of {', '.join(PRECISIONS)}")
-        return partial(make_network, self.model, self.model_params, shape, len(self.classes_), self.precision, device)
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
         """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""

@@ -42,6 +42,8 @@ def make_network(
     precision : {"auto", "float32", "bfloat16"}
         ``auto`` computes in bfloat16 where the network has convolutions and the hardware multiplies bfloat16.
     """
+    if precision not in PRECISIONS:
+        raise InputError(f"precision={precision!r}: it must be one of {', '.join(PRECISIONS)}")
     net = models.build(model, input_shape, n_classes, **(params or {}))
     convolutional = any(isinstance(m, nn.Conv2d) for m in net.modules())
     pays = precision == "auto" and convolutional and has_bfloat16(device)

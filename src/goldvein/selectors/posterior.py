@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.errors import InputError
+from goldvein.selectors.confidence import given_probability
 
 LEAST = 1e-6  # of a probability, so that a ratio exists
 
@@ -79,9 +80,7 @@ def probability_right(
     y: NDArray[np.int64], probs: NDArray, trained_on: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
     """Eq. 1 for each row (N,), NaN where the label is missing."""
-    q = posterior(y, probs, trained_on)
-    right = np.take_along_axis(q, np.maximum(y, 0)[:, None], 1)[:, 0]
-    return np.where(y >= 0, right, np.nan)
+    return given_probability(y, posterior(y, probs, trained_on))
 
 
 def posterior(
