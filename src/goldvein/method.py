@@ -38,7 +38,10 @@ class Method(nn.Module, BaseEstimator):
     __repr__ = BaseEstimator.__repr__
 
     def setup(self, task: Task) -> None:
-        """Build networks and buffers for a task: once, before training or before weights are loaded."""
+        """Build networks and buffers for a task: once, before training or before weights are loaded.
+
+        A saved network is built again by a task without rows, so nothing here may need one.
+        """
         self.net = task.build_model()
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -58,6 +61,13 @@ class Method(nn.Module, BaseEstimator):
         default the final predictions, learned from all given labels.
         """
         return run.predict(), run.task.y
+
+    def scores(self, run: Run) -> dict[str, Tensor]:
+        """What else the method knows of each given label after training: (N,) by name, NaN where there is none.
+
+        The issue table has a column for each.
+        """
+        return {}
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the network that predicts: (B, *input_shape) -> (B, K)."""

@@ -15,7 +15,7 @@ def test_mnist_has_118282_parameters() -> None:
 
 def test_weights_are_he_normal() -> None:
     torch.manual_seed(0)
-    weight = MLP((784,), 10).features[0].weight
+    weight = MLP((784,), 10).features[1].weight
     assert abs(weight.std().item() - (2 / 784) ** 0.5) < 1e-3
     assert abs(weight.mean().item()) < 1e-3
 
@@ -26,7 +26,7 @@ def test_biases_start_at_zero() -> None:
 
 def test_dropout_follows_each_hidden_layer() -> None:
     kinds = [type(layer) for layer in MLP((4,), 2, hidden=(3, 3), dropout=0.4).features]
-    assert kinds == [nn.Linear, nn.ReLU, nn.Dropout] * 2
+    assert kinds == [nn.Flatten] + [nn.Linear, nn.ReLU, nn.Dropout] * 2
     assert {layer.p for layer in MLP((4,), 2, dropout=0.4).features if isinstance(layer, nn.Dropout)} == {0.4}
 
 

@@ -234,7 +234,7 @@ def test_cut_weights_are_told(saved, tmp_path_factory, cut):
 
 def made_run(folder: Path, issues: list[str], predictions: list[str]) -> runs.Run:
     """A run folder written by hand, without weights."""
-    config = {"format": 1, "classes": ["cat", "dog"], "network": {}, "spec": {}, "estimator": {}}
+    config = {"format": 1, "classes": ["cat", "dog"], "network": {}, "method": {}, "spec": {}, "estimator": {}}
     (folder / "config.json").write_text(json.dumps(config))
     head = "id,given_label,suggested_label,label_quality,p_wrong,is_issue,rank,reason"
     (folder / "issues.csv").write_text("\n".join([head, *issues]) + "\n")

@@ -1,11 +1,10 @@
 """Networks: one file each, made from the shape of an input and the number of classes.
 
-A network maps (B, *input_shape) to logits (B, K).
+A network maps (B, *input_shape) to logits (B, K); ``features`` maps it to what its last layer, ``head``, sees.
 """
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -53,14 +52,6 @@ def factory(model: str | Factory, input_shape: tuple[int, ...]) -> Factory:
         return model
     if model.startswith("timm:"):
         return _timm(model.removeprefix("timm:"))
-    if ":" in model:
-        module, _, name = model.partition(":")
-        try:
-            return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise InputError(
-                f"model {model!r} cannot be imported ({error}): give package.module:factory, importable from here"
-            ) from error
     return find("models", auto(input_shape) if model == "auto" else model)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ def load(folder: str | Path) -> Run:
             f"{folder} has format {config.get('format')!r}: this goldvein reads format {FORMAT}; "
             "train again, or use the version that wrote it"
         )
-    for key, kind in (("network", dict), ("classes", list), ("spec", dict), ("estimator", dict)):
+    for key, kind in (("network", dict), ("method", dict), ("classes", list), ("spec", dict), ("estimator", dict)):
         if not isinstance(config.get(key), kind):
             raise damaged(path, f"it lacks {key}")
     return Run(folder, config)
@@ -170,14 +170,19 @@ class Run:
 
 
 def _rebuild(run: Run) -> NoisyLabelClassifier:
-    """The estimator around the network and the normalization of the folder."""
+    """The estimator around the network and the normalization of the folder.
+
+    The method builds the network anew, for a task without rows: what predicts may be more than the user's network.
+    """
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from goldvein.classifier import NoisyLabelClassifier
+    from goldvein.configure import build_method
     from goldvein.data.inputs import Transform
-    from goldvein.network import bare, make_network, pick_device
+    from goldvein.network import make_network, pick_device
+    from goldvein.task import Task
 
     path, network = run.folder / WEIGHTS, run.config["network"]
     try:
@@ -189,12 +194,16 @@ def _rebuild(run: Run) -> NoisyLabelClassifier:
         model.n_features_in_ = shape[0]
         model.transform_ = Transform(shape, "none")
         model.transform_.load_state_dict(_below("transform.", tensors))
+        device = pick_device("auto")
+        build = partial(
+            make_network, network["model"], network["params"], shape, len(run.classes), precision, device
+        )
+        none, nobody = torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.bool)
+        method = build_method(run.config["method"]["name"], run.config["method"]["params"])
         with torch.random.fork_rng():
-            device = pick_device("auto")
-            model.net_ = make_network(
-                network["model"], network["params"], shape, len(run.classes), precision, device
-            )
-        bare(model.net_).load_state_dict(_below("net.", tensors))
+            method.setup(Task(0, len(run.classes), shape, none, nobody, nobody, build))
+        model.net_ = method.to(device).net
+        model.net_.load_state_dict(_below("net.", tensors))
     except InputError:
         raise
     except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, AttributeError) as error:

@@ -133,11 +133,7 @@ def _network(classifier: NoisyLabelClassifier) -> dict[str, Any]:
 def _weights(classifier: NoisyLabelClassifier) -> bytes:
     from safetensors.torch import save as to_bytes
 
-    from goldvein.network import bare
-
-    # whether bfloat16 pays is a property of the machine, not of the weights
-    net = bare(classifier.net_)
-    tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
+    tensors = {f"net.{name}": value for name, value in classifier.net_.state_dict().items()}
     tensors |= {"transform.mean": classifier.transform_.mean, "transform.scale": classifier.transform_.scale}
     # copies, for safetensors refuses two names of one memory
     return to_bytes({name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()})
