@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from functools import partial
 from numbers import Integral
@@ -26,6 +24,7 @@ from goldvein.data.given import hold_out, split_missing, trusted_rows
 from goldvein.data.inputs import Augment, Inputs, Transform
 from goldvein.engine import Run, predict
 from goldvein.errors import InputError
+from goldvein.fingerprint import fingerprint
 from goldvein.method import Method
 from goldvein.network import make_network, pick_device
 from goldvein.progress import Progress
@@ -157,6 +156,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         trusted: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
+        X_test: ArrayLike | None = None,
+        y_test: ArrayLike | None = None,
         checkpoint: str | Path | None = None,
         resume: bool = False,
         watch: bool = True,
@@ -173,6 +174,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             Labels known to be right: they are never dropped.
         X_val, y_val : arrays, optional
             A validation set to use in place of a held-out share; its labels may be noisy too.
+        X_test, y_test : arrays, optional
+            Rows with true labels whose accuracy is written into ``history_`` after each epoch. No choice sees it.
         checkpoint : path, optional
             File that keeps the state of training.
         resume : bool, default=False
@@ -204,10 +207,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed)
         else:
             rows, labels, validation = self._append(rows, labels, X_val, y_val)
+        if (X_test is None) != (y_test is None):
+            raise InputError("X_test and y_test belong together: give both or neither")
+        test = None if X_test is None else self._test(X_test, y_test, device)
         trust = None if trusted is None else trusted_rows(trusted, labels, n)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
-            run = self._start(rows, labels, validation, trust, device, seed, checkpoint, resume, watch)
+            run = self._start(rows, labels, validation, trust, device, seed, checkpoint, resume, watch, test)
             try:
                 run.method.train_on(run)
             finally:
@@ -279,6 +285,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         checkpoint: str | Path | None,
         resume: bool,
         watch: bool,
+        test: tuple[Inputs, torch.Tensor] | None,
     ) -> Run:
         shape = tuple(rows.shape[1:])
         task = Task(
@@ -294,6 +301,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         )
         method = resolve_method(self.method)
         method.setup(task)
+        params = {k: v for k, v in self.get_params().items() if k not in ("verbose", "random_state")}
         return Run(
             method.to(device),
             task,
@@ -303,8 +311,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             watch=watch,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             resume=resume,
-            fingerprint="" if checkpoint is None else self._fingerprint(rows, seed, labels, validation, trusted),
+            fingerprint="" if checkpoint is None else fingerprint(params, seed, rows, labels, validation, trusted),
             progress=Progress(quiet=not self.verbose),
+            test=test,
         )
 
     def _recipe(self, n_labeled: int, n_training: int) -> Recipe:
@@ -355,6 +364,14 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         check_labels(labels, tuple(self.classes_.tolist()))
         return labels
 
+    def _test(self, X: ArrayLike, y: ArrayLike | None, device: torch.device) -> tuple[Inputs, torch.Tensor]:
+        """Test rows, and their labels as indices into ``classes_``; -1 for a class that training does not have."""
+        rows, labels = self._rows(X, reset=False), np.asarray(y)
+        if len(labels) != len(rows):
+            raise InputError(f"y_test has {len(labels)} labels and X_test {len(rows)} rows: give one for each row")
+        codes = np.where(labels[:, None] == self.classes_, np.arange(len(self.classes_)), -1).max(1)
+        return Inputs(rows, self.transform_, device), torch.as_tensor(codes).to(device)
+
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None
     ) -> tuple[Rows, NDArray[np.int64], NDArray[np.bool_]]:
@@ -373,15 +390,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         validation = np.repeat([False, True], [len(rows), len(codes)])
         return np.concatenate([rows, more[~missing]]), np.r_[labels, codes], validation
 
-    def _fingerprint(self, rows: Rows, seed: int, *arrays: NDArray | None) -> str:
-        """A digest of everything that the bits of the result depend on."""
-        params = {k: v for k, v in self.get_params().items() if k not in ("verbose", "random_state")}
-        digest = hashlib.sha256(json.dumps([seed, params], default=_name, sort_keys=True).encode())
-        for array in arrays:
-            digest.update(b"" if array is None else array.tobytes())
-        digest.update(np.ascontiguousarray(rows).data if isinstance(rows, np.ndarray) else repr(rows.shape).encode())
-        return digest.hexdigest()
-
 
 def resolve_method(method: str | Method) -> Method:
     """An unfitted method of its own: a copy of the given one, or one with default hyper-parameters.
@@ -392,8 +400,3 @@ def resolve_method(method: str | Method) -> Method:
         For an unknown name.
     """
     return find("methods", method)() if isinstance(method, str) else clone(method)
-
-
-def _name(value: object) -> str:
-    """What stands for a parameter in a digest: the repr of a function would hold its address."""
-    return getattr(value, "__qualname__", None) or repr(value)

@@ -50,6 +50,8 @@ class Run:
         File that is written after an epoch, and read first if ``resume`` is set and it exists.
     fingerprint : str
         What the checkpoint must match: a digest of configuration and data.
+    test : (Inputs, Tensor) or None
+        Rows and true labels whose accuracy goes into the history after each epoch, and nowhere else.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Run:
         resume: bool = False,
         fingerprint: str = "",
         progress: Progress | None = None,
+        test: tuple[Inputs, Tensor] | None = None,
     ) -> None:
         self.method, self.task, self.inputs, self.recipe = method, task, inputs, recipe
         self.device = inputs.device
@@ -75,6 +78,7 @@ class Run:
         self.watched = ((task.y >= 0) if watch else task.validation).nonzero()[:, 0]
         self.checkpoint, self.fingerprint = checkpoint, fingerprint
         self.progress = progress or Progress(quiet=True)
+        self.test = test
         self.at = Position()
         distributed.same_start(method, self.world)
         if self.rank:
@@ -201,12 +205,13 @@ class Run:
             total, n = self._sums.get(name, (0.0, 0))
             self._sums[name] = (total + value, n + 1)
 
-    def set_rate(self, lr: float, beta1: float | None = None) -> None:
-        """Set the learning rate, and Adam's first moment decay, for a method that has its own schedule."""
+    def set_rate(self, lr: float, beta1: float | None = None, beta2: float | None = None) -> None:
+        """Set the learning rate, and Adam's moment decays, for a method that has its own schedule."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-            if beta1 is not None:
-                group["betas"] = (beta1, group["betas"][1])
+            if beta1 is not None or beta2 is not None:
+                old1, old2 = group["betas"]
+                group["betas"] = (old1 if beta1 is None else beta1, old2 if beta2 is None else beta2)
 
     def gather(self, rows: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Rows and values of all processes, for state that is kept by row; in one process, what is given."""
@@ -256,6 +261,9 @@ class Run:
         rate = self.plateau.step(entry["validation_accuracy"], entry["lr"])
         if rate != entry["lr"]:
             self.set_rate(rate)
+        if self.test is not None:
+            inputs, y = self.test
+            entry["test_accuracy"] = (predict(self.method, inputs).argmax(1) == y).double().mean().item()
         entry["seconds"] = time.perf_counter() - self._started
         self.at.history.append(entry)
         self.progress.step(f"validation {entry['validation_accuracy']:.3f}")

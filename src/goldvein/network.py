@@ -68,7 +68,7 @@ class LowPrecision(nn.Module):
     @property
     def head(self) -> nn.Module:
         """The last layer of the network."""
-        return self.net.head  # type: ignore[return-value]
+        return self.net.head
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *input_shape) -> (B, K) logits."""
@@ -76,7 +76,7 @@ class LowPrecision(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(B, *input_shape) -> (B, D), what the last layer sees."""
-        return self._compute(self.net.features, x)  # type: ignore[arg-type]
+        return self._compute(self.net.features, x)
 
     def _compute(self, f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         if x.dim() == 4:

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from goldvein.bench.job import _true_labels, count_kept, given_labels, judge_issues, run_job
+from goldvein.bench.job import _true_labels, correct_by_transition, count_kept, given_labels, judge_issues, run_job
 from goldvein.bench.plan import Job
 from goldvein.data import standard
 from goldvein.data.dataset import Dataset
@@ -22,23 +22,52 @@ def job(**changes):
 
 
 def test_independent_draw_keeps_by_given_label(digits):
-    y = given_labels(digits, job(labels_per_class=10))
+    y = given_labels(digits, job(labels_per_class=10))[0]
     assert Counter(y.tolist()) == {-1: 1201 - 100, **dict.fromkeys(range(10), 10)}
-    full = given_labels(digits, job())
+    full = given_labels(digits, job())[0]
     assert np.array_equal(y[y >= 0], full[y >= 0])
     assert 0.15 < (full != digits.y).mean() < 0.25
 
 
 def test_exact_draw_keeps_by_true_label_and_flips_an_exact_number(digits):
-    y = given_labels(digits, job(labels_per_class=10, draw="exact"))
+    y = given_labels(digits, job(labels_per_class=10, draw="exact"))[0]
     assert Counter(digits.y[y >= 0].tolist()) == dict.fromkeys(range(10), 10)
     assert (y != digits.y)[y >= 0].sum() == 20
 
 
 def test_noise_follows_the_seed(digits):
-    assert np.array_equal(given_labels(digits, job()), given_labels(digits, job()))
-    assert not np.array_equal(given_labels(digits, job()), given_labels(digits, job(seed=1)))
-    assert np.array_equal(given_labels(digits, job(noise="none", rate=0.0)), digits.y)
+    assert np.array_equal(given_labels(digits, job())[0], given_labels(digits, job())[0])
+    assert not np.array_equal(given_labels(digits, job())[0], given_labels(digits, job(seed=1))[0])
+    assert np.array_equal(given_labels(digits, job(noise="none", rate=0.0))[0], digits.y)
+
+
+def test_trusted_labels_are_true_and_come_on_top(digits):
+    y, trusted = given_labels(digits, job(rate=0.9, labels_per_class=30, trusted_per_class=4))
+    assert Counter(digits.y[trusted].tolist()) == dict.fromkeys(range(10), 4)
+    assert (y == digits.y)[trusted].all()
+    without, nobody = given_labels(digits, job(rate=0.9, labels_per_class=30))
+    assert np.array_equal(y[~trusted], without[~trusted])
+    assert not nobody.any()
+
+
+def test_only_the_first_rows_are_used(digits):
+    y, trusted = given_labels(digits, job(n_rows=500, labels_per_class=10, draw="exact", trusted_per_class=2))
+    assert len(y) == len(trusted) == 500
+    assert (y >= 0).sum() in range(100, 121)
+    result = run_job(job(n_rows=500, curve=True, estimator={"epochs": 2}))
+    assert result["curve"][-1] == pytest.approx(result["accuracy"], abs=1e-5)
+    assert len(result["curve"]) == 2
+    with pytest.raises(InputError, match="rows=5000: digits has 1201"):
+        run_job(job(n_rows=5000))
+
+
+def test_correction_by_a_matrix_against_hand_computed_shares():
+    y_true = np.repeat([0, 1], [40, 60])
+    y = np.r_[np.zeros(40), np.zeros(30), np.ones(30)].astype(int)
+    shares = correct_by_transition(y, y_true, np.array([[1.0, 0.0], [0.5, 0.5]]), seed=0)
+    # of the 70 labels 0, 40 are of class 0: the likeliest stays 0, a draw is right in (40^2 + 30^2) / 70 cases
+    assert shares["given"] == shares["argmax"] == 0.7
+    assert shares["sampled"] == pytest.approx((2500 / 70 + 30) / 100, abs=0.1)
 
 
 def test_true_labels_are_unknown_where_only_some_are_trusted():

@@ -100,7 +100,7 @@ def test_key_does_not_depend_on_the_order(params):
         ("seeds = [0, 1]", "seeds = []", "has no seed"),
         ("seeds = [0, 1]", 'seeds = ["a"]', "whole numbers"),
         ("seeds = [0, 1]", "seeds = 0", "seeds=0: it must be a list"),
-        ('name = "digits"', 'nam = "digits"', "it must hold a name alone"),
+        ('name = "digits"', 'nam = "digits"', "it must hold a name, and rows if not all"),
         ("[data]", "[date]", "has no 'data'"),
         ('method = "cross_entropy"', "", "row 1: the key 'method' is missing"),
         ("rate = 0.2", "rat = 0.2", "column 2: unknown key 'rat': did you mean 'rate'"),

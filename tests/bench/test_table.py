@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldvein.bench.plan import Column, Row, Table
-from goldvein.bench.table import _duration, is_short, per_class, render
+from goldvein.bench.table import _duration, corrected, is_worse, per_class, render
 
 TABLE = Table(
     title="Two by two",
@@ -80,12 +80,12 @@ def test_seeds_beyond_the_planned_count():
     ],
 )
 def test_rule(mean, published, std, short):
-    assert is_short(mean, published, std) is short
+    assert is_worse(published - mean, std) is short
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.none() | st.floats(0, 5))
 def test_what_lies_more_than_the_most_below_is_always_marked(mean, published, std):
-    assert is_short(mean, published, std) or published - mean <= 1.5 + 1e-6
+    assert is_worse(published - mean, std) or published - mean <= 1.5 + 1e-6
 
 
 def test_labels_kept_by_class():
@@ -112,3 +112,26 @@ def test_no_section_without_kept_labels():
 )
 def test_durations(seconds, text):
     assert _duration(seconds) == text
+
+
+def test_an_error_is_worse_above_the_published_one():
+    table = replace(TABLE, measure="error")
+    text = render(table, [*results(0, 0, [0.5]), *results(0, 1, [0.4])])
+    assert "Values: test error, %." in text
+    assert cells(text, "ce") == ["50.00 (1 of 3) vs 98.2 ± 0.1: -48.20", "60.00 (1 of 3) vs 52.9: +7.10 **!**"]
+
+
+def test_shares_right_after_correction_and_selection():
+    kept = {"rows": 10, "given": [5, 5], "kept": [4, 2], "right": [4, 1], "wrong": [0, 1]}
+    by_T = {"given": 0.8, "argmax": 0.7, "sampled": 0.6}
+    found = [
+        *results(0, 1, [0.9], corrected=by_T, noise_rate=0.2),
+        *results(1, 1, [0.9], kept=kept, noise_rate=0.2),
+    ]
+    text = corrected(TABLE, found)
+    lines = {line.split(" | ")[1]: line.strip(" |").split(" | ")[-3:] for line in text.splitlines() if "|" in line}
+    assert lines["as given"] == ["80.0", "20.0", "0.0"]
+    assert lines["ce: T, most likely class"] == ["70.0", "30.0", "0.0"]
+    assert lines["ce: T, a class drawn"] == ["60.0", "40.0", "0.0"]
+    assert lines["ours: labels kept"] == ["50.0", "10.0", "40.0"]
+    assert corrected(TABLE, results(0, 0, [0.5], noise_rate=0.0)) == ""

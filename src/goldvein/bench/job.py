@@ -46,6 +46,8 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
         - ``peak_mb``: largest memory of the process, and ``peak_gpu_mb`` where there is a GPU
         - ``versions``: see :func:`versions`
         - ``kept``: see :func:`count_kept`; for methods that drop labels
+        - ``corrected``: see :func:`correct_by_transition`; for methods that estimate T
+        - ``curve``: test accuracy after each epoch; for jobs that ask for it
         - ``issues``: see :func:`judge_issues`; for jobs that ask for it
 
     Raises
@@ -69,11 +71,16 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
     data = _load_data(job.data, data_dir)
     if data.x_test is None or data.y_test is None:
         raise InputError(f"{job.data} has no official test set: choose a data set that has one")
-    y, y_true = given_labels(data, job), _true_labels(data)
+    n = job.n_rows or len(data.y)
+    if n > len(data.y):
+        raise InputError(f"rows={n}: {job.data} has {len(data.y)}; give fewer, or leave rows out for all")
+    y, trusted = given_labels(data, job)
+    x, y_true = data.x[:n], _true_labels(data)[:n]
+    test: dict[str, Any] = {"X_test": data.x_test, "y_test": data.y_test} if job.curve else {}
     options = arguments(NoisyLabelClassifier, job.estimator)
     model = NoisyLabelClassifier(build_method(job.method, job.params), random_state=job.seed, **options)
     start = time.perf_counter()
-    model.fit(data.x, y, trusted=data.trusted, watch=job.issues)
+    model.fit(x, y, trusted=trusted if trusted.any() else None, watch=job.issues, **test)
     seconds = time.perf_counter() - start
     predicted = model.predict(data.x_test)
     counted = (y >= 0) & (y_true >= 0)
@@ -96,13 +103,21 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
         labels = np.where(labels >= 0, model.classes_[labels], -1)
         rows = ~model.validation_
         result["kept"] = count_kept(y[rows], labels[rows], y_true[rows], len(data.classes))
+    T = getattr(model.method_, "T", None)
+    if T is not None:
+        result["corrected"] = correct_by_transition(y[counted], y_true[counted], T.cpu().numpy(), job.seed)
+    if job.curve:
+        result["curve"] = [round(entry["test_accuracy"], 5) for entry in model.history_]
     if job.issues:
         result["issues"] = judge_issues(model, y, y_true)
     return result
 
 
-def given_labels(data: Dataset, job: Job) -> np.ndarray:
-    """The labels (N,) that a job trains on, -1 where missing: noise and missing labels by the job's seed."""
+def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """The labels (N,) that a job trains on, -1 where missing, and which of them are trusted (N,), by the job's seed.
+
+    Labels are lost and flipped among the first ``job.n_rows`` alone.
+    """
     from goldvein.data import noise
 
     def flip(y: np.ndarray) -> np.ndarray:
@@ -114,7 +129,51 @@ def given_labels(data: Dataset, job: Job) -> np.ndarray:
     def keep(y: np.ndarray) -> np.ndarray:
         return y if job.labels_per_class is None else noise.keep_labels(y, job.labels_per_class, job.seed)
 
-    return flip(keep(data.y)) if job.draw == "exact" else keep(flip(data.y))
+    own = data.y[: job.n_rows]
+    y = flip(keep(own)) if job.draw == "exact" else keep(flip(own))
+    trusted = np.zeros(len(y), dtype=bool) if data.trusted is None else data.trusted[: job.n_rows].copy()
+    if job.trusted_per_class:
+        true = _true_labels(data)[: job.n_rows]
+        rows = noise.keep_labels(true, job.trusted_per_class, job.seed) >= 0
+        y, trusted = np.where(rows, true, y), trusted | rows
+    return y, trusted
+
+
+def correct_by_transition(y: np.ndarray, y_true: np.ndarray, T: np.ndarray, seed: int) -> dict[str, float]:
+    """Share of labels that are right after T has corrected them (Ding et al. 2018, Table 2).
+
+    A label j becomes the class k that T makes likeliest, argmax_k T[k, j] P(k), or one drawn from that
+    distribution; P(k), the shares of the true classes, solve P T = the shares of the given ones.
+
+    Parameters
+    ----------
+    y, y_true : ndarray of shape (n,), integer
+        Given and true labels, none missing.
+    T : ndarray of shape (K, K)
+        T[i, j] = P(given j | true i).
+
+    Returns
+    -------
+    dict
+        ``given``, ``argmax`` and ``sampled``, in [0, 1].
+
+    Examples
+    --------
+    >>> y, y_true = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 1])
+    >>> correct_by_transition(y, y_true, np.array([[1.0, 0.0], [0.5, 0.5]]), seed=0)["given"]
+    0.5
+    """
+    K = len(T)
+    given = np.bincount(y, minlength=K) / len(y)
+    prior = np.clip(np.linalg.lstsq(T.T, given, rcond=None)[0], 1e-6, None)
+    of_label = prior[:, None] * T  # (K, K), column j ~ P(true | given j)
+    of_label /= np.maximum(of_label.sum(0), 1e-12)
+    drawn = (np.random.default_rng(seed).random(len(y)) > of_label.cumsum(0)[:, y]).sum(0)
+    return {
+        "given": float((y == y_true).mean()),
+        "argmax": float((of_label.argmax(0)[y] == y_true).mean()),
+        "sampled": float((np.minimum(drawn, K - 1) == y_true).mean()),
+    }
 
 
 def count_kept(y: np.ndarray, labels: np.ndarray, y_true: np.ndarray, n_classes: int) -> dict[str, Any]:

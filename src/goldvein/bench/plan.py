@@ -7,11 +7,12 @@
     source = "Table 3, MNIST"                      which table there
     cost = "2 h on one core"                       measured
     command = "goldvein bench tables/name.toml"    how to make it
-    metric = "test accuracy, %"                    (default)
+    measure = "accuracy"                           (default) or "error": of the test set, in percent
     seeds = [0, 1, 2]                              each draws its own noise, weights and order of rows
 
     [data]
     name = "mnist"                                 one of goldvein.data.standard.names()
+    rows = 50000                                   train on the first of them (default: all)
 
     [estimator]                                    arguments of NoisyLabelClassifier, for all rows
     epochs = 40
@@ -28,6 +29,8 @@
     rate = 0.2
     draw = "independent"                           (default) or "exact": see Column
     labels_per_class = 100                         (default: all)
+    trusted_per_class = 20                         rows whose true label is given and trusted (default: 0)
+    curve = true                                   also measure the test set after each epoch, for a figure
     issues = true                                  also measure how well wrong labels are found; costs time
 
     [published]
@@ -48,6 +51,7 @@ from typing import Any
 from goldvein.configure import arguments, build_method
 from goldvein.errors import InputError, unknown
 
+MEASURES = ("accuracy", "error")
 SET_BY_THE_TABLE = ("method", "random_state", "verbose")
 
 
@@ -74,8 +78,12 @@ class Column:
         ``exact``: ``labels_per_class`` are kept by true label, then an exact number of them flips.
     labels_per_class : int or None
         Labels that are not missing; None is all.
+    trusted_per_class : int
+        Rows of each class, drawn by the seed, whose label is the true one and is known to be.
     issues : bool
         Whether the list of suspicious labels is measured too.
+    curve : bool
+        Whether the test set is measured after each epoch; no choice sees it.
     """
 
     name: str
@@ -83,7 +91,9 @@ class Column:
     rate: float = 0.0
     draw: str = "independent"
     labels_per_class: int | None = None
+    trusted_per_class: int = 0
     issues: bool = False
+    curve: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,8 @@ class Table:
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
     seeds: tuple[int, ...]
-    metric: str = "test accuracy, %"
+    n_rows: int | None = None
+    measure: str = "accuracy"
     estimator: dict[str, Any] = field(default_factory=dict)
     published: dict[str, dict[str, tuple[float, float | None]]] = field(default_factory=dict)
 
@@ -122,6 +133,7 @@ class Table:
         """The training run of a cell with a seed."""
         return Job(
             data=self.data,
+            n_rows=self.n_rows,
             noise=column.noise,
             rate=column.rate,
             draw=column.draw,
@@ -130,7 +142,9 @@ class Table:
             params=row.params,
             estimator={**self.estimator, **row.estimator},
             seed=seed,
+            trusted_per_class=column.trusted_per_class,
             issues=column.issues,
+            curve=column.curve,
         )
 
 
@@ -148,6 +162,9 @@ class Job:
     params: dict[str, Any] = field(default_factory=dict)
     estimator: dict[str, Any] = field(default_factory=dict)
     issues: bool = False
+    n_rows: int | None = None
+    trusted_per_class: int = 0
+    curve: bool = False
 
     @property
     def key(self) -> str:
@@ -216,6 +233,10 @@ def validate(table: Table) -> None:
     """
     from goldvein.data import standard
 
+    if table.measure not in MEASURES:
+        raise unknown("measure", table.measure, MEASURES)
+    if table.n_rows is not None and table.n_rows < 2:
+        raise InputError(f"rows={table.n_rows}: it must be at least 2")
     n_classes = standard.describe(table.data).n_classes
     for column in table.columns:
         _at(f"column {column.name!r}", _check_column, column, n_classes)
@@ -228,9 +249,10 @@ def _table(raw: dict[str, Any]) -> Table:
     for key in ("data", "rows", "columns"):
         if key not in raw:
             raise InputError(f"the table has no {key!r}: every table needs them")
-    if not isinstance(raw["data"], dict) or set(raw["data"]) != {"name"}:
-        raise InputError(f'data={raw["data"]!r}: it must hold a name alone, as in [data] name = "mnist"')
-    values = arguments(Table, {**raw, "data": raw["data"]["name"]}, "key of a table")
+    data = raw["data"]
+    if not isinstance(data, dict) or "name" not in data or set(data) - {"name", "rows"}:
+        raise InputError(f'data={data!r}: it must hold a name, and rows if not all, as in [data] name = "mnist"')
+    values = arguments(Table, {**raw, "data": data["name"], "n_rows": data.get("rows")}, "key of a table")
     values["rows"] = tuple(_at(f"row {i}", _part, Row, row) for i, row in enumerate(values["rows"], 1))
     values["columns"] = tuple(_at(f"column {i}", _part, Column, c) for i, c in enumerate(values["columns"], 1))
     if not all(isinstance(seed, int) for seed in values["seeds"]):
@@ -272,6 +294,8 @@ def _check_column(column: Column, n_classes: int) -> None:
         raise unknown("draw", column.draw, ["independent", "exact"])
     if column.labels_per_class is not None and column.labels_per_class < 2:
         raise InputError(f"labels_per_class={column.labels_per_class}: it must be at least 2")
+    if column.trusted_per_class < 0:
+        raise InputError(f"trusted_per_class={column.trusted_per_class}: it must be 0 or more")
 
 
 def _check_estimator(given: dict[str, Any]) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from goldvein.bench.plan import Column, Job, Row, Table
 
-MOST = 1.5  # points below the published mean
-MOST_STD = 2  # published standard deviations below it, where that is less
+MOST = 1.5  # points worse than the published mean
+MOST_STD = 2  # published standard deviations worse, where that is less
 LEAST_STD = 0.1  # the last digit that papers print
 RULE = (
-    "mean ± standard deviation (seeds) vs published value: difference in points. **!** marks a mean that lies "
-    f"below the published one by more than {MOST} points, or by more than {MOST_STD} published standard "
+    "mean ± standard deviation (seeds) vs published value: difference in points. **!** marks a mean that is "
+    f"worse than the published one by more than {MOST} points, or by more than {MOST_STD} published standard "
     f"deviations (of at least {LEAST_STD}) where that is less."
 )
 Result = Mapping[str, Any]
@@ -42,12 +42,12 @@ def render(table: Table, results: Iterable[Result]) -> str:
     >>> print(render(table, []).splitlines()[6])
     | ce | not run |
     """
-    cells = _cells(table, results)
+    cells = by_cell(table, results)
     body = [[r.name, *(_cell(table, r, c, cells[r.name, c.name]) for c in table.columns)] for r in table.rows]
     lines = [
         f"### {table.title}",
         "",
-        f"{table.citation}: {table.source}. Values: {table.metric}.",
+        f"{table.citation}: {table.source}. Values: test {table.measure}, %.",
         "",
         *_grid(["", *(column.name for column in table.columns)], body),
         "",
@@ -64,7 +64,7 @@ def per_class(table: Table, results: Iterable[Result]) -> str:
     Counts of training rows, by class as labeled, are means over seeds; the last column has the shares of all
     training rows.
     """
-    cells = _cells(table, results)
+    cells = by_cell(table, results)
     parts = []
     for row in table.rows:
         counts = {c.name: [r["kept"] for r in cells[row.name, c.name] if "kept" in r] for c in table.columns}
@@ -75,9 +75,27 @@ def per_class(table: Table, results: Iterable[Result]) -> str:
     return "\n".join(["### Labels kept", "", *parts]) if parts else ""
 
 
+def corrected(table: Table, results: Iterable[Result]) -> str:
+    """Labels right, wrong and removed, in percent of the training rows: means over seeds.
+
+    For the labels as given, after each method that drops labels, and after correction by the T of each method that
+    estimates one (Ding et al. 2018, Table 2); empty if there is none.
+    """
+    cells = by_cell(table, results)
+    lines: list[list[str]] = []
+    for column in table.columns:
+        after = [line for row in table.rows for line in _after(row.name, cells[row.name, column.name])]
+        rates = [r["noise_rate"] for row in table.rows for r in cells[row.name, column.name]]
+        if after:
+            wrong = 100 * fmean(rates)
+            lines += [[column.name, *line] for line in [["as given", *_shares(100 - wrong, wrong)], *after]]
+    head = ["", "", "right", "wrong", "removed"]
+    return "\n".join(["### Labels after correction or selection, %", "", *_grid(head, lines), ""]) if lines else ""
+
+
 def issues(table: Table, results: Iterable[Result]) -> str:
     """How well wrong labels are found, for the columns that ask for it: means over seeds; empty if none does."""
-    cells = _cells(table, results)
+    cells = by_cell(table, results)
     head = ["", "", "AUROC", "precision", "recall", "F1", "calibration error", "estimated noise rate", "true one"]
     head.append("mean error of T")
     names = ("auroc", "precision", "recall", "f1", "calibration_error", "noise_rate")
@@ -91,19 +109,26 @@ def issues(table: Table, results: Iterable[Result]) -> str:
     return "\n".join(["### Wrong labels found", "", *_grid(head, lines), ""]) if lines else ""
 
 
-def is_short(mean: float, published: float, std: float | None) -> bool:
-    """Whether a mean falls short of the published one by the rule under the table; all in points.
+def is_worse(points: float, std: float | None) -> bool:
+    """Whether a mean is worse than the published one by the rule under the table.
+
+    Parameters
+    ----------
+    points : float
+        By how much it is worse.
+    std : float or None
+        Published standard deviation.
 
     Examples
     --------
-    >>> is_short(97.7, 98.0, 0.1), is_short(97.7, 98.0, None), is_short(51.0, 52.9, 3.0)
+    >>> is_worse(0.3, 0.1), is_worse(0.3, None), is_worse(1.9, 3.0)
     (True, False, True)
     """
     most = MOST if std is None else min(MOST, MOST_STD * max(std, LEAST_STD))
-    return published - mean > most + 1e-9  # 98.0 - 97.8 is a hair above 0.2
+    return points > most + 1e-9  # 98.0 - 97.8 is a hair above 0.2
 
 
-def _cells(table: Table, results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:
+def by_cell(table: Table, results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:
     """Results by row and column, each seed once."""
     by_job: dict[str, dict[int, Result]] = {}
     for result in results:
@@ -121,14 +146,19 @@ def _cell(table: Table, row: Row, column: Column, found: Sequence[Result]) -> st
     beside = "" if published is None else f" vs {published}" + ("" if std is None else f" ± {std}")
     if not found:
         return f"not run{beside}"
-    values = [100 * result["accuracy"] for result in found]
+    values = [100 * _measured(table, result["accuracy"]) for result in found]
     mean = fmean(values)
     spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
     n = f"{len(values)}" if len(values) >= len(table.seeds) else f"{len(values)} of {len(table.seeds)}"
     text = f"{mean:.2f}{spread} ({n}){beside}"
     if published is None:
         return text
-    return f"{text}: {mean - published:+.2f}{' **!**' if is_short(mean, published, std) else ''}"
+    worse = published - mean if table.measure == "accuracy" else mean - published
+    return f"{text}: {mean - published:+.2f}{' **!**' if is_worse(worse, std) else ''}"
+
+
+def _measured(table: Table, accuracy: float) -> float:
+    return accuracy if table.measure == "accuracy" else 1 - accuracy
 
 
 def _made_with(table: Table, results: Sequence[Result]) -> list[str]:
@@ -142,6 +172,25 @@ def _made_with(table: Table, results: Sequence[Result]) -> list[str]:
         f"- time: {spent} of training, {len(results)} runs of {planned} planned",
         *(f"- made with: {versions}" for versions in made),
     ]
+
+
+def _after(row: str, found: Sequence[Result]) -> list[list[str]]:
+    """Lines of :func:`corrected` for a row in one column."""
+    lines = []
+    for how, key in (("T, most likely class", "argmax"), ("T, a class drawn", "sampled")):
+        right = [100 * result["corrected"][key] for result in found if "corrected" in result]
+        if right:
+            lines.append([f"{row}: {how}", *_shares(fmean(right), 100 - fmean(right))])
+    kept = [result["kept"] for result in found if "kept" in result]
+    if kept:
+        shares = (fmean(100 * sum(k[what]) / k["rows"] for k in kept) for what in ("right", "wrong"))
+        lines.append([f"{row}: labels kept", *_shares(*shares)])
+    return lines
+
+
+def _shares(right: float, wrong: float) -> list[str]:
+    """Right, wrong, and what is neither, in percent."""
+    return [f"{share:.1f}" for share in (right, wrong, max(0.0, 100 - right - wrong))]
 
 
 def _counts(found: Sequence[Mapping[str, Any]]) -> list[str]:

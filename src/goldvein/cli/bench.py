@@ -21,6 +21,7 @@ def bench(
     results: Annotated[Path, typer.Option(metavar="FILE", help="Keeps every result, of any table.")] = RESULTS,
     limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin no run after that.", min=0)] = None,
     data_dir: DataDir = None,
+    curves: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the curves over epochs.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Run what is missing of a table, and print it beside the published values.
@@ -29,7 +30,7 @@ def bench(
     is 1 if a training run failed or is left.
     """
     from goldvein.bench import plan, run
-    from goldvein.bench.table import issues, per_class, render
+    from goldvein.bench.table import corrected, issues, per_class, render
     from goldvein.progress import Progress
 
     chosen = None if seeds is None else _numbers(seeds)
@@ -45,7 +46,12 @@ def bench(
         table, results, jobs=jobs, seeds=chosen, data_dir=data_dir, limit_s=limit, progress=progress
     )
     found = run.read_results(results)
-    typer.echo("\n".join(filter(None, (show(planned, found) for show in (render, issues, per_class)))), nl=False)
+    parts = (show(planned, found) for show in (render, corrected, issues, per_class))
+    typer.echo("\n".join(filter(None, parts)), nl=False)
+    if curves is not None:
+        from goldvein.bench.figure import draw_curves
+
+        draw_curves(planned, found, curves)
     raise typer.Exit(status)
 
 

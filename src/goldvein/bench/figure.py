@@ -1,0 +1,77 @@
+"""The test set's accuracy or error after each epoch, drawn from results that hold a curve; needs matplotlib."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goldvein.bench.plan import Column, Table
+from goldvein.bench.table import Result, by_cell
+from goldvein.errors import InputError
+from goldvein.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = ("svg", "png", "pdf")
+
+
+def draw_curves(table: Table, results: Iterable[Result], path: str | Path) -> None:
+    """One panel for each column, one line for each row: the mean over seeds, and the span between them.
+
+    Parameters
+    ----------
+    table : Table
+    results : iterable of dict
+        As :func:`goldvein.bench.run.read_results` returns them; those without a curve are passed over.
+    path : path
+        Ends in .svg, .png or .pdf.
+
+    Raises
+    ------
+    InputError
+        No result of the table has a curve, the ending is another, or matplotlib is missing.
+    """
+    path = Path(path)
+    kind = path.suffix.lstrip(".").lower()
+    if kind not in FORMATS:
+        raise InputError(f"{path} must end in one of .{', .'.join(FORMATS)}: that is what can be drawn")
+    cells = by_cell(table, results)
+    drawn = [c for c in table.columns if any("curve" in r for row in table.rows for r in cells[row.name, c.name])]
+    if not drawn:
+        raise InputError("no result of the table has a curve: set curve = true in a column, and run it")
+    figure = _figure(table, cells, drawn)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, bbox_inches="tight", metadata={"Date": None} if kind == "svg" else None)
+    write_whole(path, lambda file: file.write(buffer.getvalue()))
+
+
+def _figure(table: Table, cells: dict[tuple[str, str], list[Any]], drawn: list[Column]) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("a figure needs matplotlib: pip install matplotlib") from error
+    figure = Figure(figsize=(3.2 * len(drawn) + 0.6, 3.2), layout="constrained")
+    axes = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    for axis, column in zip(axes, drawn, strict=True):
+        for k, row in enumerate(table.rows):
+            curves = [r["curve"] for r in cells[row.name, column.name] if "curve" in r]
+            if curves:
+                length = min(map(len, curves))
+                values = 100 * np.array([curve[:length] for curve in curves])
+                values = values if table.measure == "accuracy" else 100 - values
+                epochs = np.arange(1, length + 1)
+                axis.plot(epochs, values.mean(0), color=f"C{k}", linewidth=1.2, label=row.name)
+                axis.fill_between(epochs, values.min(0), values.max(0), color=f"C{k}", alpha=0.15, linewidth=0)
+        axis.set_title(column.name, fontsize=10)
+        axis.set_xlabel("epoch")
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel(f"test {table.measure}, %")
+    handles = {label: h for axis in axes for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False, fontsize=9)
+    return figure

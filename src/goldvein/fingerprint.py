@@ -1,0 +1,36 @@
+"""A digest of everything that the bits of a training run depend on, so that a checkpoint is not resumed by another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldvein.data.dataset import Rows
+
+
+def fingerprint(params: Mapping[str, Any], seed: int, rows: Rows, *arrays: NDArray | None) -> str:
+    """A hexadecimal digest of hyper-parameters, seed, inputs and labels.
+
+    Inputs that are not in memory count by their shape.
+
+    Examples
+    --------
+    >>> x = np.zeros((2, 3))
+    >>> fingerprint({"lr": 0.1}, 0, x) == fingerprint({"lr": 0.2}, 0, x)
+    False
+    """
+    digest = hashlib.sha256(json.dumps([seed, dict(params)], default=_name, sort_keys=True).encode())
+    for array in arrays:
+        digest.update(b"" if array is None else array.tobytes())
+    digest.update(np.ascontiguousarray(rows).data if isinstance(rows, np.ndarray) else repr(rows.shape).encode())
+    return digest.hexdigest()
+
+
+def _name(value: object) -> str:
+    """What stands for a parameter in a digest: the repr of a function would hold its address."""
+    return getattr(value, "__qualname__", None) or repr(value)

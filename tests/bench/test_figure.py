@@ -1,0 +1,36 @@
+"""Curves over epochs: drawn for what has them."""
+
+from dataclasses import asdict
+
+import pytest
+
+from goldvein.bench.figure import draw_curves
+from goldvein.bench.plan import Column, Row, Table
+from goldvein.errors import InputError
+
+ROWS = (Row("ce", "cross_entropy"), Row("ours", "two_stage"))
+COLUMNS = (Column("clean"), Column("noisy", "symmetric", 0.2))
+TABLE = Table("Two by two", "", "", "", "", "digits", ROWS, COLUMNS, seeds=(0, 1))
+
+
+def results(row, column, *curves):
+    for seed, curve in enumerate(curves):
+        job = TABLE.job(ROWS[row], COLUMNS[column], seed)
+        yield {"key": job.key, "job": asdict(job), "accuracy": 0.5, **({"curve": curve} if curve else {})}
+
+
+def test_a_panel_for_each_column_that_has_curves(tmp_path):
+    pytest.importorskip("matplotlib")
+    found = [*results(0, 0, [0.1, 0.4, 0.5], [0.2, 0.4, 0.6]), *results(1, 1, None)]
+    draw_curves(TABLE, found, tmp_path / "curves.svg")
+    assert (tmp_path / "curves.svg").read_text().count('id="axes_') == 1
+    draw_curves(TABLE, [*found, *results(1, 1, [0.9])], tmp_path / "two.svg")
+    assert (tmp_path / "two.svg").read_text().count('id="axes_') == 2
+
+
+def test_what_cannot_be_drawn_is_told(tmp_path):
+    with pytest.raises(InputError, match="no result of the table has a curve"):
+        draw_curves(TABLE, results(0, 0, None), tmp_path / "curves.svg")
+    with pytest.raises(InputError, match=r"must end in one of \.svg"):
+        draw_curves(TABLE, results(0, 0, [0.5]), tmp_path / "curves.txt")
+    assert not list(tmp_path.iterdir())
