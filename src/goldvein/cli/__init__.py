@@ -18,6 +18,8 @@ from goldvein.cli.data import data
 from goldvein.cli.issues import issues
 from goldvein.cli.methods import methods
 from goldvein.cli.predict import predict
+from goldvein.cli.report import report
+from goldvein.cli.review import review
 from goldvein.cli.train import train
 from goldvein.errors import InputError
 
@@ -44,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, predict, issues, clean, bench, data, methods):
+for verb in (train, predict, issues, clean, report, review, bench, data, methods):
     app.command()(verb)
 
 

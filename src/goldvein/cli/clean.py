@@ -23,17 +23,21 @@ def clean(
 ) -> None:
     """Write cleaned labels: id, given_label, cleaned_label, action.
 
-    Only labels marked as issues are touched: relabeled where the suggestion is sure enough, else dropped (left
-    blank), else kept. A threshold of 1 switches its action off. Missing labels stay blank. The data is never changed.
+    What was decided in goldvein review is done. Of the rest only labels marked as issues are touched: relabeled where
+    the suggestion is sure enough, else dropped (left blank), else kept. A threshold of 1 switches its action off.
+    Missing labels stay blank. The data is never changed.
     """
-    from goldvein import runs
+    from goldvein import decisions, runs
 
     trained = runs.load(run)
     runs.check_new(out)
-    table = trained.cleaned(relabel_above, drop_above)
+    decided = decisions.of_run(trained)
+    labels = {row: decision.label for row, decision in decided.items() if decision.action != "skip"}
+    table = trained.cleaned(relabel_above, drop_above, labels)
     runs.write_new(out, table)
     counts = {action: int((table["action"] == action).sum()) for action in ("keep", "relabel", "drop")}
     if as_json:
-        typer.echo(runs.as_json({"cleaned": str(out), **counts}))
+        typer.echo(runs.as_json({"cleaned": str(out), **counts, "reviewed": len(labels)}))
     elif not quiet:
-        typer.echo(f"kept {counts['keep']:,}, relabeled {counts['relabel']:,}, dropped {counts['drop']:,}: {out}")
+        told = f"kept {counts['keep']:,}, relabeled {counts['relabel']:,}, dropped {counts['drop']:,}"
+        typer.echo(f"{told}{f', {len(labels):,} of them as reviewed' if labels else ''}: {out}")

@@ -43,7 +43,7 @@ class Source:
             If there is no such source, it cannot be read, or an option does not apply to it.
         """
         if self.is_standard:
-            return self._doubtful(standard.load(self.source, self.data_dir), seed)
+            return self._doubtful(self._standard(progress), seed)
         for option in ("noise", "noise_rate", "labels_per_class"):
             value = getattr(self, option)
             if value is not None:
@@ -56,12 +56,17 @@ class Source:
             self.source, label=self.label, image_size=self.image_size, skip_bad=self.skip_bad, progress=progress
         )
 
-    def _doubtful(self, dataset: Dataset, seed: int) -> Dataset:
-        """The data set with noise, then with missing labels."""
-        for option in ("label", "image_size", "skip_bad"):
+    def _standard(self, progress: bool) -> Dataset:
+        dataset = standard.load(self.source, self.data_dir)
+        in_files = not hasattr(dataset.x, "__array__")
+        for option in ("label", "image_size", *(() if in_files else ("skip_bad",))):
             if getattr(self, option):
                 flag = f"--{option.replace('_', '-')}"
                 raise InputError(f"{flag} is for data of your own: leave it out with {self.source}")
+        return dataset.without_bad_images(progress=progress) if self.skip_bad else dataset
+
+    def _doubtful(self, dataset: Dataset, seed: int) -> Dataset:
+        """The data set with noise, then with missing labels."""
         if self.noise is None and self.noise_rate is not None:
             known = ", ".join(noise.names())
             raise InputError(f"--noise-rate {self.noise_rate} lacks its --noise: give one of {known}")
@@ -93,7 +98,9 @@ def load_new(
     dataset = standard.load(source, data_dir)
     if dataset.x_test is None or dataset.y_test is None:
         return dataset
-    return replace(dataset, x=dataset.x_test, y=dataset.y_test, ids=_numbers(len(dataset.y_test)))
+    alone: dict[str, Any] = dict.fromkeys(("y_true", "trusted", "x_test", "y_test"))
+    test = replace(dataset, x=dataset.x_test, y=dataset.y_test, ids=_numbers(len(dataset.y_test)), **alone)
+    return test.without_bad_images(progress=progress) if skip_bad else test
 
 
 def check_path(source: str) -> None:

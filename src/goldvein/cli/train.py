@@ -36,6 +36,10 @@ def train(
     ] = None,
     noise_rate: Annotated[float | None, typer.Option(help="Share of labels it hits.", metavar="P")] = None,
     labels_per_class: Annotated[int | None, typer.Option(help="Labels to keep.", metavar="N", min=1)] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN|FILE", help="Decisions of goldvein review: labels to take in place of given ones."),
+    ] = None,
     data_dir: DataDir = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -48,6 +52,8 @@ def train(
     from goldvein import runs
     from goldvein.cli.settings import build, gather
     from goldvein.cli.source import Source
+    from goldvein.data.check import check_labels
+    from goldvein.decisions import FILE, Log, account, apply, read
 
     settings = gather(config, set_ or ())
     settings.method = method or settings.method
@@ -56,14 +62,22 @@ def train(
     classifier = build(settings, seed, verbose=not quiet)
     runs.claim(out, resume=resume)
     source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
+    reviewed = None if decisions is None else read(decisions)
     dataset = source.load(classifier.get_params()["random_state"], progress=not quiet)
+    kept: dict[str, Any] = {"data": source.described()}
+    if decisions is not None and reviewed is not None:
+        dataset = apply(dataset, reviewed)
+        check_labels(dataset.y, dataset.classes)
+        kept["decisions"] = account(decisions, reviewed)
     runs.make(out)
     checkpoint = out / runs.CHECKPOINT
     try:
         classifier.fit(dataset.x, dataset.y, trusted=dataset.trusted, checkpoint=checkpoint, resume=resume)
         if os.environ.get("RANK", "0") != "0":
             return  # of several processes that train as one, the first writes
-        runs.save(out, classifier, dataset, {"data": source.described()})
+        runs.save(out, classifier, dataset, kept)
+        if reviewed:  # the review goes on in the new run
+            Log(out / FILE).add_all(reviewed, client="train")
     except KeyboardInterrupt:
         mend = "give the same command with --resume to go on" if checkpoint.exists() else "no epoch was saved yet"
         typer.echo(f"interrupted: {mend}", err=True)

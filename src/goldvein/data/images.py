@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,22 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's EPS would start another program
-_NAMES = (
-    "bmp",
-    "gif",
-    "jfif",
-    "jpe",
-    "jpeg",
-    "jpg",
-    "pbm",
-    "pgm",
-    "png",
-    "pnm",
-    "ppm",
-    "tif",
-    "tiff",
-    "webp",
-)
+_NAMES = "bmp gif jfif jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp".split()
 SUFFIXES = frozenset(f".{name}" for name in _NAMES)
 MAX_PIXELS = 100_000_000
 IN_MEMORY = 2 * 2**30  # bytes of decoded images; more than that stays in the files
@@ -111,6 +97,21 @@ def decode(path: str | Path, size: tuple[int, int], channels: int) -> np.ndarray
         raise _bad(path, _reason(error)) from error
 
 
+def picture(path: str | Path, side: int) -> Image.Image:
+    """One image file as a person is to see it: upright, its longer side at most ``side`` pixels; else InputError."""
+    from PIL import ImageOps
+
+    try:
+        with _open(path) as image:
+            image.draft("RGB", (2 * side, 2 * side))
+            ImageOps.exif_transpose(image, in_place=True)
+            flat = _flatten(image, "RGB")
+        flat.thumbnail((side, side))
+        return flat
+    except Exception as error:
+        raise InputError(f"{_shown(path)}: {_reason(error)}") from error
+
+
 class ImageFiles:
     """Images that stay in their files until they are asked for.
 
@@ -161,6 +162,18 @@ class ImageFiles:
             for i, image in enumerate(pool.map(lambda path: decode(path, self.size, self.channels), chosen)):
                 out[i] = image
         return out
+
+    def problems(self, *, progress: bool = False) -> dict[int, str]:
+        """Rows that cannot be decoded, and why; one pass over all files."""
+        how = Decoding(skip_bad=True, progress=progress, workers=self.workers)
+        work = partial(_decode, size=self.size, channels=self.channels)
+        found = _each(work, self.paths, range(len(self)), how, "checking images")
+        return {row: result for row, result in found if isinstance(result, str)}
+
+    def without(self, rows: Collection[int]) -> ImageFiles:
+        """All but these rows."""
+        kept = np.delete(self.paths, list(rows))
+        return ImageFiles(kept, self.size, self.channels, self.workers)
 
 
 def read_images(files: Sequence[Path], how: Decoding, spec: dict[str, Any] | None = None) -> Images:

@@ -118,6 +118,17 @@ def describe(name: str, data_dir: str | Path | None = None) -> Presence:
     return Presence(name, source.PAGE, source.N_CLASSES, folder, files)
 
 
+def shown_as(name: str) -> tuple[int, int] | None:
+    """Height and width in which a vector of a standard data set is a picture, if it is one.
+
+    Examples
+    --------
+    >>> shown_as("digits")
+    (8, 8)
+    """
+    return getattr(_source(name), "SHOWN_AS", None)
+
+
 def _sources() -> dict[str, ModuleType]:
     package = goldvein.data.sets
     modules = [import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]

@@ -4,10 +4,13 @@
 weights.safetensors  the network that predicts, and the mean and scale of its inputs; no pickle
 history.jsonl        one line an epoch
 predictions.csv      id, predicted, confidence, prob_CLASS of every training row
-issues.csv           id, given_label, suggested_label, label_quality, p_wrong, is_issue, rank, reason
+issues.csv           id, given_label, suggested_label, label_quality, p_wrong, is_issue, rank, reason,
+                     p_suggested, kind, and what the method knows of each label besides
 metrics.json         estimated noise rate and transition matrix; test accuracy and true noise where known
 environment.json     versions of what the bits of the result depend on
 skipped.csv          files that were left out, if any
+decisions.sqlite     what a person decided in ``goldvein review``, if anybody did
+report.html          what ``goldvein report`` wrote, if it did
 config.json          all that it takes to run again and to predict
 ===================  =================================================================================
 

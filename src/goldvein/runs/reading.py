@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from goldvein.data.dataset import Dataset
 
 PREDICT_ROWS = 8192  # rows between two steps of the bar; images in files are decoded that many at a time
+PREDICT_VALUES = 2**28  # or fewer, if they are large: 256 MiB of pixels
 
 
 def load(folder: str | Path) -> Run:
@@ -82,7 +84,8 @@ class Run:
     def issues(self) -> pd.DataFrame:
         """The given labels, worst first: the columns of ``issues.csv``, labels as the user wrote them."""
         kinds = {"label_quality": float, "p_wrong": float, "is_issue": bool, "rank": int, "reason": str}
-        return read_table(self.folder / ISSUES, ("given_label", "suggested_label"), kinds, self.classes)
+        path = self.folder / ISSUES
+        return read_table(path, ("given_label", "suggested_label"), kinds, self.classes, more={"kind": str})
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -116,18 +119,21 @@ class Run:
             If rows have another shape than those of training, or the weights are damaged.
         """
         rows = dataset.x
+        each = max(1, min(PREDICT_ROWS, PREDICT_VALUES // math.prod(rows.shape[1:])))
         parts = [np.empty((0, len(self.classes)), dtype=np.float32)]
         bar = Progress(quiet=not progress)
-        bar.stage("predicting", math.ceil(len(rows) / PREDICT_ROWS))
+        bar.stage("predicting", math.ceil(len(rows) / each))
         try:
-            for start in range(0, len(rows), PREDICT_ROWS):
-                parts.append(self.classifier.predict_proba(rows[start : start + PREDICT_ROWS]))
+            for start in range(0, len(rows), each):
+                parts.append(self.classifier.predict_proba(rows[start : start + each]))
                 bar.step()
         finally:
             bar.close()
         return np.concatenate(parts)
 
-    def cleaned(self, relabel_above: float = 0.9, drop_above: float = 0.5) -> pd.DataFrame:
+    def cleaned(
+        self, relabel_above: float = 0.9, drop_above: float = 0.5, decided: Mapping[str, str | None] | None = None
+    ) -> pd.DataFrame:
         """A label for every training row, with the wrong ones mended or taken out.
 
         Only a label that is marked as an issue is touched: it is replaced by the suggested one if the model gives
@@ -137,6 +143,8 @@ class Run:
         Parameters
         ----------
         relabel_above, drop_above : float in [0, 1]
+        decided : mapping of id to label, optional
+            What a person decided, which outranks the model; None as the label drops it.
 
         Returns
         -------
@@ -165,7 +173,12 @@ class Run:
         out = table[["id"]].copy()
         out["given_label"] = given
         out["cleaned_label"] = given.mask(relabel, suggested).mask(drop, "")
-        out["action"] = np.select([relabel, drop], ["relabel", "drop"], "keep")
+        if decided:
+            name_of: dict[str | None, str | int] = {None: "", **{str(label): label for label in self.classes}}
+            judged = out["id"].isin(decided.keys())
+            out.loc[judged, "cleaned_label"] = [name_of[decided[row]] for row in out.loc[judged, "id"]]
+        same, blank = out["cleaned_label"] == out["given_label"], out["cleaned_label"] == ""
+        out["action"] = np.select([same, blank], ["keep", "drop"], "relabel")
         return out
 
 
@@ -188,20 +201,22 @@ def _rebuild(run: Run) -> NoisyLabelClassifier:
     try:
         tensors = load_file(path)
         shape = tuple(tensors["transform.mean"].shape)
-        precision = run.config["estimator"].get("precision", "auto")
+        estimator = run.config["estimator"]
+        precision = estimator.get("precision", "auto")
         model = NoisyLabelClassifier(model=network["model"], model_params=network["params"], precision=precision)
         model.classes_ = np.arange(len(run.classes))
         model.n_features_in_ = shape[0]
-        model.transform_ = Transform(shape, "none")
+        crops = estimator.get("augment") == "flip_crop"  # the only view that changes what is predicted on
+        model.transform_ = Transform(shape, "flip_crop" if crops else "none")
         model.transform_.load_state_dict(_below("transform.", tensors))
-        device = pick_device("auto")
+        device, seen = pick_device("auto"), model.transform_.seen_shape
         build = partial(
-            make_network, network["model"], network["params"], shape, len(run.classes), precision, device
+            make_network, network["model"], network["params"], seen, len(run.classes), precision, device
         )
         none, nobody = torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.bool)
         method = build_method(run.config["method"]["name"], run.config["method"]["params"])
         with torch.random.fork_rng():
-            method.setup(Task(0, len(run.classes), shape, none, nobody, nobody, build))
+            method.setup(Task(0, len(run.classes), seen, none, nobody, nobody, build))
         model.net_ = method.to(device).net
         model.net_.load_state_dict(_below("net.", tensors))
     except InputError:

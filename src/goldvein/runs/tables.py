@@ -104,7 +104,12 @@ def predictions(ids: NDArray[np.str_], probs: NDArray[np.float32], classes: Sequ
 
 
 def read_table(
-    path: Path, labels: Sequence[str], kinds: dict[str, type], classes: Sequence[str | int]
+    path: Path,
+    labels: Sequence[str],
+    kinds: dict[str, type],
+    classes: Sequence[str | int],
+    *,
+    more: dict[str, type] | None = None,
 ) -> pd.DataFrame:
     """A table that :func:`write_table` wrote; ``NA`` and the like stay the text that they are.
 
@@ -116,6 +121,8 @@ def read_table(
     kinds : dict of str to type
         Every other column but ``id``, which is text.
     classes : sequence of str or int
+    more : dict of str to type, optional
+        Columns that may be missing; then any further ones may come too, and hold numbers.
 
     Raises
     ------
@@ -124,10 +131,12 @@ def read_table(
     """
     import pandas as pd
 
-    numbers = [name for name, kind in kinds.items() if kind is float]
     dtypes: dict[str, Any] = {"id": str, **dict.fromkeys(labels, str), **kinds}
     written = {str(label): label for label in classes} | {"": ""}
     try:
+        if more is not None:
+            dtypes |= {name: more.get(name, float) for name in pd.read_csv(path, nrows=0) if name not in dtypes}
+        numbers = [name for name, kind in dtypes.items() if kind is float]
         table = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values={name: [""] for name in numbers})
         table = table[list(dtypes)]
         for name in labels:

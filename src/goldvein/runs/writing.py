@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from goldvein.data.dataset import Dataset
 
 DISTRIBUTIONS = ("torch", "numpy", "scikit-learn")
+FIRST_WEIGHTS = ("weights", "pretrained", "pretrained_cfg_overlay", "checkpoint_path")
 
 
 def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset, config: dict[str, Any]) -> None:
@@ -118,16 +119,16 @@ def _file(part: Any) -> str:
 
 
 def _network(classifier: NoisyLabelClassifier) -> dict[str, Any]:
-    """By what name and with what arguments the network is built again."""
+    """By what name and with what arguments the network is built again, to get the weights of the folder."""
     from goldvein import models
 
     if not isinstance(classifier.model, str):
         raise InputError(
             f"model={classifier.model!r} has no name to be built again by: give it as package.module:factory"
         )
-    shape = tuple(classifier.transform_.mean.shape)
-    name = models.auto(shape) if classifier.model == "auto" else classifier.model
-    return {"model": name, "params": dict(classifier.model_params or {})}
+    name = models.auto(classifier.transform_.seen_shape) if classifier.model == "auto" else classifier.model
+    params = {key: value for key, value in (classifier.model_params or {}).items() if key not in FIRST_WEIGHTS}
+    return {"model": name, "params": params}
 
 
 def _weights(classifier: NoisyLabelClassifier) -> bytes:

@@ -17,6 +17,7 @@ NAMES = ("digits",)
 PAGE = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
 FILES: tuple[tuple[str, ...], ...] = ()
 N_CLASSES = 10
+SHOWN_AS = (8, 8)  # pixels, where a person is to see a row
 
 
 def load(name: str, data_dir: Path) -> Dataset:

@@ -1,0 +1,186 @@
+"""Drawings of the report as SVG, in the colors of the page: the matrix of mix-ups, curves, and calibration.
+
+Written here and not by a plotting library: a drawing takes 1 to 10 KB in place of 17 and more, follows the light or
+dark colors of the page by its CSS classes, and its cells can be clicked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+NUMBERED = 12  # classes up to which a cell shows its number
+NAMED = 40  # classes up to which rows and columns have names
+LONGEST = 14  # characters of a name beside the matrix
+MOST_POINTS = 240  # of a curve
+LEAST = 0.005  # rates below it leave a cell blank
+
+
+def shorten(text: object, most: int) -> str:
+    """A text of at most ``most`` characters, cut in the middle, for the end of a file name tells as much.
+
+    Examples
+    --------
+    >>> shorten("photographs/2019/holiday.png", 15)
+    'photogr…day.png'
+    """
+    line = " ".join(str(text).split())
+    if len(line) <= most:
+        return line
+    tail = (most - 1) // 2
+    return f"{line[: most - 1 - tail]}…{line[len(line) - tail :]}"
+
+
+def matrix(transition: NDArray[np.float64], classes: Sequence[str | int]) -> Markup:
+    """Rates of the true class (row) being labeled as another (column); the darkest cell is the greatest mix-up.
+
+    Parameters
+    ----------
+    transition : ndarray of shape (K, K)
+        T[i, j] = P(given j | true i).
+    classes : sequence of length K
+
+    Examples
+    --------
+    >>> "labeled dog: 10" in matrix(np.array([[0.9, 0.1], [0.0, 1.0]]), ["cat", "dog"])
+    True
+    """
+    n = len(classes)
+    cell = 38 if n <= NUMBERED else max(4, 456 // n)
+    names = [shorten(label, LONGEST) for label in classes] if n <= NAMED else []
+    margin = 14 + 7 * max((len(name) for name in names), default=0)
+    size = margin + n * cell
+    top = max(float((transition - np.diag(np.diag(transition))).max(initial=0)), LEAST)
+    parts = [_svg(size, size, "matrix", "How often each true class is labeled as each other")]
+    for k, name in enumerate(names):
+        middle = margin + k * cell + cell / 2
+        parts.append(f'<text class="row" x="{margin - 6}" y="{middle + 4:g}">{escape(name)}</text>')
+        turn = f'transform="translate({middle + 4:g} {margin - 6}) rotate(-90)"'
+        parts.append(f'<text class="column" {turn}>{escape(name)}</text>')
+    shown = np.argwhere((transition >= LEAST) | (n <= NAMED)).tolist()
+    parts += [_cell(i, j, float(transition[i, j]), top, margin, cell, classes) for i, j in shown]
+    return Markup("".join([*parts, "</svg>"]))
+
+
+def _cell(i: int, j: int, rate: float, top: float, margin: int, cell: int, classes: Sequence[str | int]) -> str:
+    x, y = margin + j * cell, margin + i * cell
+    what = f"true {shorten(classes[i], 60)}, labeled {shorten(classes[j], 60)}: {percent(rate)}"
+    depth = "" if i == j or rate < LEAST else f' fill-opacity="{0.12 + 0.88 * math.sqrt(rate / top):.2f}"'
+    kind = "right" if i == j else ("none" if rate < LEAST else "mixed")
+    shape = f'<rect class="{kind}" x="{x}" y="{y}" width="{cell - 1}" height="{cell - 1}"{depth}/>'
+    deep = " deep" if kind == "mixed" and rate > top / 2 else ""
+    number = f'<text class="number{deep}" x="{x + (cell - 1) / 2:g}" y="{y + cell / 2 + 4:g}">{_short(rate)}</text>'
+    shown = number if len(classes) <= NUMBERED and rate >= LEAST else ""
+    return f'<g data-true="{i}" data-given="{j}"><title>{escape(what)}</title>{shape}{shown}</g>'
+
+
+def curve(name: str, values: Sequence[float | None], stages: Sequence[int]) -> Markup:
+    """One quantity over the epochs of all stages, its first and last value and its extremes written out.
+
+    Parameters
+    ----------
+    name : str
+    values : sequence of length E
+        None or NaN where an epoch did not log it.
+    stages : sequence of length E
+        A dashed line stands where the number changes.
+
+    Examples
+    --------
+    >>> "0.9" in curve("accuracy", [0.5, 0.9], [0, 0])
+    True
+    """
+    width, height, left, right, top, bottom = 300, 150, 54, 12, 12, 22
+    known = [(k, v) for k, v in enumerate(values) if v is not None and math.isfinite(v)]
+    if not known:
+        return Markup("")
+    low, high = min(v for _, v in known), max(v for _, v in known)
+    flat = high - low < 1e-12
+    last = max(len(values) - 1, 1)
+
+    def place(k: int, v: float) -> tuple[float, float]:
+        share = 0.5 if flat else (v - low) / (high - low)
+        return left + k / last * (width - left - right), height - bottom - share * (height - top - bottom)
+
+    step = math.ceil(len(known) / MOST_POINTS)
+    thinned = [*known[::step], known[-1]]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(k, v) for k, v in thinned))
+    parts = [_svg(width, height, "curve", f"{name} over the epochs")]
+    for k in range(1, len(stages)):
+        if stages[k] != stages[k - 1]:
+            x = place(k, low)[0]
+            parts.append(f'<line class="stage" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{height - bottom}"/>')
+    for v in (low,) if flat else (low, high):
+        y = place(0, v)[1]
+        parts.append(f'<line class="rule" x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="row" x="{left - 6}" y="{y + 4:.1f}">{v:.3g}</text>')
+    x, y = place(*known[-1])
+    parts.append(f'<polyline points="{line}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>')
+    parts.append(f'<text class="below" x="{left}" y="{height - 6}">epoch 1</text>')
+    parts.append(f'<text class="row" x="{width - right}" y="{height - 6}">{len(values)}</text></svg>')
+    return Markup("".join(parts))
+
+
+def calibration(bins: Sequence[tuple[float, float, float, float, int]], across: str, up: str) -> Markup:
+    """Stated probabilities against how often it was so, with intervals; a larger dot stands for more rows.
+
+    Parameters
+    ----------
+    bins : sequence of (stated, observed, low, high, rows)
+    across, up : str
+        Names of the axes.
+    """
+    size, margin = 320, 62
+    span = size - margin - 22
+    most = max((rows for *_, rows in bins), default=1)
+
+    def at(p: float) -> float:
+        return margin + p * span
+
+    def over(p: float) -> float:
+        return 10 + (1 - p) * span
+
+    parts = [_svg(size, size - 12, "calibration", f"{across} against {up}")]
+    for p in (0.0, 0.5, 1.0):
+        ends = f'x1="{at(0):.1f}" x2="{at(1):.1f}"'
+        parts.append(f'<line class="rule" {ends} y1="{over(p):.1f}" y2="{over(p):.1f}"/>')
+        parts.append(f'<text class="row" x="{margin - 6}" y="{over(p) + 4:.1f}">{percent(p)}</text>')
+        parts.append(f'<text class="middle" x="{at(p):.1f}" y="{over(0) + 16:.1f}">{percent(p)}</text>')
+    ideal = f'x1="{at(0):.1f}" y1="{over(0):.1f}" x2="{at(1):.1f}" y2="{over(1):.1f}"'
+    parts.append(f'<line class="stage" {ideal}/>')
+    for stated, observed, low, high, rows in bins:
+        x, radius = at(stated), 2.5 + 5 * math.sqrt(rows / most)
+        what = f"stated {percent(stated)}, observed {percent(observed)} of {rows:,} rows"
+        bar = f'<line class="bar" x1="{x:.1f}" x2="{x:.1f}" y1="{over(low):.1f}" y2="{over(high):.1f}"/>'
+        dot = f'<circle cx="{x:.1f}" cy="{over(observed):.1f}" r="{radius:.1f}"/>'
+        parts.append(f"<g><title>{what}</title>{bar}{dot}</g>")
+    parts.append(f'<text class="middle" x="{at(0.5):.1f}" y="{over(0) + 36:.1f}">{escape(across)}</text>')
+    turn = f'transform="translate(12 {over(0.5):.1f}) rotate(-90)"'
+    parts.append(f'<text class="middle" {turn}>{escape(up)}</text></svg>')
+    return Markup("".join(parts))
+
+
+def _svg(width: float, height: float, kind: str, label: str) -> str:
+    box = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
+    return f'<svg class="{kind}" {box} role="img" aria-label="{escape(label)}">'
+
+
+def percent(share: float, digits: int | None = None) -> str:
+    """A share in percent, by default with one digit after the point where it is below 10 %.
+
+    Examples
+    --------
+    >>> percent(0.5), percent(0.0123)
+    ('50\\xa0%', '1.2\\xa0%')
+    """
+    if digits is None:
+        digits = 0 if share >= 0.0995 or share == 0 else 1
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def _short(rate: float) -> str:
+    return f"{100 * rate:.0f}" if rate >= 0.0095 else f"{100 * rate:.1f}"

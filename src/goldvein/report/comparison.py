@@ -1,0 +1,114 @@
+"""Test accuracy before and after labels were mended, by a rule that favors neither."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goldvein.errors import InputError
+from goldvein.report.facts import Z, wilson
+
+if TYPE_CHECKING:
+    from goldvein.data.dataset import Dataset
+    from goldvein.runs import Run
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy on ``n`` test labels, with its interval (95 %)."""
+
+    name: str
+    hits: float
+    n: int
+
+    @property
+    def share(self) -> float:
+        return self.hits / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.hits, self.n)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Accuracy before and after, on the same test labels, or why there is none."""
+
+    rows: list[Accuracy]
+    rule: str
+    difference: tuple[float, float, float] | None = None  # with its interval
+
+
+AS_THEY_CAME = (
+    "Judged on test labels as they came: none of them was cleaned, dropped or chosen by a model. "
+    "If they are noisy too, both figures are lower than the true ones."
+)
+
+
+def compare(run: Run, before: Run | None, test: Dataset | None) -> Comparison:
+    """Test accuracy of a run, and of the one before it, by one rule: nobody touches the test labels.
+
+    Parameters
+    ----------
+    run : Run
+    before : Run, optional
+        By default what ``goldvein train --decisions`` noted of the run that was reviewed.
+    test : Dataset, optional
+        Labeled rows that neither run was trained on; by default the test set of a standard data set.
+
+    Raises
+    ------
+    InputError
+        If the test rows have no label, or the two runs were not judged on the same number of test labels.
+    """
+    if test is not None:
+        return _on(test, run, before)
+    after = _noted("this run", run.metrics)
+    earlier = _noted("before", before.metrics if before else _reviewed(run).get("before"))
+    if after is None:
+        return Comparison([], "")
+    if earlier is None or (before is None and earlier.n != after.n):
+        return Comparison([after], AS_THEY_CAME)
+    if earlier.n != after.n:
+        raise InputError(
+            f"the run before was judged on {earlier.n:,} test labels and this one on {after.n:,}: "
+            "they are not to be compared; give --test and one file for both"
+        )
+    gap = after.share - earlier.share
+    half = Z * math.sqrt(sum(a.share * (1 - a.share) / a.n for a in (earlier, after)))
+    return Comparison([earlier, after], AS_THEY_CAME, (gap, gap - half, gap + half))
+
+
+def _reviewed(run: Run) -> Mapping[str, Any]:
+    found = run.config.get("decisions")
+    return found if isinstance(found, dict) else {}
+
+
+def _noted(name: str, metrics: Any) -> Accuracy | None:
+    if not isinstance(metrics, dict) or not metrics.get("n_test") or metrics.get("test_accuracy") is None:
+        return None
+    n = int(metrics["n_test"])
+    return Accuracy(name, round(metrics["test_accuracy"] * n), n)
+
+
+def _on(test: Dataset, run: Run, before: Run | None) -> Comparison:
+    known = test.y >= 0
+    if not known.any():
+        raise InputError(f"{test.name} has no label to judge by: give test rows with labels")
+    truth = np.array([str(test.classes[code]) for code in test.y[known]])
+
+    def hits(of: Run) -> np.ndarray:
+        return np.array([str(of.classes[k]) for k in of.predict_proba(test).argmax(1)])[known] == truth
+
+    n, after = len(truth), hits(run)
+    if before is None:
+        return Comparison([Accuracy("this run", after.sum(), n)], AS_THEY_CAME)
+    earlier = hits(before)
+    gains = after.astype(float) - earlier  # of the same rows, so what both get right cancels out
+    gap, half = float(gains.mean()), Z * float(gains.std()) / math.sqrt(n)
+    rows = [Accuracy("before", earlier.sum(), n), Accuracy("this run", after.sum(), n)]
+    return Comparison(rows, AS_THEY_CAME, (gap, gap - half, gap + half))

@@ -1,0 +1,221 @@
+"""What a person can see of a row: its picture, its text or its values, read from the user's own data.
+
+A run folder holds no inputs, only ids. Nothing here fails for a row that cannot be shown: a report or a review goes on
+with a placeholder that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldvein.data import standard
+from goldvein.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from goldvein.data.columns import Columns
+    from goldvein.data.dataset import Dataset
+    from goldvein.runs import Run
+
+ROLES = frozenset(("id", "trusted", "y_true"))  # columns beside the inputs
+MOST_NUMBERS = 24  # of a vector without names
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there is of one row; ``missing`` says why there is nothing.
+
+    Attributes
+    ----------
+    file : Path or None
+        Its image file, which may be missing all the same: :func:`picture` tells.
+    pixels : ndarray of shape (C, H, W), uint8, or None
+    text : str or None
+    values : tuple of (name, value)
+    missing : str or None
+    """
+
+    file: Path | None = None
+    pixels: NDArray[np.uint8] | None = None
+    text: str | None = None
+    values: tuple[tuple[str, str], ...] = ()
+    missing: str | None = None
+
+    @property
+    def is_picture(self) -> bool:
+        return self.file is not None or self.pixels is not None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a run as a person sees them.
+
+    Attributes
+    ----------
+    look : callable
+        ``look(id) -> Look``. It never raises: data that is gone gives looks that say so.
+    truth : dict of id to label
+        Hidden true labels, where the data has them, as text.
+    """
+
+    look: Callable[[str], Look]
+    truth: dict[str, str] = field(default_factory=dict)
+
+
+def open_rows(run: Run, data: str | None = None, data_dir: str | None = None) -> Rows:
+    """The rows of a run, wherever they lie.
+
+    Parameters
+    ----------
+    run : Run
+    data : str, optional
+        Where the data of the run lies now; by default where it lay when the run was trained.
+    data_dir : str, optional
+        Folder of the standard data sets.
+
+    Returns
+    -------
+    Rows
+        Where the data is gone, each look says so.
+    """
+    config = run.config.get("data")
+    config = config if isinstance(config, dict) else {}
+    source = data or config.get("source")
+    if not source or not isinstance(source, str):
+        return _nothing("the run does not say where its data lies; give --data")
+    try:
+        if source in standard.names():
+            return _of_set(source, data_dir, made_wrong="noise" in config)
+        return _of_path(Path(source).expanduser(), run)
+    except (InputError, OSError) as error:
+        return _nothing(str(error))
+
+
+def picture(look: Look, side: int) -> Image.Image:
+    """The picture of a row, its longer side at most ``side`` pixels.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no image.
+    """
+    from PIL import Image
+
+    from goldvein.data import images
+
+    if look.file is not None:
+        return images.picture(look.file, side)
+    if look.pixels is None:
+        raise InputError(look.missing or "this row is no picture")
+    pixels = look.pixels
+    image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    image.thumbnail((side, side))
+    return image
+
+
+def as_data(look: Look) -> dict[str, str]:
+    """What another tool is to show of a row: the path of its picture, its text, or its values."""
+    if look.file is not None:
+        return {"image": str(look.file)}
+    return dict(look.values) if look.text is None else {"text": look.text}
+
+
+def _nothing(why: str) -> Rows:
+    look = Look(missing=why)
+    return Rows(lambda row: look)
+
+
+def _known(ids: Sequence[str], look: Callable[[int], Look], truth: Sequence[str] = ()) -> Rows:
+    row_of = {row: k for k, row in enumerate(ids)}
+    absent = Look(missing="the data holds no such row any more")
+    known = {row: label for row, label in zip(ids, truth, strict=False) if label}
+    return Rows(lambda row: look(row_of[row]) if row in row_of else absent, known)
+
+
+def _of_set(name: str, data_dir: str | None, *, made_wrong: bool) -> Rows:
+    """Rows of a standard data set; where its labels were made wrong, those it came with are the true ones."""
+    dataset = standard.load(name, data_dir)
+    return _of_dataset(replace(dataset, y_true=dataset.y) if made_wrong else dataset, standard.shown_as(name))
+
+
+def _of_dataset(dataset: Dataset, shape: tuple[int, int] | None = None) -> Rows:
+    x, truth = dataset.x, [] if dataset.y_true is None else dataset.y_true.tolist()
+    names = ["" if code < 0 else str(dataset.classes[code]) for code in truth]
+
+    def look(k: int) -> Look:
+        if dataset.kind == "image":
+            return Look(pixels=x[k])
+        if shape is None:
+            return Look(values=_numbers(x[k]))
+        return Look(pixels=(255 * (1 - x[k])).astype(np.uint8).reshape(1, *shape))
+
+    return _known(dataset.ids.tolist(), look, names)
+
+
+def _of_path(source: Path, run: Run) -> Rows:
+    if not source.exists():
+        return _nothing(f"{source} is not there any more; give --data and where it lies now")
+    if source.is_dir():
+        return Rows(lambda row: _file_below(source, row))
+    if source.suffix.lower() == ".npz":
+        from goldvein.data.npz import read_npz
+
+        return _of_dataset(read_npz(source))
+    return _of_table(source, run.config["spec"])
+
+
+def _file_below(folder: Path, row: str) -> Look:
+    # the ids of a run folder from elsewhere may say anything
+    if not row or "\0" in row or Path(row).is_absolute() or ".." in Path(row).parts:
+        return Look(missing="its id is no path below the folder of the data")
+    return Look(file=folder / row)
+
+
+def _numbers(vector: NDArray) -> tuple[tuple[str, str], ...]:
+    shown = [(str(i), f"{value:.4g}") for i, value in enumerate(vector[:MOST_NUMBERS].tolist())]
+    rest = len(vector) - len(shown)
+    return (*shown, ("…", f"{rest} more")) if rest > 0 else tuple(shown)
+
+
+def _of_table(source: Path, spec: dict[str, Any]) -> Rows:
+    from goldvein.data.columns import as_text, load
+
+    columns = load(source)
+    cells = {name: as_text(column) for name, column in columns.items()}
+    named = {name.lower(): cells[name] for name in reversed(columns)}
+    n_rows = len(next(iter(cells.values())))
+    ids = [cell.strip() for cell in named["id"]] if "id" in named else list(map(str, range(n_rows)))
+    truth = [cell.strip() for cell in named.get("y_true", ())]
+    reader, inputs = spec.get("reader"), _inputs(columns, spec)
+
+    def look(k: int) -> Look:
+        if reader == "text" and spec.get("text") in cells:
+            return Look(text=cells[spec["text"]][k])
+        if reader == "images" and spec.get("path") in cells:
+            return _inside(source.parent, cells[spec["path"]][k].strip())
+        return Look(values=tuple((name, cells[name][k]) for name in inputs))
+
+    return _known(ids, look, truth)
+
+
+def _inside(home: Path, cell: str) -> Look:
+    """A file that a table names, unless it lies outside the table's folder."""
+    look = _file_below(home, cell)
+    if look.file is not None and not look.file.resolve().is_relative_to(home.resolve()):
+        return replace(look, file=None, missing="its path leaves the folder of the table")
+    return look
+
+
+def _inputs(columns: Columns, spec: dict[str, Any]) -> list[str]:
+    """Columns that the model learned from, as far as they are still there, in the order of the table."""
+    learned = {step.get("name") for step in spec.get("columns", ()) if isinstance(step, dict)}
+    if learned:
+        return [name for name in columns if name in learned]
+    return [name for name in columns if name.lower() not in ROLES and name != spec.get("label")]

@@ -1,0 +1,168 @@
+"""report and review on the command line, and the loop that they close: review, clean, train again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from goldvein.decisions import FILE, Log
+
+QUICK = ("--method", "cross_entropy", "--set", "epochs=15")
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """The digits run, a copy that may be changed."""
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def listed(run):
+    return list(csv.DictReader((run / "issues.csv").open()))
+
+
+def correct_all(run, tmp_path):
+    """Decisions on every issue of a digits run, by someone who knows the true label; their file."""
+    from goldvein.data import standard
+
+    digits = standard.load("digits")
+    truth = dict(zip(digits.ids.tolist(), digits.y.tolist(), strict=True))
+    path = tmp_path / "truth.csv"
+    lines = [f"{row['id']},{row['given_label']},{truth[row['id']]}" for row in listed(run) if row["is_issue"] == "True"]
+    path.write_text("\n".join(["id,given_label,label", *lines]) + "\n")
+    return path
+
+
+def test_report_of_a_run(goldvein, run, tmp_path):
+    goldvein("report", run)
+    page = (run / "report.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "Against the hidden true labels of 1,201 rows" in page
+    told = json.loads(goldvein("report", run, "--out", tmp_path / "r.html", "--top", 5, "--json").stdout)
+    assert told["not_shown"] == 0
+    assert (tmp_path / "r.html").read_text().count("<img ") == 5
+    assert goldvein("report", run, "-q").output == ""
+
+
+def test_test_rows_of_one_s_own_judge_two_runs(goldvein, flowers, tmp_path):
+    for name, epochs in (("first", 1), ("second", 30)):
+        settings = ("--method", "cross_entropy", "--set", f"epochs={epochs}")
+        goldvein("train", flowers, "--out", tmp_path / name, "--label", "kind", *settings)
+    test = tmp_path / "test.csv"
+    test.write_text("width,color,kind\n" + "1.1,red,rose\n9,white,lily\n" * 10)
+    out = tmp_path / "report.html"
+    goldvein("report", tmp_path / "second", "--before", tmp_path / "first", "--test", test, "--out", out)
+    page = out.read_text()
+    assert '<td>this run</td><td class="n">100.00\xa0%</td>' in page
+    assert "<td>before</td>" in page
+    assert "Gain: <b>" in page
+    goldvein("report", tmp_path / "second", "--out", out)
+    assert "This run has no test labels" in out.read_text()
+
+
+def test_reviewed_labels_make_the_next_run_better_and_its_report_shows_it(goldvein, run, tmp_path):
+    told = goldvein("review", run, "--import", correct_all(run, tmp_path)).stdout
+    n = sum(row["is_issue"] == "True" for row in listed(run))
+    assert told.startswith(f"{n} of {n} decisions are new")
+    again = tmp_path / "again"
+    noise = ("--noise", "symmetric", "--noise-rate", 0.2)
+    goldvein("train", "digits", "--out", again, *noise, *QUICK, "--decisions", run)
+    before, after = (json.loads((folder / "metrics.json").read_text()) for folder in (run, again))
+    assert after["test_accuracy"] > before["test_accuracy"]
+    assert after["true_noise"]["noise_rate"] < before["true_noise"]["noise_rate"]
+    decisions = json.loads((again / "config.json").read_text())["decisions"]
+    assert decisions["n"] == n
+    assert decisions["before"]["test_accuracy"] == before["test_accuracy"]
+    goldvein("report", again)
+    page = (again / "report.html").read_text()
+    assert f"{100 * before['test_accuracy']:.2f}\xa0%" in page
+    gain = 100 * (after["test_accuracy"] - before["test_accuracy"])
+    assert f"Gain: <b>{gain:+.2f} points</b>" in page
+    # a trusted label is not doubted again, and the review goes on where it was
+    doubted = {row["id"] for row in listed(again) if row["is_issue"] == "True"}
+    assert not doubted & {row["id"] for row in listed(run) if row["is_issue"] == "True"}
+    assert len(Log(again / FILE).current()) == n
+
+
+def test_clean_does_what_was_decided(goldvein, run, tmp_path):
+    first, second, third, fourth = listed(run)[:4]
+    log = Log(run / FILE)
+    log.decide(first["id"], "keep", first["given_label"], client="me")
+    log.decide(second["id"], "drop", client="me")
+    other = next(label for label in "0123456789" if label not in (third["given_label"], third["suggested_label"]))
+    log.decide(third["id"], "relabel", other, client="me")
+    log.decide(fourth["id"], "skip", client="me")
+    without = tmp_path / "without.csv"
+    goldvein("clean", run, "--out", tmp_path / "with.csv")
+    (run / FILE).rename(tmp_path / "aside.sqlite")
+    goldvein("clean", run, "--out", without)
+    found = {row["id"]: row for row in csv.DictReader((tmp_path / "with.csv").open())}
+    plain = {row["id"]: row for row in csv.DictReader(without.open())}
+    assert (found[first["id"]]["action"], found[first["id"]]["cleaned_label"]) == ("keep", first["given_label"])
+    assert (found[second["id"]]["action"], found[second["id"]]["cleaned_label"]) == ("drop", "")
+    assert (found[third["id"]]["action"], found[third["id"]]["cleaned_label"]) == ("relabel", other)
+    rest = set(plain) - {row["id"] for row in (first, second, third)}
+    assert all(found[row] == plain[row] for row in rest)
+
+
+def test_decisions_go_out_and_in_by_each_form(goldvein, run, tmp_path):
+    ids = [row["id"] for row in listed(run)[:3]]
+    log = Log(run / FILE)
+    log.decide(ids[0], "keep", listed(run)[0]["given_label"], client="me")
+    log.decide(ids[1], "relabel", "7", client="me")
+    log.decide(ids[2], "drop", client="me")
+    made = {row: (d.action, d.label) for row, d in log.current().items()}
+    for k, form in enumerate(("csv", "label-studio", "cleanlab")):
+        path = tmp_path / f"decisions{k}{'.json' if form == 'label-studio' else '.csv'}"
+        assert goldvein("review", run, "--export", path, "--format", form).stdout.startswith("3 decisions written")
+        other = shutil.copytree(run, tmp_path / f"other{k}")
+        (other / FILE).unlink()
+        goldvein("review", other, "--import", path)
+        assert {row: (d.action, d.label) for row, d in Log(other / FILE).current().items()} == made
+        assert goldvein("review", other, "--import", path).stdout.startswith("0 of 3 decisions are new")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("id,label\nstranger,3\n", "id 'stranger' is decided on but not in the run"),
+        ("id,label\n{0},3\nstranger,3\n", "id 'stranger' is decided on but not in the run"),
+        ("id,label\n{0},33\n", "unknown label for id '{0}': '33'"),
+        ("id,label\n{0},3\n{0},4\n", "decides twice on id '{0}'"),
+        ("x\n1\n", "it must have id and label"),
+    ],
+)
+def test_a_bad_import_changes_nothing(refused, run, tmp_path, content, told):
+    row, kept = (row["id"] for row in listed(run)[:2])
+    Log(run / FILE).decide(kept, "drop", client="me")
+    path = tmp_path / "decisions.csv"
+    path.write_text(content.format(row))
+    assert told.format(row) in refused("review", run, "--import", path)
+    assert list(Log(run / FILE).current()) == [kept]
+
+
+def test_bad_input_is_told(refused, run, trained, tmp_path):
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "format": 99}))
+    for verb in ("report", "review"):
+        assert "has format 99: this goldvein reads format 1" in refused(verb, run)
+        assert "holds no run" in refused(verb, tmp_path)
+    assert "two commands" in refused("review", trained, "--export", "a", "--import", "b")
+    assert "holds no decisions" in refused("train", "digits", "--out", tmp_path / "x", "--decisions", trained)
+    assert not (tmp_path / "x").exists()
+    (tmp_path / "d.csv").write_text("id,label\nstranger,3\n")
+    told = refused("train", "digits", "--out", tmp_path / "x", "--decisions", tmp_path / "d.csv")
+    assert "id 'stranger' is decided on but not in the data" in told
+    assert not (tmp_path / "x").exists()
+    assert "unknown form of decisions" in refused("review", trained, "--export", tmp_path / "new.xml")
+    assert not (trained / FILE).exists()
+
+
+def test_the_page_needs_its_extra(refused, trained, monkeypatch):
+    import sys
+
+    monkeypatch.delitem(sys.modules, "goldvein.report.server", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert "pip install 'goldvein[review]'" in refused("review", trained)

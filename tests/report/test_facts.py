@@ -1,0 +1,115 @@
+"""Numbers and drawings of the report against hand-computed ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from goldvein import InputError, runs
+from goldvein.data.dataset import Dataset
+from goldvein.decisions import Decision
+from goldvein.report import charts, facts
+from goldvein.report.comparison import compare
+
+TEXT = {"reader": "text", "text": "text"}
+
+
+def test_wilson_s_interval_by_hand():
+    # (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n) with p = 0.2, n = 50
+    assert facts.wilson(10, 50) == pytest.approx((0.11244, 0.33037), abs=1e-5)
+    low, high = facts.wilson(0, 20)
+    assert (low, round(high, 4)) == (0.0, 0.1611)
+
+
+def test_the_implied_interval_by_hand():
+    low, high, level = facts.noise_interval({"n_wrong_interval": "x"}, [0.5] * 100)
+    assert (low, high, level) == (pytest.approx(0.5 - 0.098, abs=1e-4), pytest.approx(0.598, abs=1e-4), 95)
+    assert facts.noise_interval({}, []) == (0.0, 1.0, 95)
+
+
+@pytest.fixture
+def run(make_run, tmp_path):
+    """Six labels: the three of a look like b, one of b like c, one of c is fine, one of d has no other."""
+    given, wrong = ["a", "a", "a", "b", "c", "d"], [0.9, 0.8, 0.7, 0.6, 0.1, 0.0]
+    return runs.load(make_run(tmp_path / "run", given, source="x", spec=TEXT, p_wrong=wrong))
+
+
+def test_classes_and_mix_ups(run):
+    a, _, c, d = facts.by_class(run.issues, run.classes)
+    assert (a["n"], a["n_wrong"], a["share"], a["instead"], a["n_instead"]) == (3, 3, 1.0, "b", 3)
+    assert a["quality"] == pytest.approx(0.2)
+    assert (c["n_wrong"], c["instead"], d["quality"]) == (0, None, 1.0)
+    assert facts.mix_ups(run.issues, run.classes, 5) == [(0, 1, 3), (1, 2, 1)]
+    assert facts.mix_ups(run.issues, run.classes, 1) == [(0, 1, 3)]
+    assert facts.by_class(run.issues.head(0), run.classes)[0]["quality"] is None
+
+
+def test_calibration_by_the_best_evidence(run):
+    truth = dict.fromkeys(run.issues["id"], "b")
+    found = facts.calibration(run, truth, {})
+    assert "hidden true labels of 6 rows" in found.note
+    assert [(round(s, 2), o, n) for s, o, _, _, n in found.bins] == [
+        (0.0, 1.0, 1),
+        (0.1, 1.0, 1),
+        (0.6, 0.0, 1),  # b is right
+        (0.7, 1.0, 1),
+        (0.8, 1.0, 1),
+        (0.9, 1.0, 1),
+    ]
+    found = facts.calibration(run, {}, dict.fromkeys(run.issues["id"], Decision("keep", "a")))
+    assert found.across == "confidence"  # six verdicts are too few
+    assert sum(n for *_, n in found.bins) == 6
+
+
+def test_only_numbers_become_curves():
+    epochs = [{"stage": 0, "epoch": 0, "seconds": 1, "loss": 2.0, "lr": 1, "note": "x"}, {"loss": None, "kl": 0.5}]
+    assert facts.series(epochs) == {"loss": [2.0, None], "kl": [None, 0.5]}
+    assert facts.series([]) == {}
+
+
+def test_a_curve_without_numbers_is_nothing_and_a_long_one_is_thinned():
+    assert charts.curve("loss", [None, float("nan")], [0, 0]) == ""
+    drawn = charts.curve("loss", np.linspace(0, 1, 10_000).tolist(), [0] * 5000 + [1] * 5000)
+    assert len(drawn) < 6000
+    assert drawn.count('class="stage"') == 1
+    assert "</svg>" in charts.curve("loss", [1.0], [0])
+
+
+def test_the_matrix_of_many_classes_stays_small_and_escapes_names():
+    T = np.eye(200) * 0.98 + np.diag(np.full(199, 0.02), 1)
+    T[-1, -1] = 1
+    drawn = charts.matrix(T, [f"<{k}>" for k in range(200)])
+    assert len(drawn) < 80_000
+    assert "<0>" not in drawn
+    assert "&lt;0&gt;" in drawn
+
+
+def test_before_and_after_as_noted(make_run, tmp_path):
+    after = {"n_test": 1000, "test_accuracy": 0.9}
+    noted = {"decisions": {"source": "r", "n": 5, "before": {"n_test": 1000, "test_accuracy": 0.8}}}
+    one = runs.load(make_run(tmp_path / "a", ["a", "b"], source="x", spec=TEXT, metrics=after, config=noted))
+    found = compare(one, None, None)
+    assert [(a.name, a.share) for a in found.rows] == [("before", 0.8), ("this run", 0.9)]
+    # 0.1 ± 1.96 sqrt(0.8·0.2/1000 + 0.9·0.1/1000)
+    assert found.difference == pytest.approx((0.1, 0.06901, 0.13099), abs=1e-5)
+    assert "none of them was cleaned" in found.rule
+    alone = runs.load(make_run(tmp_path / "b", ["a", "b"], source="x", spec=TEXT, metrics={**after, "n_test": 10}))
+    assert compare(alone, None, None).difference is None
+    with pytest.raises(InputError, match="judged on 10 test labels and this one on 1,000"):
+        compare(one, alone, None)
+    without = runs.load(make_run(tmp_path / "c", ["a", "b"], source="x", spec=TEXT))
+    assert compare(without, one, None).rows == []
+
+
+def test_both_runs_are_judged_on_the_same_rows_as_they_came(make_run, tmp_path, monkeypatch):
+    x, y = np.zeros((5, 1), dtype=np.float32), np.array([0, 0, 1, 1, -1])
+    test = Dataset("test.csv", "vector", x, y, ("a", "b"), np.arange(5).astype(str))
+    said = {"old": [0, 1, 1, 0, 0], "new": [0, 0, 1, 0, 0]}
+    monkeypatch.setattr(runs.Run, "predict_proba", lambda self, data: np.eye(2)[said[self.folder.name]])
+    old, new = (runs.load(make_run(tmp_path / name, ["a", "b"], source="x", spec=TEXT)) for name in said)
+    found = compare(new, old, test)
+    assert [(a.hits, a.n) for a in found.rows] == [(2, 4), (3, 4)]  # the row without a label does not count
+    # gains of the rows 0, 1, 0, 0: mean 0.25, deviation sqrt(3)/4
+    assert found.difference == pytest.approx((0.25, 0.25 - 0.42435, 0.25 + 0.42435), abs=1e-4)
+    with pytest.raises(InputError, match=r"test.csv has no label to judge by"):
+        compare(new, old, Dataset("test.csv", "vector", x, np.full(5, -1), ("a", "b"), test.ids))
