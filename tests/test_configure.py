@@ -71,6 +71,8 @@ def test_unknown_method():
         ("auto", "float | str", "auto"),
         ("cosine", 'Literal["cosine", "constant"]', "cosine"),
         ([128, 64], "tuple[int, ...]", (128, 64)),
+        ([[1, 0], [0, 1]], "ArrayLike | None", [[1, 0], [0, 1]]),
+        ("none", "ArrayLike | None", None),
         ({"hidden": [8]}, "dict[str, Any] | None", {"hidden": [8]}),
         (object, "Any", object),
     ],
@@ -95,6 +97,8 @@ def test_values_take_the_type_of_the_annotation(value, annotation, expected):
         (3, "str"),
         ("8", "tuple[int, ...]"),
         ([1], "float | str"),
+        ("[[1, 0], [0, 1]", "ArrayLike | None"),
+        (0.2, "ArrayLike | None"),
         (1, "Factory"),
     ],
 )

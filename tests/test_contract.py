@@ -35,11 +35,12 @@ pytestmark = pytest.mark.parametrize("name", names("methods"))
 
 
 def fitted(name: str, blobs: Any, **options: Any) -> NoisyLabelClassifier:
-    return NoisyLabelClassifier(name, **{**QUICK, **options}).fit(blobs.x, blobs.y)
+    return NoisyLabelClassifier(name, **{**QUICK, **options}).fit(blobs.x, blobs.y, trusted=blobs.trusted)
 
 
 def trained(start: Start, name: str, blobs: Any) -> Run:
-    run = start(find("methods", name)(), blobs.x, blobs.y, validation=blobs.validation, recipe=RECIPE)
+    known = {"validation": blobs.validation, "trusted": blobs.trusted}
+    run = start(find("methods", name)(), blobs.x, blobs.y, recipe=RECIPE, **known)
     run.method.train_on(run)
     return run
 
@@ -94,7 +95,7 @@ def test_it_learns_in_spite_of_wrong_and_missing_labels(name: str, blobs: Any) -
 def test_its_issues_have_the_columns_of_all(name: str, blobs: Any) -> None:
     model = fitted(name, blobs)
     table = model.label_issues()
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, *model.scores_)
     assert sorted(table["id"]) == np.flatnonzero(blobs.y >= 0).tolist()
     assert table["p_wrong"].between(0, 1).all()
     wrong = (blobs.y_true != blobs.y)[table["id"]]
@@ -142,7 +143,7 @@ def test_its_evidence_covers_every_row(start: Start, name: str, blobs: Any) -> N
 def test_it_leaves_the_given_method_alone(name: str, blobs: Any) -> None:
     method = find("methods", name)()
     before = repr(method), set(vars(method))
-    model = NoisyLabelClassifier(method, **{**QUICK, "epochs": 1}).fit(blobs.x, blobs.y)
+    model = NoisyLabelClassifier(method, **{**QUICK, "epochs": 1}).fit(blobs.x, blobs.y, trusted=blobs.trusted)
     assert model.method_ is not method
     assert (repr(method), set(vars(method))) == before
     assert not list(method.parameters())

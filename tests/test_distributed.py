@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,12 @@ SCRIPT = r'''
 import json, os, sys
 import numpy as np, torch
 from goldvein import NoisyLabelClassifier, distributed
+from goldvein.data import standard
+from goldvein.data.images import ImageFiles
 from goldvein.methods.improved_baseline import ImprovedBaseline
+from goldvein.methods.pi_model import PiModel
+from goldvein.methods.two_stage import TwoStage
+from goldvein.selectors.confidence import Confidence
 
 def fit(method, checkpoint=None, **options):
     fit_options = {"checkpoint": checkpoint}
@@ -39,6 +45,25 @@ def networks(shape, n_classes):
     norm = torch.nn.BatchNorm1d(shape[0])
     return torch.nn.Sequential(norm, torch.nn.Linear(shape[0], n_classes), torch.nn.Dropout(0.2))
 
+def flip(x):
+    return x.flip(-1)
+
+class Flipped(PiModel):  # two views that differ, and not by chance
+    views = ("plain", "weak")
+
+def streamed(folder):
+    """Two stages on images that stay in their files; its batches divide by two."""
+    data = standard.load("clothing1m_noisy", folder)
+    files = ImageFiles(data.x.paths[:96], (12, 12), 3)
+    method = TwoStage(selector=Confidence(), learner=Flipped(alpha=100, noise=0.0), rounds=1, folds=0)
+    options = {"model": "mlp", "model_params": {"hidden": (), "dropout": 0.0}, "augment": flip, "random_state": 0}
+    model = NoisyLabelClassifier(
+        method, batch_size=8, epochs=3, lr=0.001, optimizer="sgd", validation_fraction=0.0, device="cpu", **options
+    ).fit(files, data.y[:96])
+    history = [{k: v for k, v in entry.items() if k not in ("seconds", "validation_accuracy")} for entry in model.history_]
+    kept = model.method_.kept.tolist()
+    return {"history": history, "probs": model.predict_proba(files).tolist(), "kept": kept}
+
 def plain(checkpoint=None):
     params = {"hidden": (8,), "dropout": 0.0}
     return fit("cross_entropy", checkpoint, model="mlp", model_params=params, random_state=0)
@@ -50,6 +75,7 @@ if __name__ == "__main__":
     folder = sys.argv[1]
     found = {"plain": plain(f"{folder}/checkpoint{os.environ['RANK']}")}
     found["fresh"] = fresh()
+    found["streamed"] = streamed(folder)
     # random_state=None: all take the seed of the first
     found["noisy"] = fit("temporal_ensembling", model=networks, validation_fraction=0.25, stop_after=1)
     rank, world = distributed.start(torch.device("cpu"))
@@ -67,11 +93,12 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def found(tmp_path_factory: pytest.TempPathFactory, make_clothing1m: Callable[..., float]) -> dict[str, Any]:
     """What one process, this one, and each of two report."""
     folder = tmp_path_factory.mktemp("distributed")
     script = folder / "script.py"
     script.write_text(SCRIPT)
+    make_clothing1m(folder, 140, sides=(16, 30))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -84,10 +111,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     here: dict[str, Any] = {"__name__": "script"}
     exec(SCRIPT, here)
     reports = {name: json.loads((folder / name).read_text()) for name in ("rank0", "rank1")}
-    return {"one": {"plain": here["plain"](), "fresh": here["fresh"]()}, **reports}
+    one = {"plain": here["plain"](), "fresh": here["fresh"](), "streamed": here["streamed"](folder)}
+    return {"one": one, **reports}
 
 
-@pytest.mark.parametrize(("run", "n_epochs"), [("plain", 3), ("fresh", 6)])
+@pytest.mark.parametrize(("run", "n_epochs"), [("plain", 3), ("fresh", 6), ("streamed", 6)])
 def test_two_processes_have_the_loss_curve_of_one(found: dict[str, Any], run: str, n_epochs: int) -> None:
     one, two = found["one"][run], found["rank0"][run]
     assert len(one["history"]) == len(two["history"]) == n_epochs
@@ -99,7 +127,14 @@ def test_two_processes_have_the_loss_curve_of_one(found: dict[str, Any], run: st
     assert one["history"][-1]["cross_entropy"] < one["history"][0]["cross_entropy"]
 
 
-@pytest.mark.parametrize("run", ["plain", "noisy", "fresh"])
+def test_two_processes_keep_the_labels_that_one_keeps(found: dict[str, Any]) -> None:
+    one, two = found["one"]["streamed"], found["rank0"]["streamed"]
+    assert one["kept"] == two["kept"] == found["rank1"]["streamed"]["kept"]
+    assert 5 < sum(label >= 0 for label in one["kept"]) < 90
+    assert one["history"][-1]["consistency"] > 0
+
+
+@pytest.mark.parametrize("run", ["plain", "noisy", "fresh", "streamed"])
 def test_all_processes_end_with_the_same_network_and_history(found: dict[str, Any], run: str) -> None:
     assert found["rank0"][run]["probs"] == found["rank1"][run]["probs"]
     assert json.dumps(found["rank0"][run]["history"]) == json.dumps(found["rank1"][run]["history"])

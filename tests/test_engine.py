@@ -205,6 +205,8 @@ def test_predictions_of_some_rows(start: Start, images: Any, monkeypatch: pytest
     run = start(CrossEntropy(), images.x, images.y)
     rows = torch.tensor([5, 0, 40, 5])
     torch.testing.assert_close(run.predict(rows), run.predict()[rows])
+    monkeypatch.setattr(engine, "PREDICT_VALUES", 100)  # of 36 a row: two at a time
+    torch.testing.assert_close(run.predict(rows), run.predict()[rows])
     assert run.predict(torch.empty(0, dtype=torch.int64)).shape == (0, 2)
 
 
@@ -221,7 +223,7 @@ class Lazy:
         return self.x[rows]
 
 
-@pytest.mark.parametrize("augment", ["none", "flip_shift"])
+@pytest.mark.parametrize("augment", ["none", "flip_shift", "flip_crop"])
 def test_rows_that_are_read_when_asked_for_train_the_same_network(
     start: Start, same: Same, images: Any, augment: str
 ) -> None:

@@ -18,6 +18,7 @@ from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.pi_model import PiModel
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
+from goldvein.methods.two_stage_clean import TwoStageClean
 from goldvein.recipe import Recipe
 
 Start = Callable[..., Run]
@@ -34,6 +35,7 @@ VARIANTS = {
     "two_stage of two rounds": lambda: TwoStage(rounds=2, folds=0),
     "two_stage of two folds": lambda: TwoStage(rounds=2, folds=2),
     "two_stage with pi_model": lambda: TwoStage(learner=PiModel(ramp=0.5), folds=0, stage1_epochs=2),
+    "two_stage_clean with networks apart": lambda: TwoStageClean(separate=True, finetune_epochs=2, finetune_lr=1e-3),
     "temporal_ensembling with its own optimizer": lambda: TemporalEnsembling(optimizer="adam"),
 }
 RECIPES = {
@@ -63,7 +65,8 @@ def test_a_run_that_is_stopped_again_and_again_is_the_same_run(
     monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
 
     def again(checkpoint: Path | None) -> Run:
-        options = {"validation": images.validation, "augment": "shift", "normalize": "auto", "recipe": RECIPES[recipe]}
+        known = {"validation": images.validation, "trusted": images.trusted}
+        options = {**known, "augment": "shift", "normalize": "auto", "recipe": RECIPES[recipe]}
         params = {"hidden": (16,), "dropout": 0.2}
         method = VARIANTS[variant]()
         return start(method, images.x, images.y, params=params, checkpoint=checkpoint, resume=True, **options)

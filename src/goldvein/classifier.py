@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import fields
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -22,24 +22,20 @@ from goldvein.data.check import check_finite, check_labels
 from goldvein.data.dataset import Rows
 from goldvein.data.given import hold_out, split_missing, trusted_rows
 from goldvein.data.inputs import Augment, Inputs, Transform
+from goldvein.data.twins import twins
 from goldvein.engine import Run, predict
 from goldvein.errors import InputError
 from goldvein.fingerprint import fingerprint
 from goldvein.method import Method
 from goldvein.network import make_network, pick_device
 from goldvein.progress import Progress
-from goldvein.recipe import Recipe
+from goldvein.recipe import Recipe, auto_epochs
 from goldvein.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from goldvein.issues import Audit
-
-# with epochs="auto", each stage has at least
-MIN_EPOCHS, MIN_PASSES = 40, 10  # over the labeled rows; over all training rows
-MIN_STEPS = {"vector": 1000, "image": 400}  # updates; one on images costs a hundred times as much
-
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     """Classifier for labels of which some are wrong and most may be missing.
@@ -52,10 +48,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         The network: ``auto`` by the shape of an input, the name of a file in ``goldvein/models``,
         ``"package.module:factory"``, ``"timm:NAME"``, or a callable ``(input_shape, n_classes) -> Module``.
     model_params : dict, optional
-        Further arguments of the network.
+        Further arguments of the network. ``weights`` is a file of weights to begin with, as of ImageNet: see
+        :func:`goldvein.pretrained.load_weights`.
     epochs : int or "auto", default="auto"
-        Passes over the labeled rows, in each stage. ``auto`` is 40, or more where labels are few: at least 1,000
-        updates (400 on images), and 10 passes over all rows.
+        Passes over the rows that make up an epoch of the method (the labeled ones; all, with ``umn`` or
+        ``mean_teacher``), in each stage. ``auto`` is 40, or more where labels are few: see
+        :func:`goldvein.recipe.auto_epochs`.
     batch_size : int, default=128
     optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
     lr : float, default=0.001
@@ -203,14 +201,15 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.transform_ = Transform(tuple(rows.shape[1:]), self.augment).fit(rows, self.normalize)
         if (X_val is None) != (y_val is None):
             raise InputError("X_val and y_val belong together: give both or neither")
+        trust = None if trusted is None else trusted_rows(trusted, labels)
         if X_val is None:
-            validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed)
+            validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed, trust)
         else:
             rows, labels, validation = self._append(rows, labels, X_val, y_val)
+            trust = None if trust is None else np.r_[trust, np.zeros(len(labels) - n, dtype=bool)]
         if (X_test is None) != (y_test is None):
             raise InputError("X_test and y_test belong together: give both or neither")
         test = None if X_test is None else self._test(X_test, y_test, device)
-        trust = None if trusted is None else trusted_rows(trusted, labels, n)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             run = self._start(rows, labels, validation, trust, device, seed, checkpoint, resume, watch, test)
@@ -226,6 +225,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.validation_ = validation[:n]
         self.y_ = labels[:n]
         self.evidence_ = tuple(part[:n].cpu().numpy() for part in run.method.evidence(run)) if watch else None
+        self.scores_ = {k: v[:n].cpu().numpy() for k, v in run.method.scores(run).items()} if watch else {}
+        self.trusted_ = None if trust is None else trust[:n]
+        same_images = watch and isinstance(rows, np.ndarray) and rows.ndim == 4  # equal vectors may differ in truth
+        self.twin_ = twins(rows, labels)[:n] if same_images else None
         self.__dict__.pop("audit_", None)  # of an earlier fit
         return self
 
@@ -263,14 +266,22 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if self.evidence_ is None:
             raise InputError("this model was fitted with watch=False: fit it again with watch=True for its issues")
         if not hasattr(self, "audit_"):
+            n = len(self.y_)
             probs, trained_on = self.evidence_
+            believed = self.signals_.mean_probs()
+            if believed is not None and (trained_on >= 0).any():
+                # a network that was trained on the labels comes to believe them
+                probs = np.where((self.y_ >= 0)[:, None], (probs + believed[:n].numpy()) / 2, probs)
             self.audit_ = audit(
                 self.y_,
                 self.classes_,
                 probs,
+                agreement=self.signals_.agreement[:n].numpy() / max(self.signals_.n_epochs, 1),
                 trained_on=trained_on,
                 held_out=self.validation_,
-                agreement=self.signals_.agreement[: len(self.y_)].numpy() / max(self.signals_.n_epochs, 1),
+                trusted=self.trusted_,
+                twin=self.twin_,
+                scores=self.scores_,
             )
         return self.audit_
 
@@ -287,7 +298,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         watch: bool,
         test: tuple[Inputs, torch.Tensor] | None,
     ) -> Run:
-        shape = tuple(rows.shape[1:])
+        shape = self.transform_.seen_shape
         task = Task(
             n_samples=len(rows),
             n_classes=len(self.classes_),
@@ -306,7 +317,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             method.to(device),
             task,
             Inputs(rows, self.transform_, device),
-            self._recipe(int((labels[~validation] >= 0).sum()), int((~validation).sum())),
+            self._recipe(int((labels[~validation] >= 0).sum()), int((~validation).sum()), method.over),
             seed=seed,
             watch=watch,
             checkpoint=None if checkpoint is None else Path(checkpoint),
@@ -316,23 +327,14 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             test=test,
         )
 
-    def _recipe(self, n_labeled: int, n_training: int) -> Recipe:
-        half = max(1, self.batch_size // 2)
+    def _recipe(self, n_labeled: int, n_training: int, over: str) -> Recipe:
         if self.epochs != "auto" and not isinstance(self.epochs, Integral):
             raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
-        least = MIN_STEPS["image" if self.transform_.mean.dim() == 3 else "vector"]
-        steps = max(least, MIN_PASSES * n_training / half)
-        auto = max(MIN_EPOCHS, math.ceil(steps / math.ceil(n_labeled / half)))
-        return Recipe(
-            epochs=auto if self.epochs == "auto" else int(self.epochs),
-            batch_size=self.batch_size,
-            optimizer=self.optimizer,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            schedule=self.schedule,
-            stop_after=self.stop_after,
-            keep=self.keep,
-        )
+        images = self.transform_.mean.dim() == 3
+        auto = auto_epochs(n_labeled, n_training, self.batch_size, images=images, over=over)
+        shared = {field.name for field in fields(Recipe)} & self.get_params(deep=False).keys() - {"epochs"}
+        values = {name: getattr(self, name) for name in shared}
+        return Recipe(epochs=auto if self.epochs == "auto" else int(self.epochs), **values)
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
         """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""

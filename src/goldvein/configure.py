@@ -22,10 +22,11 @@ KINDS = {
     "int": int,
     "float": float,
     "tuple": tuple,
+    "ArrayLike": list,
     "dict": dict,
     "str": str,
 }
-WIDER: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (list, tuple)}
+WIDER: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (list, tuple), list: (list, tuple)}
 WORDS = {"none": None, "true": True, "false": False}
 RULES = {
     "None": "none",
@@ -33,6 +34,7 @@ RULES = {
     "int": "a whole number",
     "float": "a number",
     "tuple": "a list",
+    "ArrayLike": "a list of rows",
     "dict": "a table of names and values",
     "str": "text",
 }

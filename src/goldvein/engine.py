@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from goldvein.task import Batch, Task
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 PREDICT_ROWS = 2048  # rows of a batch without gradients
+PREDICT_VALUES = 2**24  # and values of their inputs, 64 MiB: large images come in smaller batches
 
 
 class Run:
@@ -219,7 +221,17 @@ class Run:
 
     def predict(self, rows: Tensor | None = None, net: nn.Module | None = None) -> Tensor:
         """Class probabilities (n, K) of rows without random views, dropout off; by default of all N rows."""
-        return predict(self.method if net is None else net, self.inputs, rows)
+        with evaluating(self.method if net is None else net) as judge:
+            return self.compute(lambda x: judge(x).softmax(1), rows)
+
+    def compute(self, f: Callable[[Tensor], Tensor], rows: Tensor | None = None) -> Tensor:
+        """What ``f`` makes of the plain views of rows, (n, ...); of several processes each takes its share."""
+        if rows is None:
+            rows = torch.arange(len(self.inputs), device=self.device)
+        place = distributed.share(torch.arange(len(rows), device=self.device), self.rank, self.world)
+        values = compute(f, self.inputs, rows[place])
+        place, values = self.gather(place, values)
+        return values if self.world == 1 else values[place.argsort()]
 
     def _draw(self, rows: Tensor, n: int, balance: bool) -> Tensor:
         if balance:
@@ -340,14 +352,23 @@ class Position:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-@torch.no_grad()  # not inference_mode, whose results may not enter a later loss
-def predict(net: nn.Module, inputs: Inputs, rows: Tensor | None = None) -> Tensor:
-    """Class probabilities (n, K) float32 of rows (n,), in evaluation mode; by default of all rows."""
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[nn.Module]:
+    """A network with dropout off and batch norms at rest, for a while."""
     was_training = net.training
     net.eval()
-    if rows is None:
-        rows = torch.arange(len(inputs), device=inputs.device)
-    parts = rows.split(PREDICT_ROWS)
-    probs = [net(inputs.view(raw, "plain")).softmax(1) for raw in inputs.stream(parts)]
+    yield net
     net.train(was_training)
-    return torch.cat(probs)
+
+
+@torch.no_grad()  # not inference_mode, whose results may not enter a later loss
+def compute(f: Callable[[Tensor], Tensor], inputs: Inputs, rows: Tensor) -> Tensor:
+    """What ``f`` makes of the plain views of rows, (n, ...), batch by batch."""
+    each = max(1, min(PREDICT_ROWS, PREDICT_VALUES // math.prod(inputs.transform.seen_shape)))
+    return torch.cat([f(inputs.view(raw, "plain")) for raw in inputs.stream(rows.split(each))])
+
+
+def predict(net: nn.Module, inputs: Inputs) -> Tensor:
+    """Class probabilities (N, K) float32 of all rows, in evaluation mode."""
+    with evaluating(net):
+        return compute(lambda x: net(x).softmax(1), inputs, torch.arange(len(inputs), device=inputs.device))

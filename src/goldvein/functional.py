@@ -34,6 +34,17 @@ def rampdown(epoch: float, n_epochs: float, length: float) -> float:
     return math.exp(-12.5 * ((epoch - start) / length) ** 2) if length and epoch >= start else 1.0
 
 
+def staircase(done: float, steps: Iterable[float], factor: float = 0.1) -> float:
+    """``factor`` to the number of ``steps`` that lie at or below ``done``: a rate that falls at milestones.
+
+    Examples
+    --------
+    >>> [round(staircase(share, (0.5, 0.75)), 4) for share in (0.49, 0.5, 0.8)]
+    [1.0, 0.1, 0.01]
+    """
+    return factor ** sum(done >= step for step in steps)
+
+
 def squared_distance(p: Tensor, q: Tensor) -> Tensor:
     """Squared Euclidean distance per row, summed over classes (Ding et al. 2018, eq. 1): (B, K) -> (B,).
 
@@ -86,3 +97,18 @@ def update_average(average: Iterable[Tensor], current: Iterable[Tensor], decay: 
             a.lerp_(c, 1 - decay)
         else:
             a.copy_(c)
+
+
+def label_log_odds(epsilon: Tensor, n_classes: int, least: float) -> Tensor:
+    """``log((C - 1) (1 - epsilon) / epsilon)`` (Sun et al. 2021, below eq. 6), epsilon held in [least, (C - 1) / C].
+
+    By how much the logarithm of the probability of a given label rises where the true class is that label, if a label
+    is wrong with probability epsilon and wrong labels are equally likely; 0 where a label tells nothing.
+
+    Examples
+    --------
+    >>> label_log_odds(torch.tensor([0.0, 0.001, 0.1, 0.9, 1.0]), 10, least=1e-3).round(decimals=2)
+    tensor([9.1000, 9.1000, 4.3900, 0.0000, 0.0000])
+    """
+    epsilon = epsilon.clamp(least, 1 - 1 / n_classes)
+    return ((n_classes - 1) * (1 - epsilon) / epsilon).log()

@@ -1,28 +1,34 @@
-"""From what a run saw of each given label to a list of the wrong ones.
+"""From what is known of each given label to decisions: which are wrong, what they should be, and how many there are.
 
-``p_wrong`` is Bayes' rule with the network's probabilities and the counted transition matrix
-(:mod:`goldvein.selectors.posterior`). A network that has trained on a wrong label half believes it, so the training
-rows of a class look cleaner than its held-out rows, which took no part: the log-odds of the training rows are moved by
-one number a class until both have the same mean.
+``p_wrong`` is calibrated: of the labels with p_wrong 0.8, four in five are wrong. From class probabilities it comes by
+a noise model (:mod:`goldvein.noise_model`); margins and agreement counts alone, by a mixture of two distributions in each
+class (:mod:`goldvein.mixture`); features alone, by the vote of their neighbors (:mod:`goldvein.selectors.neighbors`).
+Beside probabilities of the same run, margins and agreement counts only speak in the reasons: they tell nothing new.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from goldvein import noise_model
 from goldvein.errors import InputError
-from goldvein.selectors.posterior import posterior
+from goldvein.issue_table import COLUMNS, KINDS, RARE, Case, by_class, listed, table_of
+from goldvein.selectors.agreement import Agreement
+from goldvein.selectors.margin import Margin
+from goldvein.selectors.neighbors import vote
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("id", "given_label", "suggested_label", "label_quality", "p_wrong", "is_issue", "rank", "reason")
-MIN_HELD_OUT = 20  # held-out labels of a class below which its training rows are left as they are
-CUT = 0.5  # p_wrong above which a label is an issue: more likely wrong than right
+__all__ = ["COLUMNS", "KINDS", "RARE", "Audit", "audit", "find_label_issues"]
+SAMPLE = 50_000  # rows that the readings of T are compared on
+NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
+SLACK = 1e-2  # by which a row of probabilities may miss 1
 
 
 @dataclass(frozen=True)
@@ -32,26 +38,59 @@ class Audit:
     Attributes
     ----------
     table : DataFrame
-        One row for each given label, worst first.
+        One row for each given label, worst first: see :func:`find_label_issues`.
     noise_rate : float
         Expected share of wrong labels among the given ones, in [0, 1].
     transition : ndarray of shape (K, K)
         T[i, j] = P(given class j | true class i).
+    n_wrong : float
+        Expected number of wrong labels.
+    n_wrong_interval : tuple of (float, float)
+        90 % interval of that number: chance, the number of labels that it was learned from, and how far the readings
+        of T are apart.
+    classes : DataFrame
+        For each given class: class, n_labels, n_wrong, n_wrong_low, n_wrong_high, n_issues, expected_recall (of its
+        wrong labels, the share that is listed; NaN where none is expected), enough (labels to judge it by).
+    ambiguous : tuple of str
+        What the labels cannot tell about T, in words; empty where they can.
     """
 
     table: pd.DataFrame
     noise_rate: float
     transition: NDArray[np.float64]
+    n_wrong: float
+    n_wrong_interval: tuple[float, float]
+    classes: pd.DataFrame
+    ambiguous: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """P(wrong) of given labels (n,), what stands behind it, and how far it may be off."""
+
+    p_wrong: NDArray[np.floating]
+    T: NDArray[np.float64]
+    model: noise_model.NoiseModel | None = None
+    probs: NDArray[np.floating] | None = None
+    sample: NDArray[np.int64] | None = None  # places among the n
+    readings: NDArray[np.floating] | None = None  # (3, m): p_wrong of the sample by each reading of T, the last its own
 
 
 def audit(
     y: NDArray[np.int64],
     classes: ArrayLike,
-    probs: NDArray,
+    probs: NDArray | None = None,
     *,
+    margins: NDArray | None = None,
+    agreement: NDArray | None = None,
+    features: NDArray | None = None,
     trained_on: NDArray[np.int64] | None = None,
     held_out: NDArray[np.bool_] | None = None,
-    agreement: NDArray | None = None,
+    trusted: NDArray[np.bool_] | None = None,
+    twin: NDArray[np.int64] | None = None,
+    scores: Mapping[str, NDArray] | None = None,
+    precision: float = 0.5,
+    budget: int | None = None,
     ids: ArrayLike | None = None,
 ) -> Audit:
     """Judge every given label.
@@ -62,62 +101,81 @@ def audit(
         Given labels as indices into ``classes``; rows of -1 are not in the list.
     classes : array of shape (K,)
         Names of the classes.
-    probs : ndarray of shape (N, K)
+    probs : ndarray of shape (N, K), optional
         Class probabilities of a network.
+    margins, agreement, features, precision, budget, ids
+        See :func:`find_label_issues`.
     trained_on : ndarray of shape (N,), int64, optional
-        Labels that the network was trained on (-1: none); by default it is taken to have learned ``y``.
+        Labels that the probabilities were learned from, noise included (-1: none); by default the labels are asked
+        whether the probabilities look so.
     held_out : ndarray of shape (N,), bool, optional
-        Labeled rows that the network was not trained on.
-    agreement : ndarray of shape (N,), optional
-        Share of the epochs after which the network predicted the given label; named in the reason.
-    ids : array of shape (N,), optional
-        What names a row; by default its number.
-
-    Returns
-    -------
-    Audit
+        Labeled rows that took no part in training. With none, all rows are taken for such.
+    trusted : ndarray of shape (N,), bool, optional
+        Labels known to be right.
+    twin : ndarray of shape (N,), int64, optional
+        For each row another that is all but the same and has another label, or -1.
+    scores : mapping of str to ndarray of shape (N,), optional
+        Further columns of the table.
     """
     names = np.asarray(classes)
-    q = posterior(y, probs, trained_on)
-    given = np.flatnonzero(y >= 0)
-    p_wrong = 1 - q[given, y[given]]
-    if held_out is not None:
-        p_wrong = level(p_wrong, y[given], held_out[given])
-    others = q[given].copy()
-    others[np.arange(len(given)), y[given]] = -1
-    best = others.argmax(1)
-    suggested = np.where(p_wrong > CUT, best, y[given])
-    p = probs[given]
-    reasons = _reasons(
-        p_wrong,
-        names[y[given]],
-        names[best],
-        p[np.arange(len(given)), y[given]],
-        p[np.arange(len(given)), best],
-        None if agreement is None else agreement[given],
+    rows = np.flatnonzero(y >= 0)
+    pick = (lambda a: a) if len(rows) == len(y) else (lambda a: None if a is None else np.asarray(a)[rows])
+    told, aside, sure = pick(y), pick(held_out), pick(trusted)
+    near = None
+    if features is not None:
+        votes, near, other = vote(told, pick(features), n_classes=len(names))
+        twin = None if twin is not None else _spread(other, rows, len(y))
+        probs = votes if probs is None else (pick(probs) + votes) / 2
+    elif probs is not None:
+        probs = pick(probs)
+    if probs is not None:
+        mixed = None if trained_on is None else bool((pick(trained_on) >= 0).any())
+        judged = _judge(told, probs, mixed, aside, sure)
+    else:
+        judged = _by_scores(told, len(names), pick(margins), pick(agreement))
+    p_wrong = _exclude(judged.p_wrong, rows, twin)
+    if sure is not None:
+        p_wrong = np.where(sure, np.float32(0), p_wrong)
+    issue = listed(p_wrong, told, precision, budget, len(names))
+    case = Case(
+        rows=rows,
+        names=names,
+        y=told,
+        p_wrong=p_wrong,
+        is_issue=issue,
+        twin=None if twin is None else np.asarray(twin)[rows],
+        margins=pick(margins),
+        agreement=pick(agreement),
+        far=None if near is None else near > np.median(near) + 10 * _spread_of(near),
+        ids=np.arange(len(y)) if ids is None else np.asarray(ids),
+        scores={name: np.asarray(values)[rows] for name, values in (scores or {}).items()},
     )
-    order = np.argsort(-p_wrong, kind="stable")
-    rank = np.empty(len(given), dtype=np.int64)
-    rank[order] = np.arange(1, len(given) + 1)
-    labels = np.arange(len(y)) if ids is None else np.asarray(ids)
-    columns = {
-        "id": labels[given],
-        "given_label": names[y[given]],
-        "suggested_label": names[suggested],
-        "label_quality": 1 - p_wrong,
-        "p_wrong": p_wrong,
-        "is_issue": p_wrong > CUT,
-        "rank": rank,
-        "reason": reasons,
-    }
-    import pandas as pd
-
-    table = pd.DataFrame(columns).iloc[order].reset_index(drop=True)
-    return Audit(table, float(p_wrong.mean()), _transition(q, y, p_wrong, given))
+    table = table_of(case, judged.model, judged.probs)
+    deviation, per_class = _deviation(judged, told, p_wrong, aside, len(names))
+    total = float(p_wrong.sum(dtype=np.float64))
+    interval = (max(0.0, total - NORMAL_90 * deviation), min(float(len(rows)), total + NORMAL_90 * deviation))
+    return Audit(
+        table,
+        total / len(rows),
+        judged.T,
+        total,
+        interval,
+        by_class(case, NORMAL_90 * per_class),
+    )
 
 
-def find_label_issues(y: ArrayLike, *, probs: ArrayLike) -> pd.DataFrame:
-    """The doubtful labels among given ones, from class probabilities alone.
+def find_label_issues(
+    y: ArrayLike,
+    *,
+    probs: ArrayLike | None = None,
+    margins: ArrayLike | None = None,
+    agreement: ArrayLike | None = None,
+    features: ArrayLike | None = None,
+    precision: float = 0.5,
+    budget: int | None = None,
+    ids: ArrayLike | None = None,
+) -> pd.DataFrame:
+    """The doubtful labels among given ones, from any of probabilities, margins, agreement counts and features.
 
     Parameters
     ----------
@@ -125,17 +183,38 @@ def find_label_issues(y: ArrayLike, *, probs: ArrayLike) -> pd.DataFrame:
         Given labels 0 .. K-1; -1 is missing.
     probs : array of shape (N, K), float
         Class probabilities, best of a network that has not seen the label of the row (cross-validation).
+    margins : array of shape (N,), float
+        Mean over the epochs of the number for the given class minus the largest other (AUM).
+    agreement : array of shape (N,), float in [0, 1]
+        Share of the epochs after which the given label was predicted.
+    features : array of shape (N, D), float
+        What a network makes of each row before its last layer. Finds conflicts and rows like no other, too.
+    precision : float in (0, 1), default=0.5
+        Least expected share of wrong labels in the list. No label that is more likely right than wrong is listed,
+        unless ``precision`` is below 0.5 or its class is rare: of each rare class, the worst labels are listed until
+        a fifth of its wrong ones is expected among them.
+    budget : int, optional
+        List that many labels, the worst, in place of ``precision``.
+    ids : array of shape (N,), optional
+        What names a row; by default its number.
 
     Returns
     -------
     DataFrame
-        Columns id (row number), given_label, suggested_label, label_quality (low is bad), p_wrong in [0, 1],
-        is_issue (p_wrong above 0.5), rank (1 is the worst) and reason; worst first.
+        One row for each given label, worst first.
+
+        - id, given_label, suggested_label (the given one where there is nothing better)
+        - label_quality (low is bad) and p_wrong in [0, 1]
+        - is_issue, rank (1 is the worst), reason
+        - p_suggested: probability of the suggested label; NaN without class probabilities
+        - kind: ``wrong_label``; ``none_of_these``, no class is likely; ``conflict``, all but the same row has another
+          label; ``too_little_evidence``, the class has fewer than 20 labels; ``ok``
 
     Raises
     ------
     InputError
-        If shapes differ, a label is not below K, or a probability is NaN, negative, or a row does not sum to 1.
+        If nothing to go by is given, shapes differ, a label is not below K, a number is NaN, a probability is
+        negative, a row does not sum to 1, or precision or budget is out of range.
 
     Examples
     --------
@@ -143,83 +222,153 @@ def find_label_issues(y: ArrayLike, *, probs: ArrayLike) -> pd.DataFrame:
     >>> y = np.repeat([0, 1], 20)
     >>> y[0] = 1
     >>> table = find_label_issues(y, probs=probs)
-    >>> table[["id", "given_label", "suggested_label", "rank"]].iloc[0].tolist()
-    [0, 1, 0, 1]
+    >>> table[["id", "given_label", "suggested_label", "kind"]].head(1)
+       id  given_label  suggested_label         kind
+    0   0            1                0  wrong_label
     """
-    labels, p = np.asarray(y), np.asarray(probs)
-    if p.ndim != 2 or labels.shape != (len(p),):
-        raise InputError(f"y has shape {labels.shape} and probs {p.shape}: they must be (N,) and (N, K)")
-    if labels.dtype.kind not in "iu" or labels.max(initial=-1) >= p.shape[1] or labels.min(initial=0) < -1:
-        raise InputError(f"y must hold class numbers 0 to {p.shape[1] - 1}, the columns of probs, or -1 for missing")
-    if not (labels >= 0).any():
+    labels = np.asarray(y)
+    given = {"probs": probs, "margins": margins, "agreement": agreement, "features": features}
+    arrays = {name: None if value is None else np.asarray(value) for name, value in given.items()}
+    if all(value is None for value in arrays.values()):
+        raise InputError("nothing to judge y by: give probs, margins, agreement or features")
+    n_classes = _check(labels, arrays)
+    if not 0 < precision < 1:
+        raise InputError(f"precision={precision}: it must be above 0 and below 1")
+    if budget is not None and budget < 1:
+        raise InputError(f"budget={budget}: it is a number of labels to look at, at least 1")
+    names = np.arange(n_classes)
+    found = audit(labels.astype(np.int64, copy=False), names, precision=precision, budget=budget, ids=ids, **arrays)
+    return found.table
+
+
+def _check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
+    """K, once everything has its shape and its range."""
+    probs = arrays["probs"]
+    if probs is not None and (probs.ndim != 2 or y.shape != (len(probs),)):
+        raise InputError(f"y has shape {y.shape} and probs {probs.shape}: they must be (N,) and (N, K)")
+    n_classes = int(y.max(initial=0)) + 1 if probs is None and y.dtype.kind in "iu" else 0
+    n_classes = n_classes if probs is None else probs.shape[1]
+    if y.dtype.kind not in "iu" or y.ndim != 1 or y.max(initial=-1) >= n_classes or y.min(initial=0) < -1:
+        last = max(n_classes - 1, 0)
+        raise InputError(f"y must hold class numbers 0 to {last}, the columns of probs, or -1 for missing")
+    if not (y >= 0).any():
         raise InputError("y holds no label: every entry is -1; give at least one label per class")
-    sums = p.sum(1)
-    bad = np.flatnonzero(~(np.isfinite(sums) & (np.abs(sums - 1) < 1e-2) & (p >= 0).all(1)))
-    if len(bad):
-        raise InputError(f"row {bad[0]} of probs sums to {sums[bad[0]]}: each row must be probabilities that sum to 1")
-    everyone = np.full(len(labels), -1)
-    return audit(labels.astype(np.int64), np.arange(p.shape[1]), p, trained_on=everyone).table
-
-
-def level(
-    p_wrong: NDArray[np.float64], y: NDArray[np.int64], held_out: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Move the log-odds of the training rows of each class until their mean p_wrong is that of its held-out rows.
-
-    Parameters
-    ----------
-    p_wrong : ndarray of shape (n,)
-    y : ndarray of shape (n,), int64
-        Given classes, none missing.
-    held_out : ndarray of shape (n,), bool
-
-    Examples
-    --------
-    >>> p = np.r_[np.full(100, 0.1), np.full(50, 0.3)]
-    >>> level(p, np.zeros(150, dtype=int), np.arange(150) >= 100)[:2].round(3).tolist()
-    [0.3, 0.3]
-    """
-    odds = np.log(np.clip(p_wrong, 1e-9, 1 - 1e-9)) - np.log1p(-np.clip(p_wrong, 1e-9, 1 - 1e-9))
-    out = p_wrong.copy()
-    for c in np.unique(y):
-        train, apart = (y == c) & ~held_out, (y == c) & held_out
-        if apart.sum() < MIN_HELD_OUT or not train.any():
+    for name, dimensions in (("margins", 1), ("agreement", 1), ("features", 2)):
+        values = arrays[name]
+        if values is None:
             continue
-        target = p_wrong[apart].mean()
-        low, high = -20.0, 20.0
-        for _ in range(40):  # bisection: the mean rises with the shift
-            shift = (low + high) / 2
-            low, high = (shift, high) if _sigmoid(odds[train] + shift).mean() < target else (low, shift)
-        out[train] = _sigmoid(odds[train] + shift)
+        if values.ndim != dimensions or len(values) != len(y):
+            shape = "(N,)" if dimensions == 1 else "(N, D)"
+            raise InputError(f"y has shape {y.shape} and {name} {values.shape}: they must be (N,) and {shape}")
+        bad = np.flatnonzero(~np.isfinite(values[y >= 0].reshape(int((y >= 0).sum()), -1)).all(1))
+        if len(bad):
+            raise InputError(f"row {np.flatnonzero(y >= 0)[bad[0]]} of {name} is not finite: give a number a row")
+    if probs is not None:
+        _check_probs(probs)
+    return n_classes
+
+
+def _check_probs(probs: NDArray) -> None:
+    ones = np.ones(probs.shape[1], dtype=probs.dtype if probs.dtype.kind == "f" else float)
+    for part in noise_model.blocks(probs):
+        p = probs[part]
+        sums = p @ ones
+        fine = np.abs(sums - 1) < SLACK
+        if fine.all() and p.min() >= 0:
+            continue
+        row = int(np.flatnonzero(~(fine & (p >= 0).all(1)))[0])
+        where = f"row {part.start + row} of probs"
+        if np.isnan(p[row]).any():
+            raise InputError(f"{where} sums to nan: it holds NaN; give probabilities, or leave the row out")
+        if (p[row] < 0).any():
+            raise InputError(f"{where} holds {p[row].min()}: probabilities are not negative; apply a softmax to logits")
+        raise InputError(f"{where} sums to {sums[row]:.6g}: each row must be probabilities that sum to 1")
+
+
+def _judge(
+    y: NDArray[np.int64],
+    probs: NDArray[np.floating],
+    mixed: bool | None,
+    held_out: NDArray[np.bool_] | None,
+    trusted: NDArray[np.bool_] | None,
+) -> Judgment:
+    """By the noise model of the class probabilities."""
+    if held_out is not None and held_out.any():
+        probs = noise_model.honest(y, probs, held_out)
+    model, before = noise_model.fit(y, probs, mixed=mixed, trusted=trusted)
+    p_wrong = 1 - model.right(y, probs)
+    rng = np.random.default_rng(0)
+    some = np.arange(len(y)) if len(y) <= SAMPLE else np.sort(rng.choice(len(y), SAMPLE, replace=False))
+    readings = np.stack([*(1 - other.right(y[some], probs[some]) for other in before), p_wrong[some]])
+    return Judgment(p_wrong, model.T, model, probs, some, readings)
+
+
+def _by_scores(
+    y: NDArray[np.int64], n_classes: int, margins: NDArray | None, agreement: NDArray | None
+) -> Judgment:
+    """By margins, agreement counts, or the mean of what both say."""
+    odds = []
+    for selector, name, values in ((Margin(), "margins", margins), (Agreement(), "agreement", agreement)):
+        if values is not None:
+            right = np.clip(selector.select(y, **{name: values})[0], 1e-6, 1 - 1e-6)
+            odds.append(np.log1p(-right) - np.log(right))
+    p_wrong = 1 / (1 + np.exp(-np.mean(odds, axis=0)))
+    p_wrong[p_wrong < 2e-6] = 0
+    n = np.maximum(np.bincount(y, minlength=n_classes), 1)
+    rate = np.bincount(y, p_wrong, minlength=n_classes) / n
+    T = np.repeat(rate[:, None] / max(n_classes - 1, 1), n_classes, axis=1)  # which classes are mixed up is not known
+    np.fill_diagonal(T, 1 - rate if n_classes > 1 else 1.0)
+    return Judgment(p_wrong, T)
+
+
+def _exclude(
+    p_wrong: NDArray[np.floating], rows: NDArray[np.int64], twin: NDArray[np.int64] | None
+) -> NDArray[np.floating]:
+    """Two labels of what is all but one row are not both right: p_wrong given that."""
+    if twin is None:
+        return p_wrong
+    of_row = np.ones(len(twin), dtype=p_wrong.dtype)
+    of_row[rows] = p_wrong
+    paired = np.flatnonzero(twin[rows] >= 0)
+    right, other = 1 - p_wrong[paired], 1 - of_row[twin[rows[paired]]]
+    out = p_wrong.copy()
+    out[paired] = 1 - right * (1 - other) / np.maximum(1 - right * other, 1e-9)
     return out
 
 
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 / (1 + np.exp(-x))
+def _deviation(
+    judged: Judgment,
+    y: NDArray[np.int64],
+    p_wrong: NDArray[np.floating],
+    held_out: NDArray[np.bool_] | None,
+    n_classes: int,
+) -> tuple[float, NDArray[np.float64]]:
+    """Standard deviation of the number of wrong labels, in all and of each class (K,)."""
+    p = p_wrong.astype(np.float64)
+    n = np.bincount(y, minlength=n_classes)
+    told = n if held_out is None or not held_out.any() else np.bincount(y[held_out], minlength=n_classes)
+    wrong = np.bincount(y, p, minlength=n_classes)
+    chance = np.bincount(y, p * (1 - p), minlength=n_classes)
+    gap, gap_all = np.zeros(n_classes), 0.0
+    if judged.readings is not None and judged.sample is not None:
+        of = y[judged.sample]
+        weight = (n / np.maximum(np.bincount(of, minlength=n_classes), 1))[of]
+        counts = np.stack([np.bincount(of, reading * weight, minlength=n_classes) for reading in judged.readings])
+        gap, gap_all = np.ptp(counts, axis=0), float(np.ptp(counts.sum(1)))
+    rate = wrong / np.maximum(n, 1)
+    learned = n**2 * np.maximum(rate * (1 - rate), 1e-9) / np.maximum(told, 1)
+    per_class = np.sqrt(chance + learned + (gap / 2) ** 2)
+    share = p.mean()
+    learned_all = len(y) ** 2 * share * (1 - share) / max(told.sum(), 1)
+    return float(np.sqrt(chance.sum() + learned_all + (gap_all / 2) ** 2)), per_class
 
 
-def _transition(
-    q: NDArray, y: NDArray[np.int64], p_wrong: NDArray[np.float64], given: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """T from expected counts: each label is spread over the classes that may be the true one."""
-    n_classes = q.shape[1]
-    spread = q[given].copy()
-    spread[np.arange(len(given)), y[given]] = 0
-    total = spread.sum(1, keepdims=True)
-    spread *= np.divide(p_wrong[:, None], total, out=np.zeros_like(total), where=total > 0)
-    spread[np.arange(len(given)), y[given]] = 1 - p_wrong
-    counts = np.stack([spread[y[given] == j].sum(0) for j in range(n_classes)], axis=1)
-    totals = counts.sum(1, keepdims=True)
-    return np.where(totals > 0, counts / np.maximum(totals, 1e-12), np.eye(n_classes))
+def _spread(values: NDArray[np.int64], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Twins, which are places among ``rows``, as numbers of rows, (n,)."""
+    out = np.full(n, -1)
+    out[rows] = np.where(values >= 0, rows[values], -1)
+    return out
 
 
-def _reasons(
-    p_wrong: NDArray, given: NDArray, other: NDArray, p_given: NDArray, p_other: NDArray, agreement: NDArray | None
-) -> list[str]:
-    """Why a label is doubted, in words; empty for a label that is not."""
-    reasons = [""] * len(p_wrong)
-    for i in np.flatnonzero(p_wrong > CUT):
-        reasons[i] = f"looks like {other[i]} (probability {p_other[i]:.2f}), not {given[i]} ({p_given[i]:.2f})"
-        if agreement is not None:
-            reasons[i] += f"; predicted as {given[i]} after {agreement[i]:.0%} of the epochs"
-    return reasons
+def _spread_of(values: NDArray) -> float:
+    return float(np.median(np.abs(values - np.median(values))))

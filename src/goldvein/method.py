@@ -23,11 +23,14 @@ class Method(nn.Module, BaseEstimator):
     views : tuple of str
         The views of a row, in the order in which :attr:`goldvein.task.Batch.views` holds them: ``plain`` (as it
         is) or ``weak`` (randomly changed).
+    over : {"labeled", "unlabeled"}
+        The rows that an epoch passes over once; the others are cycled.
     net : Module
         The network that predicts. A learner's ``net`` may have been trained before its own training begins.
     """
 
     views: tuple[str, ...] = ("weak",)
+    over: str = "labeled"
 
     net: nn.Module
 

@@ -15,6 +15,40 @@ OPTIMIZERS = ("adagrad", "adam", "adamw", "sgd")
 SCHEDULES = ("plateau", "cosine", "constant")
 
 
+# what each stage has at least, with epochs="auto"
+MIN_EPOCHS, MIN_PASSES = 40, 10  # over the rows of an epoch; over all training rows
+MIN_STEPS = {"vector": 1000, "image": 400}  # updates; one on images costs a hundred times as much
+
+
+def auto_epochs(n_labeled: int, n_training: int, batch_size: int, *, images: bool, over: str) -> int:
+    """Epochs that are enough in most cases.
+
+    40, or as many as make 1,000 updates (400 on images) and 10 passes over all rows.
+
+    Parameters
+    ----------
+    n_labeled, n_training : int
+        Rows that are trained on by label, and in all.
+    batch_size : int
+    images : bool
+    over : {"labeled", "unlabeled"}
+        The rows of an epoch: see :class:`goldvein.method.Method`.
+
+    Examples
+    --------
+    >>> auto_epochs(50_000, 50_000, 128, images=False, over="labeled")
+    40
+    >>> auto_epochs(100, 50_000, 128, images=False, over="labeled")
+    3907
+    >>> auto_epochs(100, 50_000, 128, images=False, over="unlabeled")
+    40
+    """
+    half = max(1, batch_size // 2)
+    steps = max(MIN_STEPS["image" if images else "vector"], MIN_PASSES * n_training / half)
+    rows = n_labeled if over == "labeled" else n_training
+    return max(MIN_EPOCHS, math.ceil(steps / math.ceil(rows / half)))
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How weights are optimized.
@@ -26,7 +60,8 @@ class Recipe:
     batch_size : int
         N, rows of a batch.
     optimizer : {"adagrad", "adam", "adamw", "sgd"}
-        ``sgd`` has Nesterov-free momentum; ``weight_decay`` falls on matrices and kernels only.
+        ``sgd`` has Nesterov-free momentum; ``beta2`` is of Adam's second moment; ``weight_decay`` falls on matrices
+        and kernels only.
     schedule : {"plateau", "cosine", "constant"}
         ``plateau`` multiplies the rate by ``factor`` when the validation accuracy has not risen for ``patience``
         epochs, down to ``min_lr`` (Ding et al. 2018, section 4.2); without validation rows it is constant.
@@ -41,6 +76,7 @@ class Recipe:
     optimizer: str = "adam"
     lr: float = 1e-3
     momentum: float = 0.9
+    beta2: float = 0.999
     weight_decay: float = 0.0
     schedule: str = "plateau"
     patience: int = 10
@@ -71,7 +107,7 @@ class Recipe:
         if self.optimizer == "adagrad":
             return torch.optim.Adagrad(groups, self.lr, eps=1e-8, fused=on_cpu or None)
         kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
-        return kind(groups, self.lr, weight_decay=0.0, fused=True)
+        return kind(groups, self.lr, (0.9, self.beta2), weight_decay=0.0, fused=True)
 
 
 class Plateau:

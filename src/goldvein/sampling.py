@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Generator, Tensor
 
@@ -60,3 +62,29 @@ def split(order: Tensor, n_batches: int) -> list[Tensor]:
     [4, 3, 3]
     """
     return list(torch.tensor_split(order, n_batches))
+
+
+def mixed_sizes(n_labeled: int, n: int, batch_size: int, least: float) -> tuple[int, int]:
+    """Labeled and other rows of a batch: their share of all ``n`` rows, but at least the share ``least`` of labeled.
+
+    An epoch over the other rows is then one over the labeled ones as well, or more.
+
+    Examples
+    --------
+    >>> mixed_sizes(100, 50_000, 100, least=0.05), mixed_sizes(300, 400, 100, least=0.05)
+    ((5, 95), (75, 25))
+    """
+    n_first = math.ceil(batch_size * max(least, n_labeled / n) - 1e-9)
+    n_first = min(n_first, batch_size - 1) or 1
+    return n_first, max(1, batch_size - n_first)
+
+
+def spread(n: int, most: int) -> Tensor:
+    """At most ``most`` of ``n`` rows, evenly spread.
+
+    Examples
+    --------
+    >>> spread(10, 4)
+    tensor([0, 3, 6, 9])
+    """
+    return torch.arange(0, n, -(-n // most))

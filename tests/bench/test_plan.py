@@ -66,6 +66,16 @@ def test_jobs_merge_the_estimator_and_go_seed_by_seed():
     assert [job.seed for job in plan.jobs(table, [7])] == [7] * 4
 
 
+def test_a_row_may_have_data_of_its_own():
+    table = plan.load(TABLES / "ding_table4_clothing1m.toml")
+    data = {row.name: {job.data for job in plan.jobs(replace(table, rows=(row,), published={}))} for row in table.rows}
+    assert data["4: cross-entropy"] == {"clothing1m_noisy"}
+    assert data["8: ours, clean set"] == {"clothing1m"}
+    assert data["10: cross-entropy, clean set alone"] == {"clothing1m_clean"}
+    with pytest.raises(InputError, match="row '4: cross-entropy': mnist has other classes than clothing1m"):
+        plan.validate(replace(table, rows=(replace(table.rows[0], data="mnist"),), published={}))
+
+
 def test_equal_jobs_are_run_once():
     table = plan.load(SMOKE)
     twin = replace(table.rows[0], name="twin")

@@ -46,6 +46,20 @@ def test_reads_the_official_layout(folder, tmp_path):
     assert standard.describe("clothing1m", tmp_path).complete
 
 
+def test_each_kind_of_labels_alone(tmp_path):
+    write_official(tmp_path / "clothing1M")
+    noisy, clean = (standard.load(f"clothing1m_{kind}", tmp_path) for kind in ("noisy", "clean"))
+    assert noisy.ids.tolist() == KEYS[:3]  # the fourth of its list is clean
+    assert noisy.y.tolist() == [0, 13, 2]
+    assert noisy.trusted is None
+    assert clean.ids.tolist() == KEYS[3:6]
+    assert clean.y.tolist() == [1, 7, 9]
+    assert clean.trusted.all()
+    for data in (noisy, clean):
+        assert len(data.x) == len(data.y) == 3
+        assert data.y_test.tolist() == [4]
+
+
 def test_images_are_decoded_when_asked_for(tmp_path):
     write_official(tmp_path / "clothing1M")
     data = standard.load("clothing1m", tmp_path)
@@ -55,6 +69,26 @@ def test_images_are_decoded_when_asked_for(tmp_path):
     assert images.shape == (2, 3, 256, 256)
     np.testing.assert_allclose(images[:, 0, 128, 128], [50, 40], atol=3)
     np.testing.assert_allclose(data.x_test[np.array([0])][0, 2, 128, 128], 200, atol=3)
+
+
+def test_bad_images_are_left_out_when_asked_to(tmp_path):
+    write_official(tmp_path / "clothing1M")
+    for key in (KEYS[1], KEYS[7]):  # a training and the test image
+        path = tmp_path / "clothing1M" / key
+        path.write_bytes(path.read_bytes()[:200])
+    data = standard.load("clothing1m", tmp_path)
+    with pytest.raises(InputError, match=r"1,1\.jpg: .*--skip-bad"):
+        data.x[:3]
+    good = data.without_bad_images()
+    assert good.ids.tolist() == [KEYS[0], *KEYS[2:6]]
+    assert good.y.tolist() == [0, 2, 1, 7, 9]
+    assert good.trusted.tolist() == [False, False, True, True, True]
+    assert good.x[:].shape == (5, 3, 256, 256)
+    assert len(good.x_test) == len(good.y_test) == 0
+    assert [path.split("clothing1M/")[1] for path, _ in good.skipped] == [KEYS[1], KEYS[7]]
+    assert all(reason for _, reason in good.skipped)
+    digits = standard.load("digits")
+    assert digits.without_bad_images() is digits
 
 
 @pytest.mark.parametrize("line", ["images/0/0,0.jpg 14", "images/0/0,0.jpg", "images/0/0,0.jpg x", "7"])

@@ -156,3 +156,40 @@ def test_a_name_that_is_not_utf8_is_a_bad_file(animals):
     with pytest.raises(InputError, match=r"\\xff\.png: its name is not UTF-8"):
         read_folder(animals, HOW)
     assert read_folder(animals, Decoding(skip_bad=True)).skipped[0][1] == "its name is not UTF-8"
+
+
+def test_images_in_trusted_are_surely_right(animals):
+    put(animals, "trusted/dog/1.png", "trusted/cat/deep/7.png", color=200)
+    data = read_folder(animals, HOW)
+    assert data.classes == ("cat", "dog")
+    assert data.ids[data.trusted].tolist() == ["trusted/cat/deep/7.png", "trusted/dog/1.png"]
+    assert data.y[data.trusted].tolist() == [0, 1]
+    assert (data.x[data.trusted] == 200).all()
+    assert data.trusted.shape == (9,)
+
+
+def test_without_a_trusted_folder_nothing_is_said(animals):
+    assert read_folder(animals, HOW).trusted is None
+
+
+def test_trusted_may_be_a_class(animals):
+    put(animals, "trusted/1.png", "trusted/friends/2.png")
+    data = read_folder(animals, HOW)
+    assert data.classes == ("cat", "dog", "trusted")
+    assert data.trusted is None
+
+
+@pytest.mark.parametrize("stray", ["trusted/1.png", "trusted/cow/1.png", "trusted/unlabeled/1.png"])
+def test_a_trusted_image_of_no_class(animals, stray):
+    put(animals, "trusted/cat/1.png", stray)
+    with pytest.raises(InputError, match=f"'{stray}' is trusted but lies in no class folder; put it into trusted/"):
+        read_folder(animals, HOW)
+
+
+def test_trusted_images_in_new_files(animals, tmp_path_factory):
+    spec = read_folder(animals, HOW).spec
+    new = tmp_path_factory.mktemp("new")
+    put(new, "flat.png", "trusted/dog/1.png")
+    data = read_folder(new, HOW, spec)
+    assert (data.ids.tolist(), data.y.tolist()) == (["flat.png", "trusted/dog/1.png"], [-1, 1])
+    assert data.trusted.tolist() == [False, True]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldvein.data import inputs
-from goldvein.data.inputs import Inputs, Transform, shift_and_flip
+from goldvein.data.inputs import Inputs, Transform, crop_and_flip, shift_and_flip
 from goldvein.errors import InputError
 
 CPU = torch.device("cpu")
@@ -64,6 +64,54 @@ def test_all_views_occur_and_half_are_flipped() -> None:
     assert counts.max() < 270
 
 
+@settings(max_examples=15)
+@given(st.integers(1, 3), st.integers(1, 6), st.integers(1, 7), st.integers(0, 2), st.integers(0, 2), st.integers(0, 99))
+def test_every_crop_is_a_part_of_the_image(
+    channels: int, height: int, width: int, more_rows: int, more_columns: int, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    x = torch.randint(0, 256, (6, channels, height + more_rows, width + more_columns), dtype=torch.uint8)
+    seen = crop_and_flip(x, height, width)
+    assert seen.dtype == torch.uint8
+    for image, view in zip(x.numpy(), seen.numpy(), strict=True):
+        places = [(top, left) for top in range(more_rows + 1) for left in range(more_columns + 1)]
+        cuts = [image[:, top : top + height, left : left + width] for top, left in places]
+        assert any(np.array_equal(view, cut[:, :, ::step]) for cut in cuts for step in (1, -1))
+
+
+def test_all_crops_occur_and_half_are_flipped() -> None:
+    torch.manual_seed(0)
+    image = np.arange(20).reshape(1, 4, 5)
+    cuts = [image[:, top : top + 3, left : left + 3][:, :, ::s] for top in (0, 1) for left in (0, 1, 2) for s in (1, -1)]
+    candidates = [cut.tobytes() for cut in cuts]
+    many = torch.as_tensor(image).expand(2400, 1, 4, 5)
+    counts = np.bincount([candidates.index(view.tobytes()) for view in crop_and_flip(many, 3, 3).numpy()], minlength=12)
+    assert counts.min() > 130  # 200 is expected; 5 standard deviations are 68
+    assert counts.max() < 270
+
+
+def test_a_network_sees_crops_in_training_and_the_middle_afterwards() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (5, 3, 256, 250)).astype(np.uint8)
+    transform = Transform((3, 256, 250), "flip_crop").fit(x, "none")
+    assert transform.seen_shape == (3, 224, 219)
+    assert Transform((3, 256, 256), "flip_crop").seen_shape == (3, 224, 224)
+    assert Transform((3, 256, 250)).seen_shape == (3, 256, 250)
+    served = Inputs(x, transform, CPU)
+    raw = served.read(torch.arange(5))
+    assert served.view(raw, "plain").tolist() == x[:, :, 16:240, 15:234].tolist()
+    assert served.view(raw, "weak").shape == (5, 3, 224, 219)
+
+
+def test_the_mean_of_crops_is_that_of_the_middle() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (4, 1, 8, 16)).astype(np.uint8)
+    transform = Transform((1, 8, 16), "flip_crop").fit(x, "mean")
+    seen = Inputs(x, transform, CPU).view(torch.as_tensor(x), "plain")
+    assert seen.shape == (4, 1, 7, 14)
+    torch.testing.assert_close(seen.mean(0), torch.zeros(1, 7, 14), atol=1e-6, rtol=0)
+    middle = torch.as_tensor(x[:, :, :7, 1:15]).float() / 255
+    torch.testing.assert_close(seen, middle - middle.mean(0))
+
+
 def test_an_image_smaller_than_the_reach_stays_inside_itself() -> None:
     x = torch.arange(2 * 64).reshape(1, 1, 2, 64)
     seen = Transform((1, 2, 64), "shift").weak(x.expand(50, 1, 2, 64))
@@ -87,7 +135,7 @@ def test_views_of_a_callable() -> None:
     assert served.view(raw, "plain").tolist() == [[1, 2]]
 
 
-@pytest.mark.parametrize("augment", ["blur", "shift", "flip_shift"])
+@pytest.mark.parametrize("augment", ["blur", "shift", "flip_shift", "flip_crop"])
 def test_views_that_do_not_fit(augment: str) -> None:
     with pytest.raises(InputError, match=f"augment='{augment}'"):
         Transform((4,), augment)
@@ -132,6 +180,17 @@ def test_unit_and_none() -> None:
     assert Transform((2,)).fit(floats, "unit").normalize(torch.as_tensor(floats)).tolist() == [[2, -3]]
 
 
+def test_colors_of_imagenet() -> None:
+    x = np.array([[[[0]], [[255]], [[51]]]], np.uint8)
+    seen = Transform((3, 1, 1)).fit(x, "imagenet").normalize(torch.as_tensor(x)).flatten()
+    torch.testing.assert_close(seen, torch.tensor([-0.485 / 0.229, 0.544 / 0.224, -0.206 / 0.225]))
+    floats = Transform((3, 1, 1)).fit(x / 255.0, "imagenet").normalize(torch.as_tensor(x / 255.0)).flatten()
+    torch.testing.assert_close(floats, seen)
+    for shape in ((1, 4, 4), (3,)):
+        with pytest.raises(InputError, match="'imagenet' needs color images"):
+            Transform(shape).fit(np.zeros((2, *shape), np.uint8), "imagenet")
+
+
 def test_auto_keeps_the_zeros_of_vectors_inside_the_unit_interval() -> None:
     x = np.array([[0.0, 0.5], [0.5, 0.0]], np.float32)
     seen = Transform((2,)).fit(x, "auto").normalize(torch.as_tensor(x))
@@ -159,7 +218,15 @@ def test_moments_of_many_rows_come_from_a_part(monkeypatch: pytest.MonkeyPatch) 
     assert Transform((1,)).fit(x, "mean").mean.tolist() == [2]
 
 
-@pytest.mark.parametrize("augment", ["none", "flip_shift"])
+def test_moments_of_large_images_come_from_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "MOMENT_VALUES", 9)
+    x = np.arange(24).reshape(6, 1, 2, 2).astype(np.uint8)  # two of six are within nine values
+    expected = x[::3].mean(0) / 255
+    assert Transform((1, 2, 2)).fit(Lazy(x), "mean").mean.numpy() / 255 == pytest.approx(expected)
+    assert Transform((1, 2, 2)).fit(x, "mean").mean.numpy() / 255 == pytest.approx(x.mean(0) / 255)
+
+
+@pytest.mark.parametrize("augment", ["none", "flip_shift", "flip_crop"])
 def test_what_is_read_when_asked_for_is_the_same(augment: str) -> None:
     x = np.random.default_rng(0).integers(0, 256, (11, 3, 4, 4)).astype(np.uint8)
     lazy = Lazy(x)

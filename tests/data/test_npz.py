@@ -16,7 +16,7 @@ def save(folder, **arrays):
 
 
 def test_vectors_with_everything(tmp_path):
-    trusted = np.array([1, 0, 0, 1, 1, 0])
+    trusted = np.array([1, 0, 0, 1, 0, 0])
     path = save(
         tmp_path, X=X, y=Y, trusted=trusted, ids=np.arange(6) * 10, y_true=np.abs(Y), other=np.ones(3)
     )
@@ -24,7 +24,7 @@ def test_vectors_with_everything(tmp_path):
     assert (data.kind, data.x.dtype) == ("vector", np.float32)
     assert np.array_equal(data.x, X)
     assert (data.y.tolist(), data.classes) == ([0, 0, 1, 1, -1, 1], (0, 1))
-    assert data.trusted.tolist() == [True, False, False, True, False, False]  # row 4 has no label to trust
+    assert data.trusted.tolist() == [True, False, False, True, False, False]
     assert data.ids.tolist() == ["0", "10", "20", "30", "40", "50"]
     assert data.y_true.tolist() == [0, 0, 1, 1, 1, 1]
 
@@ -70,6 +70,7 @@ def test_images_come_out_channels_first(tmp_path, shape, expected):
         ({"X": np.zeros((6, 4, 4, 2), np.uint8), "y": Y}, "with C 1 or 3"),
         ({"X": np.zeros(6), "y": Y}, r"shape \(6,\)"),
         ({"X": X, "y": Y, "trusted": Y}, "trusted has dtype int64"),
+        ({"X": X, "y": Y, "trusted": np.arange(6) == 4}, "row 4 is trusted but has no label"),
         ({"X": X, "y": Y, "ids": np.zeros(6, int)}, "id '0' occurs 6 times"),
         ({"X": X, "y": Y, "ids": np.zeros(6)}, "ids has dtype float64"),
         ({"X": X, "y": Y * 0 - 1}, "holds no label"),

@@ -110,7 +110,7 @@ def test_marks_of_missing_values_are_labels(tmp_path):
 
 
 def test_integer_labels_and_the_columns_beside_them(tmp_path):
-    content = "ID,x,label,trusted,y_true\na,1,10,yes,10\nb,2,10,no,9\nc,3,9,TRUE,9\nd,4,9,,9\ne,5,,1,10\n"
+    content = "ID,x,label,trusted,y_true\na,1,10,yes,10\nb,2,10,no,9\nc,3,9,TRUE,9\nd,4,9,,9\ne,5,,0,10\n"
     data = read_table(write(tmp_path, content), None, HOW)
     assert data.classes == (9, 10)
     assert data.y.tolist() == [1, 1, 0, 0, -1]
@@ -140,6 +140,7 @@ def test_row_numbers_of_pandas_are_no_input(tmp_path):
         ("id,x,label\nr,1,a\nr,2,a\ns,3,b\nt,4,b\n", "id 'r' occurs 2 times"),
         ("id,x,label\nr,1,a\n,2,a\ns,3,b\nt,4,b\n", "id of row 1 is blank"),
         ("x,trusted,label\n1,maybe,a\n2,,a\n3,,b\n4,,b\n", "trusted holds 'maybe' in row 0"),
+        ("x,trusted,label\n1,,a\n2,,a\n3,,b\n4,,b\n5,1,\n", "row 4 is trusted but has no label"),
         ("x,y_true,label\n1,c,a\n2,,a\n3,,b\n4,,b\n", "y_true label 'c' of row 0 is not among the classes"),
         ("key,label\nq,a\nr,a\ns,b\nt,b\n", "no column to learn from"),
         ("label\na\na\nb\nb\n", "no column to learn from"),

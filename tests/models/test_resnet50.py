@@ -44,7 +44,11 @@ def shapes(net: ResNet50, x: Tensor) -> list[int]:
 
 def test_the_stem_follows_the_image() -> None:
     with torch.device("meta"):
-        large, small, asked = ResNet50((3, 224, 224), 4), ResNet50((1, 32, 32), 4), ResNet50((3, 32, 32), 4, stem="imagenet")
+        large, small, asked = (
+            ResNet50((3, 224, 224), 4),
+            ResNet50((1, 32, 32), 4),
+            ResNet50((3, 32, 32), 4, stem="imagenet"),
+        )
         assert shapes(large, torch.empty(2, 3, 224, 224)) == [56, 56, 28, 14, 7]
         assert shapes(small, torch.empty(2, 1, 32, 32)) == [32, 32, 16, 8, 4]
         assert shapes(asked, torch.empty(2, 3, 32, 32)) == [8, 8, 4, 2, 1]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldvein.errors import InputError
-from goldvein.selectors.posterior import Posterior, count_transition, posterior, probability_right, unmix
+from goldvein.selectors.posterior import Posterior, posterior, probability_right
 
 UNSEEN = {"trained_on": np.full(9, -1)}
 PROBS = np.array([[0.99, 0.01]] * 4 + [[0.01, 0.99]] * 4 + [[0.6, 0.4]])
@@ -21,15 +21,6 @@ def symmetric(n_classes: int, rate: float) -> np.ndarray:
     return np.full((n_classes, n_classes), rate / (n_classes - 1)) + np.eye(n_classes) * (
         1 - rate - rate / (n_classes - 1)
     )
-
-
-def test_count_transition_by_hand() -> None:
-    np.testing.assert_allclose(count_transition(Y, PROBS.argmax(1), 2), T, atol=1e-12)
-
-
-def test_a_class_without_rows_is_taken_for_clean() -> None:
-    found = count_transition(np.array([0, 1, -1]), np.array([0, 0, 2]), 3)
-    np.testing.assert_allclose(found, [[2 / 3, 1 / 3, 0], [0, 1, 0], [0, 0, 1]])
 
 
 def test_posterior_by_hand() -> None:
@@ -52,27 +43,6 @@ def test_a_label_outweighs_a_network_that_is_nine_to_one_against_it() -> None:
     probs /= probs.sum(1, keepdims=True)
     p = probability_right(np.r_[y, 1], probs, np.full(90_001, -1))[-1]
     assert p == pytest.approx(0.1 * 0.8 / (0.1 * 0.8 + 0.9 * 0.2 / 9), abs=1e-3)
-
-
-@given(st.integers(0, 2**32), st.integers(2, 6), st.floats(0, 0.45))
-def test_unmix_is_the_inverse_of_the_noise(seed: int, n_classes: int, rate: float) -> None:
-    rng = np.random.default_rng(seed)
-    p = rng.dirichlet(np.full(n_classes, 2.0), 8)
-    p = (p + 1e-3) / (1 + n_classes * 1e-3)
-    noise = (1 - rate) * np.eye(n_classes) + rate * rng.dirichlet(np.ones(n_classes), n_classes)
-    np.testing.assert_allclose(unmix(p @ noise, noise), p, atol=1e-8)
-
-
-def test_unmix_keeps_probabilities_that_no_clean_ones_explain() -> None:
-    found = unmix(np.array([[1.0, 0.0]]), symmetric(2, 0.2))  # more certain than the noise allows
-    assert found.sum() == pytest.approx(1)
-    assert found[0, 0] == pytest.approx(1, abs=1e-5)
-    assert found[0, 1] > 0
-
-
-def test_a_singular_transition_changes_nothing() -> None:
-    probs = np.array([[0.7, 0.3]])
-    np.testing.assert_array_equal(unmix(probs, np.full((2, 2), 0.5)), probs)
 
 
 def test_a_network_that_learned_the_noise_is_seen_through() -> None:

@@ -75,7 +75,8 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
     if n > len(data.y):
         raise InputError(f"rows={n}: {job.data} has {len(data.y)}; give fewer, or leave rows out for all")
     y, trusted = given_labels(data, job)
-    x, y_true = data.x[:n], _true_labels(data)[:n]
+    x = data.x if n == len(data.y) else data.x[:n]  # a slice of images in files would decode them all
+    y_true = _true_labels(data)[:n]
     test: dict[str, Any] = {"X_test": data.x_test, "y_test": data.y_test} if job.curve else {}
     options = arguments(NoisyLabelClassifier, job.estimator)
     model = NoisyLabelClassifier(build_method(job.method, job.params), random_state=job.seed, **options)
@@ -134,7 +135,8 @@ def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
     trusted = np.zeros(len(y), dtype=bool) if data.trusted is None else data.trusted[: job.n_rows].copy()
     if job.trusted_per_class:
         true = _true_labels(data)[: job.n_rows]
-        rows = noise.keep_labels(true, job.trusted_per_class, job.seed) >= 0
+        pool = np.where(y < 0, true, -1) if (y < 0).any() else true  # they come on top of the labels that are doubtful
+        rows = noise.keep_labels(pool, job.trusted_per_class, job.seed) >= 0
         y, trusted = np.where(rows, true, y), trusted | rows
     return y, trusted
 

@@ -22,6 +22,7 @@
     method = "two_stage"
     params = { selector__threshold = 0.95 }        as goldvein.configure.build_method takes them
     estimator = { lr = 0.1 }                       in place of those above
+    data = "mnist"                                 in place of the one above
 
     [[columns]]
     name = "asymmetric .2"
@@ -57,12 +58,16 @@ SET_BY_THE_TABLE = ("method", "random_state", "verbose")
 
 @dataclass(frozen=True)
 class Row:
-    """A method: its name in the table, its file, its hyper-parameters, its own arguments of the estimator."""
+    """A method: its name in the table, its file, its hyper-parameters, its own arguments of the estimator.
+
+    ``data`` is what it is trained on instead of the table's data set, where that has the same classes and test set.
+    """
 
     name: str
     method: str
     params: dict[str, Any] = field(default_factory=dict)
     estimator: dict[str, Any] = field(default_factory=dict)
+    data: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ class Table:
     def job(self, row: Row, column: Column, seed: int) -> Job:
         """The training run of a cell with a seed."""
         return Job(
-            data=self.data,
+            data=row.data or self.data,
             n_rows=self.n_rows,
             noise=column.noise,
             rate=column.rate,
@@ -241,6 +246,8 @@ def validate(table: Table) -> None:
     for column in table.columns:
         _at(f"column {column.name!r}", _check_column, column, n_classes)
     for row in table.rows:
+        if row.data is not None and standard.describe(row.data).n_classes != n_classes:
+            raise InputError(f"row {row.name!r}: {row.data} has other classes than {table.data}; give it its own table")
         _at(f"row {row.name!r}", build_method, row.method, row.params)
         _at(f"row {row.name!r}", _check_estimator, {**table.estimator, **row.estimator})
 

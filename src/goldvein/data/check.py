@@ -84,6 +84,27 @@ def check_finite(x: np.ndarray, name: str = "X") -> None:
         )
 
 
+def check_trusted(trusted: np.ndarray, y: np.ndarray) -> None:
+    """Refuse a trusted row without a label.
+
+    Parameters
+    ----------
+    trusted : ndarray of shape (N,), bool
+    y : ndarray of shape (N,), int64
+        -1 is a missing label.
+
+    Examples
+    --------
+    >>> check_trusted(np.array([True, True]), np.array([0, -1]))
+    Traceback (most recent call last):
+    ...
+    goldvein.errors.InputError: row 1 is trusted but has no label: give it a label, or take it from trusted
+    """
+    bad = np.flatnonzero(trusted & (y < 0))
+    if len(bad):
+        raise InputError(f"row {bad[0]} is trusted but has no label: give it a label, or take it from trusted")
+
+
 def check_ids(ids: np.ndarray) -> None:
     """Refuse names of rows that are blank or that occur twice.
 

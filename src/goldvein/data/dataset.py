@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -63,3 +63,23 @@ class Dataset:
     y_test: np.ndarray | None = None
     spec: dict[str, Any] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()
+
+    def without_bad_images(self, *, progress: bool = False) -> Dataset:
+        """The data set without the images that cannot be read, which ``skipped`` then lists; every file is read once.
+
+        Only for images that are decoded when asked for; any other has been checked already.
+        """
+        if not hasattr(self.x, "problems"):
+            return self
+        parts: dict[str, Any] = {}
+        skipped = list(self.skipped)
+        rows_of = {"x": ("y", "ids", "y_true", "trusted"), "x_test": ("y_test",)}
+        for name, beside in rows_of.items():
+            files: Any = getattr(self, name)
+            bad = {} if files is None else files.problems(progress=progress)
+            if bad:
+                skipped += [(str(files.paths[row]), reason) for row, reason in bad.items()]
+                parts[name] = files.without(bad)
+                given = {key: getattr(self, key) for key in beside}
+                parts |= {key: None if v is None else np.delete(v, list(bad), axis=0) for key, v in given.items()}
+        return replace(self, **parts, skipped=tuple(skipped))

@@ -1,4 +1,4 @@
-"""A folder of images, one subfolder a class, ``unlabeled`` for the rest."""
+"""A folder of images, one subfolder a class, ``unlabeled`` for the rest, ``trusted`` for those surely right."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from goldvein.data.labels import Classes, encode, natural_key
 from goldvein.errors import InputError
 
 UNLABELED = frozenset(("unlabeled", "unlabelled"))
+TRUSTED = "trusted"
 IGNORED = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test"))
 
@@ -22,9 +23,11 @@ SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test"))
 def read_folder(path: Path, how: Decoding, spec: dict[str, Any] | None = None) -> Dataset:
     """Images and their labels from a folder.
 
-    Folders below a class folder belong to that class. Names that begin with a dot, ``Thumbs.db``,
-    ``desktop.ini`` and ``__MACOSX`` are passed over, and so are files at the top that are no images; any
-    other file in a class folder must be an image. Classes are always str, also where the folders are numbers.
+    Folders below a class folder belong to that class. A folder ``trusted`` with folders of the same classes in it
+    holds images whose label is known to be right; with none of them in it, it is a class. Names that begin with a
+    dot, ``Thumbs.db``, ``desktop.ini`` and ``__MACOSX`` are passed over, and so are files at the top that are no
+    images; any other file in a class folder must be an image. Classes are always str, also where the folders are
+    numbers.
 
     Parameters
     ----------
@@ -37,9 +40,11 @@ def read_folder(path: Path, how: Decoding, spec: dict[str, Any] | None = None) -
     ------
     InputError
         If there is no image, no class folder (without ``spec``), a class folder that ``spec`` does not know,
-        a file that is no image (unless ``how.skip_bad``), or labels that :func:`check_labels` refuses.
+        a file that is no image (unless ``how.skip_bad``), a trusted image of no class, or labels that
+        :func:`check_labels` refuses.
     """
     loose, folders = _list(path)
+    sure = _take_trusted(folders, None if spec is None else [str(c) for c in spec["classes"]])
     if spec is None:
         _check_layout(path, loose, folders)
     else:
@@ -47,6 +52,7 @@ def read_folder(path: Path, how: Decoding, spec: dict[str, Any] | None = None) -
     found = [(file, "") for file in loose]
     for folder, files in folders.items():
         found += [(file, "" if folder.lower() in UNLABELED else folder) for file in files]
+    found += sure
     if not found:
         raise InputError(f"{path} holds no image; give a folder with one subfolder of images per class")
     found.sort(key=lambda item: natural_key(item[0]))
@@ -57,10 +63,11 @@ def read_folder(path: Path, how: Decoding, spec: dict[str, Any] | None = None) -
         check_labels(y, classes)
     images = read_images([path / file for file, _ in found], how, spec)
     y, ids = y[images.kept], np.array([found[i][0] for i in images.kept])
+    trusted = np.isin(ids, [file for file, _ in sure]) if sure else None
     if spec is None:
         check_labels(y, classes)
         spec = {**images.spec, "classes": list(classes)}
-    return Dataset(str(path), "image", images.x, y, classes, ids, spec=spec, skipped=images.skipped)
+    return Dataset(str(path), "image", images.x, y, classes, ids, None, trusted, spec=spec, skipped=images.skipped)
 
 
 def _list(top: Path) -> tuple[list[str], dict[str, list[str]]]:
@@ -72,6 +79,20 @@ def _list(top: Path) -> tuple[list[str], dict[str, list[str]]]:
         elif Path(entry.name).suffix.lower() in SUFFIXES:
             loose.append(entry.name)
     return loose, folders
+
+
+def _take_trusted(folders: dict[str, list[str]], classes: list[str] | None) -> list[tuple[str, str]]:
+    """Files below ``trusted`` and their classes, taken out of the folders; none if that is a class like others."""
+    name = next((name for name in folders if name.lower() == TRUSTED), None)
+    known = set(folders if classes is None else classes) - _unlabeled(folders) - {name}
+    found = [(file, file.split("/")[1]) for file in folders.get(name or "", ())]
+    if name is None or not any(label in known for _, label in found):
+        return []
+    for file, label in found:
+        if label not in known:
+            raise InputError(f"{file!r} is trusted but lies in no class folder; put it into {name}/ and its class")
+    del folders[name]
+    return found
 
 
 def _below(folder: Path, prefix: str, above: tuple[Path, ...]) -> list[str]:

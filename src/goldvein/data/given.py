@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
+from goldvein.data.check import check_trusted
 from goldvein.errors import InputError
 
 MIN_VALIDATION = 10  # labels per class below which no validation set is held out
@@ -48,8 +49,8 @@ def split_missing(y: ArrayLike | None) -> tuple[NDArray, NDArray[np.bool_]]:
     return given, missing
 
 
-def trusted_rows(trusted: ArrayLike, labels: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    """Labels known to be right, (len(labels),) bool, from a mask (n,) of the first n rows.
+def trusted_rows(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Labels known to be right, (n,) bool.
 
     Raises
     ------
@@ -57,15 +58,19 @@ def trusted_rows(trusted: ArrayLike, labels: NDArray[np.int64], n: int) -> NDArr
         If the mask has another length, or a trusted row has no label.
     """
     mask = np.asarray(trusted, dtype=bool)
-    if mask.shape != (n,):
-        raise InputError(f"trusted has shape {mask.shape}: give one bool for each of the {n} rows")
-    if (labels[:n][mask] < 0).any():
-        row = int(np.flatnonzero(mask & (labels[:n] < 0))[0])
-        raise InputError(f"row {row} is trusted but has no label: give it a label, or take it from trusted")
-    return np.r_[mask, np.zeros(len(labels) - n, dtype=bool)]
+    if mask.shape != labels.shape:
+        raise InputError(f"trusted has shape {mask.shape}: give one bool for each of the {len(labels)} rows")
+    check_trusted(mask, labels)
+    return mask
 
 
-def hold_out(labels: NDArray[np.int64], n_classes: int, fraction: float | str, seed: int) -> NDArray[np.bool_]:
+def hold_out(
+    labels: NDArray[np.int64],
+    n_classes: int,
+    fraction: float | str,
+    seed: int,
+    trusted: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_]:
     """Labeled rows to validate on, (N,) bool: a share of each class, but never all of it.
 
     Parameters
@@ -74,6 +79,8 @@ def hold_out(labels: NDArray[np.int64], n_classes: int, fraction: float | str, s
         -1 is a missing label, which is never held out.
     fraction : float in [0, 1), or "auto"
         ``auto`` is 0.1, or 0 where that leaves fewer than 10 rows a class on average.
+    trusted : ndarray of shape (N,), bool, optional
+        Labels known to be right: of those of each class, the same share is held out, but never all.
 
     Examples
     --------
@@ -87,7 +94,9 @@ def hold_out(labels: NDArray[np.int64], n_classes: int, fraction: float | str, s
         raise InputError(f"validation_fraction={fraction}: it must be at least 0 and below 1, or auto")
     held_out = np.zeros(len(labels), dtype=bool)
     rng = np.random.default_rng(seed)
+    parts = [labels >= 0] if trusted is None else [~trusted, trusted]
     for k in range(n_classes):
-        of_class = rng.permutation(np.flatnonzero(labels == k))
-        held_out[of_class[: min(round(fraction * len(of_class)), len(of_class) - 1)]] = True
+        for part in parts:
+            of_class = rng.permutation(np.flatnonzero(part & (labels == k)))
+            held_out[of_class[: max(0, min(round(fraction * len(of_class)), len(of_class) - 1))]] = True
     return held_out

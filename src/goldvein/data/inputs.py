@@ -6,6 +6,7 @@ label: all rows of a batch are changed by a few tensor operations on the device.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,10 @@ from goldvein.data.dataset import Rows
 from goldvein.errors import InputError
 
 Augment = Callable[[Tensor], Tensor]
-NORMALIZE = ("auto", "none", "unit", "mean", "standard")
+NORMALIZE = ("auto", "none", "unit", "mean", "standard", "imagenet")
 MOMENT_ROWS = 20_000  # rows that estimate a mean and a spread when inputs are decoded from files
+MOMENT_VALUES = 2**25  # and pixels, of which float64 takes a quarter of a gigabyte
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation by which torchvision's weights are made
 
 
 class Transform(nn.Module):
@@ -29,10 +32,17 @@ class Transform(nn.Module):
     ----------
     input_shape : tuple of int
         Shape of one input.
-    augment : {"auto", "none", "shift", "flip_shift"} or callable, default="auto"
+    augment : {"auto", "none", "shift", "flip_shift", "flip_crop"} or callable, default="auto"
         The view ``weak``. ``shift`` moves an image by up to an eighth of its side, mirrored at the border;
         ``flip_shift`` also flips it left to right; a callable maps a batch to a batch of the same shape.
-        ``auto`` is ``flip_shift`` for color images, ``shift`` for grey ones, ``none`` for vectors.
+        ``flip_crop`` flips it and cuts out seven eighths of each side (224 of 256 pixels) anywhere; the view
+        ``plain`` is then the middle. ``auto`` is ``flip_shift`` for color images, ``shift`` for grey ones, ``none``
+        for vectors.
+
+    Attributes
+    ----------
+    seen_shape : tuple of int
+        Shape of one input as a network sees it.
     """
 
     mean: Tensor
@@ -45,11 +55,14 @@ class Transform(nn.Module):
         if augment == "auto":
             color = "flip_shift" if input_shape[0] > 1 else "shift"
             augment = color if len(input_shape) == 3 else "none"
-        if isinstance(augment, str) and augment not in ("none", "shift", "flip_shift"):
-            raise InputError(f"augment={augment!r}: it must be auto, none, shift, flip_shift or a callable")
-        if augment in ("shift", "flip_shift") and len(input_shape) != 3:
+        if isinstance(augment, str) and augment not in ("none", "shift", "flip_shift", "flip_crop"):
+            raise InputError(f"augment={augment!r}: it must be auto, none, shift, flip_shift, flip_crop or a callable")
+        if augment in ("shift", "flip_shift", "flip_crop") and len(input_shape) != 3:
             raise InputError(f"augment={augment!r} needs images, and an input has shape {input_shape}: give none")
         self.augment = augment
+        self.seen_shape = tuple(input_shape)
+        if augment == "flip_crop":
+            self.seen_shape = (input_shape[0], *(side - side // 8 for side in input_shape[1:]))
 
     def fit(self, x: Rows, how: str) -> Transform:
         """Set mean and scale from the inputs.
@@ -57,7 +70,8 @@ class Transform(nn.Module):
         ``unit`` brings uint8 to [0, 1] and leaves floats; ``mean`` subtracts the mean of each pixel or feature
         as well; ``standard`` also divides by its standard deviation (images: one for each channel); ``auto`` is
         ``standard`` for images and for vectors with values outside [0, 1], and one common scale for vectors
-        inside it (pixels, TF-IDF), where the zeros mean something.
+        inside it (pixels, TF-IDF), where the zeros mean something. ``imagenet`` is ``standard`` by the color channels
+        of ImageNet, for networks that were trained on it.
         """
         if how not in NORMALIZE:
             raise InputError(f"normalize={how!r}: it must be one of {', '.join(NORMALIZE)}")
@@ -65,8 +79,13 @@ class Transform(nn.Module):
         self.scale.fill_(unit)
         if how in ("none", "unit"):
             return self
-        step = max(1, -(-len(x) // MOMENT_ROWS))
-        sample = torch.tensor(np.asarray(x[::step]), dtype=torch.float64) * unit
+        if how == "imagenet":
+            return self._imagenet(unit)
+        most = MOMENT_ROWS
+        if not isinstance(x, np.ndarray):
+            most = max(1, min(most, MOMENT_VALUES // math.prod(x.shape[1:])))
+        step = max(1, -(-len(x) // most))
+        sample = torch.tensor(np.asarray(x[::step]), dtype=torch.float64).mul_(unit)
         if how == "auto" and sample.dim() == 2 and sample.min() >= 0 and sample.max() <= 1:
             self.scale.fill_(float(unit / sample.square().mean().sqrt().clamp(min=1e-6)))
             return self
@@ -74,21 +93,40 @@ class Transform(nn.Module):
         mean = sample.mean(over, keepdim=True)[0]
         self.mean.copy_((mean / unit).expand_as(self.mean))
         if how in ("auto", "standard"):
-            deviation = (sample - mean).square().mean(over, keepdim=True)[0].sqrt()
+            deviation = sample.sub_(mean).square_().mean(over, keepdim=True)[0].sqrt()
             deviation[deviation < 1e-8] = 1.0  # a constant feature stays 0
             self.scale.copy_((unit / deviation).expand_as(self.scale))
         return self
 
+    def _imagenet(self, unit: float) -> Transform:
+        if self.mean.dim() != 3 or len(self.mean) != 3:
+            shape = tuple(self.mean.shape)
+            raise InputError(f"normalize='imagenet' needs color images, and an input has shape {shape}: give auto")
+        mean, deviation = torch.tensor(IMAGENET, dtype=torch.float64)[:, :, None, None]
+        self.mean.copy_((mean / unit).expand_as(self.mean))
+        self.scale.copy_((unit / deviation).expand_as(self.scale))
+        return self
+
     def normalize(self, x: Tensor) -> Tensor:
-        """Raw values (B, *input_shape) of any dtype -> float32."""
-        return (x.float() - self.mean).mul_(self.scale)
+        """Raw values (B, *seen_shape) of any dtype -> float32."""
+        return (x.float() - self.middle(self.mean)).mul_(self.middle(self.scale))
+
+    def middle(self, x: Tensor) -> Tensor:
+        """The part of raw values (..., *input_shape) that a network sees when nothing is random."""
+        if self.augment != "flip_crop":
+            return x
+        height, width = self.seen_shape[1:]
+        top, left = (x.shape[-2] - height) // 2, (x.shape[-1] - width) // 2
+        return x[..., top : top + height, left : left + width]
 
     def weak(self, x: Tensor) -> Tensor:
-        """A random view of raw values, same shape and dtype."""
+        """A random view (B, *seen_shape) of raw values, same dtype."""
         if callable(self.augment):
             return self.augment(x)
         if self.augment == "none":
             return x
+        if self.augment == "flip_crop":
+            return crop_and_flip(x, self.seen_shape[1], self.seen_shape[2])
         return shift_and_flip(x, max(1, x.shape[-1] // 8), flip=self.augment == "flip_shift")
 
 
@@ -110,14 +148,44 @@ def shift_and_flip(x: Tensor, reach: int, *, flip: bool) -> Tensor:
     >>> torch.equal(shift_and_flip(x, 0, flip=False), x)
     True
     """
-    n, channels, height, width = x.shape
+    n, _, height, width = x.shape
     dy, dx = torch.randint(-reach, reach + 1, (2, n, 1), device=x.device)
     row = _mirror(torch.arange(height, device=x.device) + dy, height)  # (B, H)
     column = _mirror(torch.arange(width, device=x.device) + dx, width)  # (B, W)
-    if flip:
-        column = torch.where(torch.rand(n, 1, device=x.device) < 0.5, column.flip(1), column)
+    return _take(x, row, _flip_half(column) if flip else column)
+
+
+def crop_and_flip(x: Tensor, height: int, width: int) -> Tensor:
+    """Cut a part out of each image, anywhere, and flip half of them left to right.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, C, H, W), any dtype
+    height, width : int, pixels
+        Of the part.
+
+    Examples
+    --------
+    >>> crop_and_flip(torch.zeros(2, 3, 256, 256), 224, 224).shape
+    torch.Size([2, 3, 224, 224])
+    """
+    n = len(x)
+    top = torch.randint(x.shape[2] - height + 1, (n, 1), device=x.device)
+    left = torch.randint(x.shape[3] - width + 1, (n, 1), device=x.device)
+    row, column = (torch.arange(side, device=x.device) for side in (height, width))
+    return _take(x, row + top, _flip_half(column + left))
+
+
+def _flip_half(column: Tensor) -> Tensor:
+    return torch.where(torch.rand(len(column), 1, device=column.device) < 0.5, column.flip(1), column)
+
+
+def _take(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Rows (B, H') and columns (B, W') of each image."""
+    n, channels, _, width = x.shape
     index = (row[:, :, None] * width + column[:, None, :]).reshape(n, 1, -1)
-    return x.reshape(n, channels, -1).gather(2, index.expand(-1, channels, -1)).reshape(x.shape)
+    seen = x.reshape(n, channels, -1).gather(2, index.expand(-1, channels, -1))
+    return seen.reshape(n, channels, row.shape[1], column.shape[1])
 
 
 def _mirror(index: Tensor, size: int) -> Tensor:
@@ -152,10 +220,10 @@ class Inputs:
         return self.n_samples
 
     def view(self, x: Tensor, name: str) -> Tensor:
-        """A view of rows that :meth:`read` gave: float32 (B, *input_shape)."""
+        """A view of rows that :meth:`read` gave: float32 (B, *seen_shape)."""
         if self.ready:
             return x
-        return self.transform.normalize(self.transform.weak(x) if name == "weak" else x)
+        return self.transform.normalize(self.transform.weak(x) if name == "weak" else self.transform.middle(x))
 
     def read(self, rows: Tensor) -> Tensor:
         """Rows as they are stored, on the device."""

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from goldvein.errors import InputError, unknown
+from goldvein.transition import check_transition
 
 _FLIPS = {
     "patrini_mnist": {2: 7, 3: 8, 7: 1, 5: 6, 6: 5},
@@ -108,7 +109,7 @@ def transition(noise: str | ArrayLike, n_classes: int, rate: float | None = None
     if not isinstance(noise, str):
         if rate is not None:
             raise InputError(f"rate={rate} beside a matrix: a matrix holds its own rates; leave the rate out")
-        return _checked(noise, n_classes)
+        return check_transition(noise, n_classes)
     if noise not in names():
         raise unknown("noise", noise, names())
     if rate is None or not 0 <= rate <= 1:
@@ -167,7 +168,7 @@ def corrupt(
     >>> corrupt(y, transition("pair", 2, 0.5), random_state=0, how="exact")
     array([ 1,  0,  1,  0,  0,  1, -1])
     """
-    T = _checked(T)
+    T = check_transition(T)
     y = _labels(y, "y", len(T))
     rng = np.random.RandomState(random_state)
     if how == "independent":
@@ -304,7 +305,7 @@ def bayes_accuracy(T: ArrayLike, prior: ArrayLike, balanced: bool) -> float:
     >>> round(bayes_accuracy(T, np.ones(10), balanced=True), 3)
     0.8
     """
-    T = _checked(T)
+    T = check_transition(T)
     prior = np.asarray(prior, dtype=np.float64)
     if prior.shape != (len(T),) or not np.isfinite(prior).all() or prior.min() < 0 or prior.max() == 0:
         raise InputError(f"prior={prior.tolist()}: give {len(T)} class frequencies from 0 up, one above 0")
@@ -336,29 +337,6 @@ def _apportion(shares: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
     by_remainder = shuffled[np.argsort(-(shares - whole)[shuffled].round(9), kind="stable")]
     whole[by_remainder[:n_up]] += 1
     return whole
-
-
-def _checked(T: ArrayLike, n_classes: int | None = None) -> np.ndarray:
-    try:
-        T = np.array(T, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"the transition matrix is not numeric ({error}); give K rows of K numbers"
-        ) from error
-    if T.ndim != 2 or T.shape[0] != T.shape[1] or len(T) != (n_classes or max(len(T), 1)):
-        size = f"{n_classes} x {n_classes}" if n_classes else "K x K"
-        raise InputError(f"a transition matrix of shape {T.shape}: it must be {size}, true classes in rows")
-    if not np.isfinite(T).all() or T.min() < 0:
-        worst = T[~np.isfinite(T) | (T < 0)][0]
-        raise InputError(f"the transition matrix holds {worst}: its entries are probabilities, from 0 to 1")
-    sums = T.sum(axis=1)
-    off = int(np.abs(sums - 1).argmax())
-    if abs(sums[off] - 1) > 1e-6:
-        raise InputError(
-            f"row {off} of the transition matrix sums to {sums[off]:.6g}: a row must sum to 1; divide it by "
-            "its sum, or transpose the matrix if its columns sum to 1"
-        )
-    return T / sums[:, None]
 
 
 def _labels(y: np.ndarray, what: str, n_classes: int | None = None) -> np.ndarray:

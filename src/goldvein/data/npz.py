@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from goldvein.data.check import check_finite, check_ids, check_labels
+from goldvein.data.check import check_finite, check_ids, check_labels, check_trusted
 from goldvein.data.dataset import Dataset, Kind
 from goldvein.data.labels import encode_array
 from goldvein.errors import InputError
@@ -23,7 +23,7 @@ def read_npz(path: Path, spec: dict[str, Any] | None = None) -> Dataset:
         ``X``: (N, D) numbers become float32 vectors; uint8 of shape (N, H, W), (N, H, W, C) or (N, C, H, W)
         with C 1 or 3 are images (where both ends fit, channels are last).
         ``y``: (N,) integers, -1 missing, or strings, "" missing.
-        ``trusted``: (N,) bool; it says nothing of a row without a label.
+        ``trusted``: (N,) bool, labels known to be right.
         ``ids``: (N,) distinct, by default the row numbers. ``y_true``: as ``y``, of the same classes.
     spec : dict, optional
         Of an earlier reading; then ``y`` may be absent.
@@ -32,7 +32,7 @@ def read_npz(path: Path, spec: dict[str, Any] | None = None) -> Dataset:
     ------
     InputError
         If an array is missing, of another length, shape or type, or holds Python objects; if X holds NaN or
-        infinity; if labels are refused by :func:`check_labels` or unknown to ``spec``.
+        infinity; if a trusted row has no label; if labels are refused by :func:`check_labels` or unknown to ``spec``.
     """
     arrays = _load(path)
     if "X" not in arrays or (spec is None and "y" not in arrays):
@@ -58,7 +58,7 @@ def read_npz(path: Path, spec: dict[str, Any] | None = None) -> Dataset:
             f"X has rows of shape {x.shape[1:]}: the model was trained on rows of shape {trained}"
         )
     y_true = encode_array(arrays["y_true"], classes, "y_true")[0] if "y_true" in arrays else None
-    trusted = _trusted(arrays["trusted"]) & (y >= 0) if "trusted" in arrays else None
+    trusted = _trusted(arrays["trusted"], y) if "trusted" in arrays and "y" in arrays else None
     ids = _ids(arrays.get("ids", np.arange(n)))
     return Dataset(str(path), kind, x, y, classes, ids, y_true, trusted, spec=spec)
 
@@ -106,11 +106,12 @@ def _shape_spec(x: np.ndarray) -> dict[str, Any]:
     return {"reader": "images", "size": list(x.shape[2:]), "channels": x.shape[1]}
 
 
-def _trusted(trusted: np.ndarray) -> np.ndarray:
+def _trusted(trusted: np.ndarray, y: np.ndarray) -> np.ndarray:
     if trusted.dtype.kind not in "biu" or trusted.ndim != 1 or not np.isin(trusted, (0, 1)).all():
         raise InputError(
             f"trusted has dtype {trusted.dtype} and shape {trusted.shape}; give (N,) of True and False"
         )
+    check_trusted(trusted.astype(bool), y)
     return trusted.astype(bool)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from goldvein.data.check import check_ids, check_labels
+from goldvein.data.check import check_ids, check_labels, check_trusted
 from goldvein.data.columns import Columns, as_text, load
 from goldvein.data.dataset import Dataset, Kind, Rows
 from goldvein.data.images import SUFFIXES, Decoding, read_images
@@ -49,7 +49,7 @@ def read_table(path: Path, label: str | None, how: Decoding, spec: dict[str, Any
     InputError
         If there is no label column (without ``spec``), no input, a choice between inputs, a path that leaves
         the folder of the table, a bad image (unless ``how.skip_bad``), a blank or repeated id, a mark in
-        ``trusted`` that is not yes or no, or labels that :func:`check_labels` refuses.
+        ``trusted`` that is not yes or no or stands beside no label, or labels that :func:`check_labels` refuses.
     """
     columns = load(path)
     label = _label_name(path, columns, label, spec)
@@ -82,7 +82,7 @@ def _beside(
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
     """``y_true``, ``trusted`` and ``id``, as far as there are such columns."""
     y_true = encode(cells["y_true"], classes, what="y_true label")[0] if "y_true" in cells else None
-    trusted = _trusted(cells["trusted"]) & (y >= 0) if "trusted" in cells else None
+    trusted = _trusted(cells["trusted"], y) if "trusted" in cells and (y >= 0).any() else None
     ids = np.array([cell.strip() for cell in cells["id"]] if "id" in cells else np.arange(len(y)).astype(str))
     check_ids(ids)
     return y_true, trusted, ids
@@ -197,9 +197,11 @@ def _files(path: Path, cells: Sequence[str]) -> list[Path]:
     return files
 
 
-def _trusted(cells: Sequence[str]) -> np.ndarray:
+def _trusted(cells: Sequence[str], y: np.ndarray) -> np.ndarray:
     marks = [cell.strip().lower() for cell in cells]
     for row, mark in enumerate(marks):
         if mark not in YES and mark not in NO:
             raise InputError(f"trusted holds {cells[row]!r} in row {row}; write true or false")
-    return np.array([mark in YES for mark in marks])
+    trusted = np.array([mark in YES for mark in marks])
+    check_trusted(trusted, y)
+    return trusted

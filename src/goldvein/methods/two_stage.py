@@ -96,6 +96,7 @@ class TwoStage(Method):
     def setup(self, task: Task) -> None:
         self.learner.setup(task)
         self.views = self.learner.views  # stage 1 looks at the first
+        self.over = self.learner.over
         self.task = task
         self.register_buffer("kept", task.y.clone())
         n_folds = self.folds if self.folds != "auto" else 0 if task.validation.any() else 3

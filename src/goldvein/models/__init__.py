@@ -13,6 +13,7 @@ from torch import nn
 
 from goldvein.byname import find
 from goldvein.errors import InputError
+from goldvein.pretrained import load_weights
 
 Factory = Callable[..., nn.Module]
 
@@ -55,8 +56,17 @@ def factory(model: str | Factory, input_shape: tuple[int, ...]) -> Factory:
     return find("models", auto(input_shape) if model == "auto" else model)
 
 
-def build(model: str | Factory, input_shape: tuple[int, ...], n_classes: int, **params: Any) -> nn.Module:
-    """A fresh network with random weights.
+def build(
+    model: str | Factory, input_shape: tuple[int, ...], n_classes: int, *, weights: str | None = None, **params: Any
+) -> nn.Module:
+    """A fresh network, with random weights or those of a file.
+
+    Parameters
+    ----------
+    weights : str, optional
+        File of weights to begin with: see :func:`goldvein.pretrained.load_weights`.
+    **params
+        Further arguments of the network.
 
     Examples
     --------
@@ -71,7 +81,10 @@ def build(model: str | Factory, input_shape: tuple[int, ...], n_classes: int, **
             if name not in accepted:
                 known = ", ".join(list(accepted)[2:]) or "none"
                 raise InputError(f"unknown parameter {name!r} of model {model!r}: known: {known}")
-    return make(input_shape, n_classes, **params)
+    net = make(input_shape, n_classes, **params)
+    if weights is not None:
+        load_weights(net, weights)
+    return net
 
 
 def _timm(name: str) -> Factory:

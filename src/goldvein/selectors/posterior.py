@@ -21,8 +21,7 @@ from sklearn.base import BaseEstimator
 
 from goldvein.errors import InputError
 from goldvein.selectors.confidence import given_probability
-
-LEAST = 1e-6  # of a probability, so that a ratio exists
+from goldvein.transition import count_transition, unmix
 
 
 class Posterior(BaseEstimator):
@@ -116,32 +115,3 @@ def clean_probs(probs: NDArray, trained_on: NDArray[np.int64]) -> NDArray[np.flo
     [[0.8, 0.2]]
     """
     return unmix(probs, count_transition(trained_on, probs.argmax(1), probs.shape[1]))
-
-
-def count_transition(y: NDArray[np.int64], y_true: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
-    """T (K, K) with T[i, j] = share of label j among the labeled rows of class i; one count is added to T[i, i].
-
-    Examples
-    --------
-    >>> count_transition(np.array([0, 1, -1]), np.array([0, 0, 0]), 2).round(2).tolist()
-    [[0.67, 0.33], [0.0, 1.0]]
-    """
-    counts = np.eye(n_classes)
-    given = y >= 0
-    np.add.at(counts, (y_true[given], y[given]), 1)
-    return counts / counts.sum(1, keepdims=True)
-
-
-def unmix(probs: NDArray, T: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Clean class probabilities p of a network that predicts p T: (N, K); a singular T changes nothing.
-
-    Examples
-    --------
-    >>> T = np.array([[0.8, 0.2], [0.2, 0.8]])
-    >>> unmix(np.array([[0.8, 0.2], [0.5, 0.5]]), T).round(3).tolist()
-    [[1.0, 0.0], [0.5, 0.5]]
-    """
-    if np.linalg.cond(T) > 1e6:
-        return np.maximum(probs, LEAST)
-    p = np.maximum(np.linalg.solve(T.T, probs.T.astype(float)).T, LEAST)
-    return p / p.sum(1, keepdims=True)

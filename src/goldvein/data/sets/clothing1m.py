@@ -4,10 +4,11 @@ Xiao et al., CVPR 2015; about 38 % of these labels are wrong. The official folde
 ``Clothing1M``) holds ``images/``, the class names, two label files with lines "key label" (a key is a path
 such as ``images/0/...jpg``), and one list of keys per split.
 
-Training rows are the noisy training keys (1,000,000) with their noisy labels, then the clean training keys
-(47,570) with their clean labels, marked ``trusted``. A clean key that also stands in the noisy list is kept
-once, as clean. The test set is the clean test keys (10,526); the clean validation keys (14,313) are not read.
-No checksum is published, and none is checked.
+Training rows of ``clothing1m`` are the noisy training keys (1,000,000) with their noisy labels, then the clean
+training keys (47,570) with their clean labels, marked ``trusted``; ``clothing1m_noisy`` has the former alone,
+``clothing1m_clean`` the latter. A clean key that also stands in the noisy list is kept once, as clean. The test set
+is the clean test keys (10,526); the clean validation keys (14,313) are not read. No checksum is published, and none
+is checked.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from goldvein.data import official
 from goldvein.data.dataset import Dataset
 from goldvein.errors import InputError
 
-NAMES = ("clothing1m",)
+NAMES = ("clothing1m", "clothing1m_clean", "clothing1m_noisy")
 PAGE = "https://github.com/Cysu/noisy_label"
 N_CLASSES = 14
 FILES = tuple(
@@ -55,6 +56,10 @@ def load(name: str, data_dir: Path) -> Dataset:
     trusted_keys, test_keys = _lines(clean_list), _lines(test_list)
     clean = set(trusted_keys)
     noisy_keys = [key for key in _lines(noisy_list) if key not in clean]
+    if name == "clothing1m_clean":
+        noisy_keys = []
+    elif name == "clothing1m_noisy":
+        trusted_keys = []
     given = _look_up(noisy_keys, noisy_labels)
     right = _look_up(trusted_keys + test_keys, clean_labels)
     keys = noisy_keys + trusted_keys
@@ -66,7 +71,7 @@ def load(name: str, data_dir: Path) -> Dataset:
         y=np.concatenate([given, right[: len(trusted_keys)]]),
         classes=classes,
         ids=np.array(keys),
-        trusted=np.arange(len(keys)) >= len(noisy_keys),
+        trusted=np.arange(len(keys)) >= len(noisy_keys) if trusted_keys else None,
         x_test=ImageFiles([root / key for key in test_keys], SIZE, channels=3),
         y_test=right[len(trusted_keys) :],
     )

@@ -1,0 +1,103 @@
+"""Noise adaptation layer (Goldberger & Ben-Reuven 2017, ICLR; the authors' code).
+
+A second softmax layer between the classes and the labels, learned with the network and dropped for predictions:
+
+    P(given j | x) = sum_i P(true i | x) T[i, j],    L = -mean log P(given y | x)
+    simple:   T[i, j] = softmax_j(W[i, j])
+    complex:  T[i, j](x) = softmax_j(U[i, :, j] . h(x) + W[i, j])         h is the last hidden layer
+
+1. A base network is trained on the labels as they are.
+2. W = log(confusion + 1e-8), rows of the confusion summing to 1: what the base predicts i is labeled j; U = 0.
+3. Network and layer go on together, from the weights of the base.
+
+Silent or contradictory points, and what was chosen
+- The paper takes the base's probabilities for the confusion, the code by default its predicted classes, on all
+  labeled rows: the code is followed. One count is added to each diagonal entry, so that a class that is never predicted
+  has a row.
+- The code stops early when the loss on noisy labels no longer falls: here the base is that of the best noisy validation
+  accuracy, and the second stage has the run's rules.
+- Trusted labels count as the others do.
+
+Differs from the authors' code: optimizer, epochs and batch size are the run's (there Adam, at most 40 epochs, 256).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from goldvein.engine import Run
+from goldvein.errors import InputError
+from goldvein.method import Method
+from goldvein.task import Batch, Task
+from goldvein.transition import count_transition
+
+
+class AdaptationLayer(Method):
+    """Cross-entropy through a learned transition from classes to labels.
+
+    Parameters
+    ----------
+    complex : bool, default=False
+        Let the transition depend on the input, through the last hidden layer; the network then needs ``features``
+        and ``head``, as all of ``goldvein.models`` have them.
+
+    Examples
+    --------
+    >>> AdaptationLayer(complex=True)
+    AdaptationLayer(complex=True)
+    """
+
+    def __init__(self, complex: bool = False) -> None:  # noqa: A002, the paper's word
+        super().__init__()
+        self.complex = complex
+
+    def setup(self, task: Task) -> None:
+        super().setup(task)
+        self.W = nn.Parameter((torch.eye(task.n_classes) + 1e-8).log())
+        if self.complex:
+            head = getattr(self.net, "head", None)
+            if not hasattr(self.net, "features") or not isinstance(head, nn.Linear):
+                raise InputError(
+                    f"complex=True needs the last hidden layer, and {type(self.net).__name__} has no linear `head` "
+                    "above `features`: use one of goldvein's networks, or complex=False"
+                )
+            self.U = nn.Parameter(torch.zeros(task.n_classes, head.in_features, task.n_classes))
+
+    def believe(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the true class (B, K), and T: (K, K), or (B, K, K) if complex; rows of T sum to 1."""
+        if not self.complex:
+            return self.net(x), self.W.softmax(1)
+        h = self.net.features(x)  # type: ignore[operator]
+        scores = torch.einsum("bd,idj->bij", h, self.U) + self.W
+        return self.net.head(h), scores.softmax(2)  # type: ignore[operator]
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        logits, T = self.believe(batch.views[0])
+        given = (logits.softmax(1)[:, None] @ T)[:, 0]  # (B, K)
+        least = torch.finfo(given.dtype).tiny
+        return {"cross_entropy": F.nll_loss(given.clamp(min=least).log(), batch.y, ignore_index=-1)}
+
+    def train_on(self, run: Run) -> None:
+        for _ in run.epochs(net=self.net, keep="best"):
+            for batch in run.batches():
+                logits = self.net(batch.views[0])
+                run.update({"cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1)})
+        if not run.replaying:
+            self.start_layer(run)
+        for _ in run.epochs():
+            for batch in run.batches():
+                run.update(self.loss(batch))
+
+    @torch.no_grad()
+    def start_layer(self, run: Run) -> None:
+        """W from the confusion of the base."""
+        rows = (run.y >= 0).nonzero()[:, 0]
+        predicted = run.predict(rows).argmax(1)
+        T = count_transition(run.y[rows].cpu().numpy(), predicted.cpu().numpy(), len(self.W))
+        self.W.copy_(torch.as_tensor(T + 1e-8).log())
+
+    def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
+        """The network's probabilities are of the true class, free of the labels' noise."""
+        return run.predict(), torch.full_like(run.task.y, -1)

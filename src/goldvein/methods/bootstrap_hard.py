@@ -1,0 +1,47 @@
+"""Hard bootstrapping (Reed, Lee, Anguelov, Szegedy, Erhan & Rabinovich 2015, ICLR workshop).
+
+    L = -sum_c (beta y_c + (1 - beta) [c = argmax p]) log p_c = -beta log p_y - (1 - beta) max_c log p_c    (1)
+
+p is the softmax, y the one-hot given label. The target is the label mixed with the network's own decision; a row
+whose label the network shares has plain cross-entropy.
+
+Silent point: the code of Patrini et al. 2017 lacks this loss, though Ding et al. 2018 take its row of their Table 3
+from them. beta is that of the paper of Reed et al., also in the code of Ma et al. 2018 (D2L).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from goldvein.errors import InputError
+from goldvein.losses import bootstrap_hard, mean_over_labeled
+from goldvein.method import Method
+from goldvein.task import Batch, Task
+
+
+class BootstrapHard(Method):
+    """Cross-entropy with the given label mixed with the class that the network predicts.
+
+    Parameters
+    ----------
+    beta : float in [0, 1], default=0.8
+        Weight of the given label; 1 is plain cross-entropy.
+
+    Examples
+    --------
+    >>> BootstrapHard(beta=0.9)
+    BootstrapHard(beta=0.9)
+    """
+
+    def __init__(self, beta: float = 0.8) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def setup(self, task: Task) -> None:
+        if not 0 <= self.beta <= 1:
+            raise InputError(f"beta={self.beta}: it must be from 0 to 1; the paper has 0.8")
+        super().setup(task)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        losses = bootstrap_hard(self.net(batch.views[0]), batch.y, self.beta)
+        return {"bootstrap": mean_over_labeled(losses, batch.y)}

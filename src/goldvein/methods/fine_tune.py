@@ -1,0 +1,92 @@
+"""Noisy labels first, clean ones at the end (Ding, Wang, Fan & Gong 2018, WACV, section 4.3; arXiv:1802.02679).
+
+A method trains a network on the doubtful labels, without knowing of the trusted ones: their rows have no label. The
+network then goes on with the trusted rows alone, at a very small learning rate:
+
+    L = -1/N sum_{j trusted} log z_j[y_j]                                   (rows 11 and 12 of Table 4)
+
+Row 13 begins with a network that used the clean set already: that is ``two_stage_clean`` with its ``finetune_epochs``.
+
+Silent points, and what was chosen
+- "A very small learning rate": Adam at 1e-5, constant, for ten epochs. The weights are those of the best accuracy on the
+  trusted labels that are held out for validation; where none is, the last.
+- Trusted rows stay inputs without a label for the method before, where the paper gives it the noisy set alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from goldvein.engine import Run
+from goldvein.errors import InputError
+from goldvein.method import Method
+from goldvein.methods.two_stage import TwoStage
+from goldvein.task import Batch, Task
+
+
+class FineTune(Method):
+    """Another method on the doubtful labels, then cross-entropy on the trusted ones.
+
+    Parameters
+    ----------
+    base : Method, optional
+        Any method; by default :class:`TwoStage`.
+    epochs, lr : int and float, default=10 and 1e-5
+        Epochs on the trusted rows, and Adam's rate in them.
+
+    Examples
+    --------
+    >>> from goldvein.methods.cross_entropy import CrossEntropy
+    >>> FineTune(CrossEntropy(), epochs=5).get_params()["base__balance"]
+    False
+    """
+
+    def __init__(self, base: Method | None = None, epochs: int = 10, lr: float = 1e-5) -> None:
+        super().__init__()
+        self.base = TwoStage() if base is None else base
+        self.epochs = epochs
+        self.lr = lr
+
+    def setup(self, task: Task) -> None:
+        self.base.setup(without_trusted(task))
+        self.views = self.base.views
+
+    @property
+    def net(self) -> nn.Module:  # type: ignore[override]
+        """The network of the method before."""
+        return self.base.net
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Of fine-tuning."""
+        return {"cross_entropy": F.cross_entropy(self.net(batch.views[0]), batch.y, ignore_index=-1)}
+
+    def train_on(self, run: Run) -> None:
+        task = run.task
+        if task.trusted is None or not (task.trusted & ~task.validation).any():
+            raise InputError("no label is trusted: fine_tune needs some; give them, or train the method before alone")
+        blind = run.with_labels(torch.where(task.trusted, -1, task.y))
+        blind.task = without_trusted(task)
+        self.base.train_on(blind)
+        clean = run.with_labels(torch.where(task.trusted, task.y, -1))
+        recipe = {"optimizer": "adam", "lr": self.lr, "schedule": "constant", "keep": "best"}
+        for _ in clean.epochs(self.epochs, net=self.net, **recipe):
+            for batch in clean.batches():
+                clean.update(self.loss(batch))
+
+    def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
+        """That of the method before, with the final network."""
+        return self.base.evidence(run)
+
+    def scores(self, run: Run) -> dict[str, Tensor]:
+        return self.base.scores(run)
+
+
+def without_trusted(task: Task) -> Task:
+    """The task of one who knows no trusted label."""
+    if task.trusted is None:
+        return task
+    return replace(task, y=torch.where(task.trusted, -1, task.y), trusted=None)

@@ -1,0 +1,156 @@
+"""Mislabeled VAE, M-VAE (Langevin, Mehlman, Regier, Lopez, Jordan & Yosef 2018, arXiv:1809.05957).
+
+The generative model of :mod:`goldvein.variational`, whose true class y is unknown for labeled rows too, with a known
+noise of the labels:
+
+    L = -bound(x) - lambda sum_y q(y | z_a) log T[y, y^],    T[i, j] = p(given j | true i)
+
+Where every label is wrong with the same probability and all wrong labels are equally likely, this is, but for a
+constant,
+
+    L = -bound(x) - lambda f q(y^ | z_a)    with f = log((C - 1) (1 - noise_rate) / noise_rate)
+
+and that is :mod:`goldvein.methods.umn` with one epsilon for all labels, which is how Sun et al. 2021 compare with it.
+They give it the true rate; the method cannot find it.
+
+Silent points, and what was chosen
+- Entries of T and the rate are held above ``least``, as epsilon is in UMN: a forbidden label would weigh infinitely.
+- lambda, batches, noise on the input, likelihood and networks are those of UMN, as Sun et al. have it. The authors use
+  the networks of scVI, 128 units and 10 latent variables, and 150 epochs.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from goldvein import sampling
+from goldvein.engine import Run
+from goldvein.errors import InputError
+from goldvein.functional import label_log_odds
+from goldvein.method import Method
+from goldvein.network import has_bfloat16
+from goldvein.task import Batch, Task
+from goldvein.transition import check_transition
+from goldvein.variational import Variational
+
+BETA2 = 0.99  # of Adam
+SEEN = 4096  # rows that decide the likelihood
+
+
+class MVAE(Method):
+    """A generative model that trusts all labels alike, by a noise that is given.
+
+    Parameters
+    ----------
+    noise_rate : float in [0, 1), default=0.2
+        Probability that a given label is wrong.
+    transition : tuple of K tuples of K floats, optional
+        T, in place of a rate; rows are true classes in sorted order.
+    weight : float, default=1.0
+        lambda, of the labeled term.
+    least : float, default=1e-3
+        Smallest probability of a wrong label.
+    noise : float, default=0.15
+        Standard deviation of the Gaussian noise on the normalized input.
+    share : float, default=0.05
+        Least share of labeled rows in a batch.
+    z_a, z_b, hidden : int, optional
+        Sizes of the model, see :class:`goldvein.variational.Variational`.
+    likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
+        p(x | z_a).
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of products in training; ``auto`` is bfloat16 where the hardware has it.
+
+    Attributes
+    ----------
+    learner : Variational
+
+    Examples
+    --------
+    >>> MVAE(noise_rate=0.3)
+    MVAE(noise_rate=0.3)
+    """
+
+    log_T: Tensor
+    n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
+
+    def __init__(
+        self,
+        noise_rate: float = 0.2,
+        transition: tuple[tuple[float, ...], ...] | None = None,
+        weight: float = 1.0,
+        least: float = 1e-3,
+        noise: float = 0.15,
+        share: float = 0.05,
+        z_a: int | None = None,
+        z_b: int | None = None,
+        hidden: int | None = None,
+        likelihood: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.noise_rate = noise_rate
+        self.transition = transition
+        self.weight = weight
+        self.least = least
+        self.noise = noise
+        self.share = share
+        self.z_a = z_a
+        self.z_b = z_b
+        self.hidden = hidden
+        self.likelihood = likelihood
+        self.precision = precision
+
+    def setup(self, task: Task) -> None:
+        if not 0 <= self.noise_rate < 1:
+            raise InputError(f"noise_rate={self.noise_rate}: it must be at least 0 and below 1")
+        if self.transition is not None:
+            T = torch.as_tensor(check_transition(self.transition, task.n_classes)).to(task.y.device)
+            self.register_buffer("log_T", T.clamp(min=self.least).log().float())
+        self.learner = Variational(
+            task.build_model(),
+            task.input_shape,
+            task.n_classes,
+            z_a=self.z_a,
+            z_b=self.z_b,
+            hidden=self.hidden,
+            likelihood=self.likelihood,
+            low_precision=self.precision == "bfloat16" or (self.precision == "auto" and has_bfloat16(task.y.device)),
+        )
+
+    @property
+    def net(self) -> nn.Module:  # type: ignore[override]
+        """q(y | z_a), at the mean of z_a."""
+        return self.learner.net
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        x, n = batch.views[0], self.n_labeled
+        bound = self.learner.bound(x + self.noise * torch.randn_like(x), x)
+        y, given = batch.y[:n].clamp(min=0), batch.y[:n] >= 0
+        labeled = self.labeled_term(bound.logits[:n], y)
+        return {
+            **{name: term.mean() for name, term in bound.terms.items()},
+            "labeled": self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
+        }
+
+    def labeled_term(self, logits: Tensor, y: Tensor) -> Tensor:
+        """What is minimized for labels y (M,), from logits (M, C) of q(y | z_a)."""
+        q = logits.log_softmax(1).exp()
+        if self.transition is not None:
+            return -(q * self.log_T[:, y].T).sum(1)
+        q_given = q.gather(1, y[:, None])[:, 0]
+        return -label_log_odds(torch.full_like(q_given, self.noise_rate), logits.shape[1], self.least) * q_given
+
+    def train_on(self, run: Run) -> None:
+        self.learner.settle(run.inputs.view(run.inputs.read(sampling.spread(run.task.n_samples, SEEN)), "plain"))
+        labeled, training = (run.y >= 0) & ~run.task.validation, ~run.task.validation
+        sizes = sampling.mixed_sizes(int(labeled.sum()), int(training.sum()), run.recipe.batch_size, self.share)
+        self.n_labeled = sizes[0]
+        for _ in run.epochs(beta2=BETA2):
+            for batch in run.batches(unlabeled="rest", sizes=sizes, over="unlabeled"):
+                run.update(self.loss(batch))
+
+    def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
+        """Class probabilities (N, C); no label has been learned, for y is about the true class."""
+        return run.predict(), torch.full_like(run.task.y, -1)

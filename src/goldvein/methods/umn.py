@@ -1,0 +1,249 @@
+"""Uncertainty Mining Net, UMN (Sun, Kolagunda, Eliuk & Wang 2021).
+
+A deep generative model of inputs, classes and given labels (its bound: :mod:`goldvein.variational`), in which the true
+class y is unknown for labeled rows too, and a given label y^ is wrong with a probability epsilon of its own:
+
+    p(y^ | y, z_a) = 1 - epsilon if y^ = y, else epsilon / (C - 1)                                 (5)
+    L = -bound - lambda f q(y^ | z_a)    with f = log((C - 1) (1 - epsilon) / epsilon)             (4, 6)
+    theta' <- gamma theta' + (1 - gamma) theta    after each step                                  (7)
+    epsilon = |g'(y^) - g(y^)|                                                                     (8)
+
+The learner theta is trained, the guider theta' is its moving average. g and g' are their class probabilities, each at
+the mean of its own z_a, for the input with noise of its own. epsilon is a constant: no gradient passes through it.
+
+Silent or contradictory points, and what was chosen
+- Eq. 4 as printed lacks two signs of a KL and has a wrong sign in the third term: the bound was derived anew.
+- Eq. 6 leaves out ``log(epsilon / (C - 1))``, rightly so if epsilon is a constant. It is linear in q. The text's
+  "re-weights ... classification loss" would be ``labeled="ce"``, ``-f log q(y^)``; eq. 5 under one logarithm is
+  ``labeled="marginal"``, ``-log sum_y q(y) p(y^ | y)``.
+- f is infinite at 0, where learner and guider start, and negative above (C - 1) / C: epsilon is held between
+  ``least`` and (C - 1) / C.
+- lambda, between a mean over labeled rows and one over all rows, is not stated: 1.
+- The text below eq. 8 takes g' for the learner, eq. 7 and figure 1 for the guider. Under |.| it is the same.
+- gamma is "as described in" Tarvainen & Valpola 2017: 0.99, from step 40,000 or half of the training on 0.999, and
+  the plain mean of all steps where that forgets faster (their code).
+- A batch has 5 labeled rows of 100 (more where a larger share of all rows is labeled), an epoch passes once over the
+  unlabeled rows. Labeled rows are in the bound as well.
+- The noise is Gaussian, 0.15, on the input; what is reconstructed is the input without it.
+- p(x | z_a) is not stated: Bernoulli where a sample of the inputs lies in [0, 1], else Gaussian.
+- "Corrupted if epsilon > 0" holds of nearly every label: :meth:`UMN.scores` has epsilon and what ranks better. The
+  labels are judged by the guider, as if it had not learned them: q(y | z_a) is about the true class.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from goldvein import sampling
+from goldvein.engine import Run
+from goldvein.errors import unknown
+from goldvein.functional import label_log_odds, update_average
+from goldvein.method import Method
+from goldvein.network import has_bfloat16
+from goldvein.task import Batch, Task
+from goldvein.variational import Inference, Variational
+
+BETA2 = 0.99  # of Adam
+SWITCH = 40_000  # steps after which gamma rises
+SEEN = 4096  # rows that decide the likelihood
+RECENT = 10  # epochs whose epsilon is kept
+LABELED = ("linear", "ce", "marginal")
+METRICS = ("absdiff", "dlog")
+
+
+class UMN(Method):
+    """A generative model that trusts a label as far as the classifier and its moving average agree about it.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        lambda, of the labeled term.
+    labeled : {"linear", "ce", "marginal"}, default="linear"
+        The labeled term.
+    metric : {"absdiff", "dlog"}, default="absdiff"
+        Whether epsilon compares probabilities (eq. 8) or their logarithms.
+    least : float, default=1e-3
+        Smallest epsilon.
+    decay, late_decay : float, default=0.99 and 0.999
+        gamma, first and later.
+    noise : float, default=0.15
+        Standard deviation of the Gaussian noise on the normalized input.
+    share : float, default=0.05
+        Least share of labeled rows in a batch.
+    z_a, z_b, hidden : int, optional
+        Sizes of the model, see :class:`goldvein.variational.Variational`.
+    likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
+        p(x | z_a).
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of products in training; ``auto`` is bfloat16 where the hardware has it.
+
+    Attributes
+    ----------
+    learner : Variational
+    guider : Inference
+    recent : Tensor of shape (10, N), float32
+        epsilon of the given labels after each of the last ten epochs, NaN where there is none.
+
+    Examples
+    --------
+    >>> UMN(labeled="ce")
+    UMN(labeled='ce')
+    """
+
+    over = "unlabeled"
+    steps: Tensor  # number of updates so far
+    recent: Tensor
+    n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        labeled: str = "linear",
+        metric: str = "absdiff",
+        least: float = 1e-3,
+        decay: float = 0.99,
+        late_decay: float = 0.999,
+        noise: float = 0.15,
+        share: float = 0.05,
+        z_a: int | None = None,
+        z_b: int | None = None,
+        hidden: int | None = None,
+        likelihood: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.weight = weight
+        self.labeled = labeled
+        self.metric = metric
+        self.least = least
+        self.decay = decay
+        self.late_decay = late_decay
+        self.noise = noise
+        self.share = share
+        self.z_a = z_a
+        self.z_b = z_b
+        self.hidden = hidden
+        self.likelihood = likelihood
+        self.precision = precision
+
+    def setup(self, task: Task) -> None:
+        for name, value, known in (("labeled", self.labeled, LABELED), ("metric", self.metric, METRICS)):
+            if value not in known:
+                raise unknown(name, value, known)
+        self.learner = Variational(
+            task.build_model(),
+            task.input_shape,
+            task.n_classes,
+            z_a=self.z_a,
+            z_b=self.z_b,
+            hidden=self.hidden,
+            likelihood=self.likelihood,
+            low_precision=self.precision == "bfloat16" or (self.precision == "auto" and has_bfloat16(task.y.device)),
+        )
+        self.guider: Inference = copy.deepcopy(self.learner.net).requires_grad_(False)
+        self.register_buffer("steps", torch.tensor(0))
+        self.register_buffer("recent", torch.full((RECENT, task.n_samples), math.nan))
+
+    @property
+    def net(self) -> nn.Module:  # type: ignore[override]
+        """The learner's q(y | z_a), at the mean of z_a."""
+        return self.learner.net
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        x, n = batch.views[0], self.n_labeled
+        bound = self.learner.bound(x + self.noise * torch.randn_like(x), x)
+        y, given = batch.y[:n].clamp(min=0), batch.y[:n] >= 0
+        epsilon = self.uncertainty(x[:n], y, bound.mean[:n])
+        labeled = self.labeled_term(bound.logits[:n], y, epsilon)
+        return {
+            **{name: term.mean() for name, term in bound.terms.items()},
+            "labeled": self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
+        }
+
+    @torch.no_grad()
+    def uncertainty(self, x: Tensor, y: Tensor, mean: Tensor) -> Tensor:
+        """epsilon (M,) of labels y, from the learner's mean of z_a and the guider's look at x."""
+        g, g_guider = self.net.classify(mean), self.guider(x + self.noise * torch.randn_like(x))
+        return difference(log_probability(g, y), log_probability(g_guider, y), self.metric)  # Eq. 8
+
+    def labeled_term(self, logits: Tensor, y: Tensor, epsilon: Tensor) -> Tensor:
+        """What is minimized for labels y (M,), from logits (M, C) of q(y | z_a)."""
+        n_classes = logits.shape[1]
+        log_q = log_probability(logits, y)
+        if self.labeled == "marginal":
+            epsilon = epsilon.clamp(self.least, 1 - 1 / n_classes)
+            q = log_q.exp()
+            return -((1 - epsilon) * q + epsilon / (n_classes - 1) * (1 - q)).log()
+        f = label_log_odds(epsilon, n_classes, self.least)
+        return -f * (log_q if self.labeled == "ce" else log_q.exp())  # Eq. 6
+
+    def gamma(self, step: int, progress: float) -> float:
+        """The decay of the guider after a step, counted from 1, and a share of the training."""
+        late = step >= SWITCH or progress >= 0.5
+        return min(1 - 1 / (step + 1), self.late_decay if late else self.decay)
+
+    def follow(self, gamma: float) -> None:
+        """Move the guider towards the learner; running statistics of batch norms too (eq. 7)."""
+        learner, guider = ([*net.parameters(), *net.buffers()] for net in (self.net, self.guider))
+        update_average(guider, learner, gamma)
+
+    def train_on(self, run: Run) -> None:
+        self.learner.settle(run.inputs.view(run.inputs.read(sampling.spread(run.task.n_samples, SEEN)), "plain"))
+        labeled, training = (run.y >= 0) & ~run.task.validation, ~run.task.validation
+        sizes = sampling.mixed_sizes(int(labeled.sum()), int(training.sum()), run.recipe.batch_size, self.share)
+        self.n_labeled = sizes[0]
+        for epoch in run.epochs(beta2=BETA2):
+            self.guider.eval()
+            step = int(self.steps)
+            for batch in run.batches(unlabeled="rest", sizes=sizes, over=self.over):
+                run.update(self.loss(batch))
+                step += 1
+                self.follow(self.gamma(step, epoch / run.n_epochs))
+            self.steps.fill_(step)
+            self.remember(run, epoch)
+
+    def remember(self, run: Run, epoch: int) -> None:
+        """Keep epsilon of all given labels, from inputs without noise."""
+        rows, g, g_guider = self.look(run)
+        self.recent[epoch % RECENT, rows] = difference(g, g_guider, self.metric)
+
+    def look(self, run: Run) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows (M,) with a label, and the log-probabilities (M,) that learner and guider give it."""
+        rows = (run.task.y >= 0).nonzero()[:, 0]
+        y = run.task.y[rows, None]
+        g, g_guider = (run.predict(rows, net).gather(1, y)[:, 0].log() for net in (self.net, self.guider))
+        return rows, g, g_guider
+
+    def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
+        """Class probabilities (N, C) of the guider; no label has been learned, for y is about the true class."""
+        return run.predict(net=self.guider), torch.full_like(run.task.y, -1)
+
+    def scores(self, run: Run) -> dict[str, Tensor]:
+        """Of each given label, NaN where there is none.
+
+        ``epsilon`` by eq. 8, ``epsilon_recent`` its mean over the last ten epochs, ``log_difference`` the same as
+        epsilon of logarithms, and ``guider_confidence`` g'(y^): the lower it is, the more doubtful the label.
+        """
+        rows, g, g_guider = self.look(run)
+        columns = {
+            "epsilon": difference(g, g_guider, "absdiff"),
+            "epsilon_recent": self.recent[:, rows].nanmean(0),
+            "log_difference": difference(g, g_guider, "dlog"),
+            "guider_confidence": g_guider.exp(),
+        }
+        empty = torch.full_like(run.task.y, math.nan, dtype=g.dtype)
+        return {name: empty.index_copy(0, rows, values) for name, values in columns.items()}
+
+
+def log_probability(logits: Tensor, y: Tensor) -> Tensor:
+    """Of labels y (M,) by logits (M, C): (M,), float32 at least."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(1).gather(1, y[:, None])[:, 0]
+
+
+def difference(g: Tensor, g_guider: Tensor, metric: str) -> Tensor:
+    """Eq. 8 from two log-probabilities, by ``metric``."""
+    return (g - g_guider).abs() if metric == "dlog" else (g.exp() - g_guider.exp()).abs()

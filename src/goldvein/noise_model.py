@@ -1,0 +1,287 @@
+"""How labels came to be wrong, read from class probabilities: the model behind ``p_wrong``.
+
+With T[k, j] = P(given j | true k), independent of x, and clean class probabilities p(k | x),
+
+    P(true = k | x, given = j)  =  p(k | x) T[k, j] / sum_l p(l | x) T[l, j]                              (1)
+    p(k | x)  =  softmax_k( temperature log [probs T^-1]_k + bias_k )                                     (2)
+
+``T^-1`` is left out where the probabilities speak of true classes already. Temperature and bias maximize the
+likelihood of the given labels, ``sum_k p(k | x) T[k, y]``: labels of rows that the network has not seen are honest
+witnesses, wrong ones included (Guo et al. 2017 scale on clean labels; here T stands between).
+
+T starts as the confident joint (Northcutt et al. 2021, eq. 1): rows whose probability of a class is at least the mean of
+those labeled so. That takes classes that look alike for labels that are mixed up. What tells the two apart is a row of
+class i that does not look like j at all: a label j there is wrong. So T[i, j] is counted again among the third of the rows
+of class i that looks least like j, each label by its chance of being wrong there (an EM step), twice. Most of the rows
+have no say in this, so all of them set how much noise there is: the entries beside the diagonal are multiplied by the
+wrong labels that (1) finds over those that T foretells. The readings before the last are kept: how far they are apart
+is how far T may be off.
+
+A network half believes a label that it was trained on. Held-out rows show by how much: the logits of the given label
+of the training rows are moved until they are distributed as those of the held-out rows (:func:`honest`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldvein.transition import LEAST, SINGULAR
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.int64]
+COUNT_CELLS, FIT_CELLS = 2**23, 2**19  # rows x classes that T is counted on, that (2) is fitted on
+BLOCK_CELLS = 2**18  # rows x classes of a block: one megabyte, which stays in the cache
+MIN_ROWS = 20  # rows of a class below which its row of T is not counted again
+QUANTILE_ROWS = 2000  # rows of a class that its quantiles are taken from
+MIN_HELD_OUT, KNOT_ROWS, KNOTS = 100, 25, 20  # held-out labels for :func:`honest`, for each of its knots, knots
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """T and a calibrated way from probabilities to clean ones.
+
+    Attributes
+    ----------
+    T : ndarray of shape (K, K)
+        T[i, j] = P(given j | true i).
+    inverse : ndarray of shape (K, K), or None
+        What takes the noise out of the probabilities; None where there is none in them.
+    temperature : float
+    bias : ndarray of shape (K,)
+    """
+
+    T: NDArray[np.float64]
+    inverse: NDArray[np.float64] | None
+    temperature: float
+    bias: NDArray[np.float64]
+
+    def weights(self, probs: Floats) -> NDArray[np.float32]:
+        """Clean probabilities (n, K) of eq. 2, each row up to a factor."""
+        p = np.asarray(probs, dtype=np.float32)
+        p = np.maximum(p if self.inverse is None else p @ self.inverse.astype(np.float32), np.float32(LEAST))
+        np.log(p, out=p)
+        p *= np.float32(self.temperature)
+        p += self.bias.astype(np.float32)
+        return np.exp(p, out=p)
+
+    def clean(self, probs: Floats) -> NDArray[np.float32]:
+        """Clean probabilities (n, K) of eq. 2."""
+        p = self.weights(probs)
+        return p / p.sum(1, keepdims=True)
+
+    def right(self, y: Ints, probs: Floats) -> NDArray[np.float32]:
+        """P(true = given) of eq. 1 for rows with a label (n,), without a matrix beside ``probs``."""
+        out = np.empty(len(y), dtype=np.float32)
+        reach = self.T.T.astype(np.float32)
+        for part in blocks(probs):
+            w, given = self.weights(probs[part]), y[part]
+            own = w[np.arange(len(given)), given] * reach[given, given]
+            out[part] = own / np.einsum("ij,ij->i", w, reach[given])
+        return out
+
+    def posterior(self, y: Ints, probs: Floats) -> NDArray[np.float32]:
+        """Eq. 1 for every class, (n, K); for a missing label (-1) the clean probabilities."""
+        q = self.weights(probs) * np.where((y >= 0)[:, None], self.T.T[y], 1.0).astype(np.float32)
+        return q / q.sum(1, keepdims=True)
+
+
+def blocks(probs: Floats) -> Iterator[slice]:
+    """Slices of rows, small enough for the cache."""
+    step = max(1, BLOCK_CELLS // max(1, probs.shape[1]))
+    for start in range(0, len(probs), step):
+        yield slice(start, start + step)
+
+
+def fit(
+    y: Ints, probs: Floats, *, mixed: bool | None = None, trusted: NDArray[np.bool_] | None = None
+) -> tuple[NoiseModel, tuple[NoiseModel, ...]]:
+    """The noise model of given labels, and the readings that led to it.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), int64
+        Given labels, none missing.
+    probs : ndarray of shape (n, K)
+        Class probabilities of rows as if their labels had not been seen.
+    mixed : bool, optional
+        Whether the probabilities are of given labels, noise included; by default what makes the labels likelier.
+    trusted : ndarray of shape (n,), bool, optional
+        Labels known to be right, which tell nothing of T.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> true = rng.integers(0, 2, 4000)
+    >>> y = np.where(rng.random(4000) < np.where(true == 0, 0.3, 0.0), 1 - true, true)
+    >>> model, _ = fit(y, np.eye(2)[true] * 0.98 + 0.01)
+    >>> model.T.round(1).tolist()
+    [[0.7, 0.3], [0.0, 1.0]]
+    """
+    n_classes = probs.shape[1]
+    rng = np.random.default_rng(0)
+    doubted = np.arange(len(y)) if trusted is None or trusted.all() else np.flatnonzero(~trusted)
+    sample = _some(rng, doubted, COUNT_CELLS // n_classes)
+    told = _some(rng, sample, FIT_CELLS // n_classes)
+    labels, p = y[sample], np.asarray(probs[sample], dtype=np.float32)
+    counts = confident_counts(labels, p) + np.eye(n_classes)  # a class without such a row has no noise
+    T = counts / counts.sum(1, keepdims=True)
+    choices = [_calibrate(T, y[told], probs[told], kind) for kind in ((True, False) if mixed is None else (mixed,))]
+    _, first = min(choices, key=lambda choice: choice[0])
+    mixed, model = first.inverse is not None, first
+    for _ in range(2):
+        _, model = _calibrate(_recount(model, labels, p), y[told], probs[told], mixed, model)
+    counted = model
+    found = 1 - float(model.right(labels, p).mean())
+    foretold = sum(float((model.clean(p[part]) @ (1 - np.diag(model.T))).sum()) for part in blocks(p)) / len(p)
+    _, model = _calibrate(_scaled(model.T, found / max(foretold, 1e-9)), y[told], probs[told], mixed, model)
+    return model, (first, counted)
+
+
+def confident_counts(y: Ints, probs: Floats) -> Ints:
+    """Confident joint (K, K): rows whose probability of class i is at least the mean of the rows labeled i, by label.
+
+    A row that is so for several classes counts for the likeliest (Northcutt et al. 2021, eq. 1).
+
+    Examples
+    --------
+    >>> probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.9, 0.1], [0.2, 0.8]])
+    >>> confident_counts(np.array([0, 0, 1, 1]), probs).tolist()
+    [[1, 1], [0, 1]]
+    """
+    n_classes = probs.shape[1]
+    total = np.bincount(y, probs[np.arange(len(y)), y], minlength=n_classes)
+    n = np.bincount(y, minlength=n_classes)
+    mean = np.where(n > 0, total / np.maximum(n, 1), np.inf).astype(probs.dtype)
+    sure = np.where(probs >= mean * (1 - 1e-6), probs, -1)  # a mean of equal numbers may be rounded up
+    best = sure.argmax(1)
+    counted = sure[np.arange(len(y)), best] >= 0
+    pairs = best[counted] * n_classes + y[counted]
+    return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def honest(y: Ints, probs: Floats, held_out: NDArray[np.bool_]) -> Floats:
+    """Probabilities (n, K) whose training rows believe their label no more than the held-out rows do theirs.
+
+    The quantiles of the logit of the given label are matched; the other classes share the rest as before.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), int64
+        Given labels, none missing.
+    probs : ndarray of shape (n, K)
+    held_out : ndarray of shape (n,), bool
+        Below 100 rows, or without a training row, nothing changes.
+
+    Examples
+    --------
+    >>> probs = np.tile([[0.9, 0.1], [0.6, 0.4]], (300, 1))
+    >>> held_out = np.arange(600) % 2 == 1
+    >>> honest(np.zeros(600, dtype=int), probs, held_out)[0].round(3).tolist()
+    [0.6, 0.4]
+    """
+    if held_out.sum() < MIN_HELD_OUT or held_out.all():
+        return probs
+    rows = np.arange(len(y))
+    own = np.clip(probs[rows, y].astype(float), LEAST, 1 - LEAST)
+    logit = np.log(own) - np.log1p(-own)
+    n_knots = int(min(KNOTS, held_out.sum() // KNOT_ROWS))
+    levels = (np.arange(n_knots) + 0.5) / n_knots
+    seen, unseen = np.quantile(logit[~held_out], levels), np.quantile(logit[held_out], levels)
+    moved = logit + np.where(held_out, 0.0, np.interp(logit, seen, unseen - seen))
+    told = 1 / (1 + np.exp(-moved))
+    out = probs * ((1 - told) / (1 - own))[:, None].astype(probs.dtype)
+    out[rows, y] = told
+    return out
+
+
+def _some(rng: np.random.Generator, rows: Ints, n: int) -> Ints:
+    return rows if len(rows) <= n else np.sort(rng.choice(rows, n, replace=False))
+
+
+def _calibrate(
+    T: NDArray[np.float64], y: Ints, probs: Floats, mixed: bool, start: NoiseModel | None = None
+) -> tuple[float, NoiseModel]:
+    """Temperature and bias for a T, and the loss: minus the mean log-likelihood of the labels (n,)."""
+    from scipy.optimize import minimize
+
+    n_classes = len(T)
+    inverse = np.linalg.inv(T) if mixed and np.linalg.cond(T) < SINGULAR else None
+    p = np.asarray(probs, dtype=np.float32)
+    logs = np.log(np.maximum(p if inverse is None else p @ inverse.astype(np.float32), np.float32(LEAST)))
+    reach = np.maximum(T.T[y], 1e-9).astype(np.float32)
+
+    def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        w = np.float32(np.exp(x[0])) * logs + x[1:].astype(np.float32)
+        w -= w.max(1, keepdims=True)
+        np.exp(w, out=w)
+        q = w * reach
+        total, joint = w.sum(1), q.sum(1)
+        value = float(np.log(total, dtype=np.float64).sum() - np.log(joint, dtype=np.float64).sum())
+        w /= total[:, None]
+        q /= joint[:, None]
+        w -= q
+        slope = np.r_[np.exp(x[0]) * np.vdot(w, logs), w.sum(0, dtype=np.float64)]
+        return (value + x @ x / 2) / len(y), (slope + x) / len(y)  # a standard normal prior, one row's worth
+
+    guess = np.zeros(1 + n_classes) if start is None else np.r_[np.log(start.temperature), start.bias]
+    bounds = [(-1.6, 1.6), *[(-5.0, 5.0)] * n_classes]
+    found = minimize(loss, guess, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 30, "ftol": 1e-6})
+    return float(found.fun), NoiseModel(T, inverse, float(np.exp(found.x[0])), found.x[1:])
+
+
+def _recount(model: NoiseModel, y: Ints, probs: Floats) -> NDArray[np.float64]:
+    """T counted among the third of the rows of each class i that looks least like each other class j."""
+    n_classes = len(model.T)
+    clean = np.concatenate([model.clean(probs[part]) for part in blocks(probs)])
+    best = clean.argmax(1)
+    sure = clean[np.arange(len(y)), best]
+    chance = sure * model.T[best, y] / np.einsum("ij,ij->i", clean, model.T.T.astype(np.float32)[y])
+    order = np.argsort(best, kind="stable")
+    hits, seen = np.zeros((n_classes, n_classes)), np.zeros((n_classes, n_classes))
+    for i, of_class in enumerate(np.split(order, np.searchsorted(best[order], np.arange(1, n_classes)))):
+        if len(of_class) < MIN_ROWS:
+            continue
+        looks = probs[of_class]
+        some = np.ascontiguousarray(looks[:: max(1, len(looks) // QUANTILE_ROWS)].T)
+        place = (some.shape[1] - 1) // 3
+        low = looks <= np.partition(some, place)[:, place]
+        counted = low[np.arange(len(of_class)), y[of_class]]
+        hits[i] = np.bincount(y[of_class], chance[of_class] * counted, minlength=n_classes)
+        seen[i] = sure[of_class] @ low.astype(np.float32)
+    return _rows_of(hits, seen, model.T.copy())
+
+
+def _scaled(T: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """T with that many times the noise, as far as the true class stays the likeliest in each row."""
+    noise = T - np.diag(np.diag(T))
+    factors = np.minimum(factor, 1 / np.maximum(noise.sum(1) + noise.max(1), 1e-12))
+    noise *= factors[:, None]
+    return noise + np.diag(1 - noise.sum(1))
+
+
+def _rows_of(hits: NDArray[np.float64], seen: NDArray[np.float64], T: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows of T from expected wrong labels and the rows that they were counted on; rows not counted stay.
+
+    An entry that chance could have brought so far from the usual rate of its row, as one of the K (K - 1), is taken
+    to be usual, and the others are drawn to it a little (James & Stein's rule with the universal threshold of
+    Donoho & Johnstone).
+    """
+    n_classes = len(T)
+    chance = 2 * np.log(max(n_classes * (n_classes - 1), 2))
+    np.fill_diagonal(hits, 0.0)
+    counted = np.flatnonzero(seen.sum(1) > 0)
+    for i in counted:
+        others = np.arange(n_classes) != i
+        rate = hits[i, others] / np.maximum(seen[i, others], 1.0)
+        usual_ones = np.argsort(rate)[: max(1, int(0.8 * len(rate)))]
+        n = seen[i, others][usual_ones].sum() + 1
+        usual = (hits[i, others][usual_ones].sum() + 0.5) / n
+        squared = (rate - usual) ** 2 * np.maximum(seen[i, others], 1.0) / usual
+        rate = usual + (rate - usual) * np.maximum(0.0, 1 - chance / np.maximum(squared, 1e-12))
+        rate *= min(1.0, 1 / (rate.sum() + rate.max()))  # the true class stays the likeliest
+        T[i, others], T[i, i] = rate, 1 - rate.sum()
+    return T

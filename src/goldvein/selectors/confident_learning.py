@@ -1,0 +1,53 @@
+"""Confident learning: Northcutt, Jiang & Chuang 2021, JAIR 70, arXiv:1911.00068.
+
+Rows whose probability of a class is at least the mean of the rows labeled so are counted for it: the confident joint
+(their eq. 1). Divided by its rows and spread over all labels of a class it says how many labels j are really of class
+i (eq. 3). Of the rows labeled j, the n with the largest ``p_i - p_j`` are dropped for each i: *prune by noise rate*
+(their section 3.3). The probabilities should be of networks that have not seen the row's label.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from goldvein.noise_model import confident_counts
+from goldvein.selectors.confidence import given_probability
+
+
+class ConfidentLearning(BaseEstimator):
+    """Drop as many labels of each pair of classes as the confident joint holds to be mixed up."""
+
+    needs = ("probs",)
+
+    def select(self, y: NDArray[np.int64], *, probs: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+        """P(given class) (N,), NaN for a missing label, and the mask (N,) of kept labels.
+
+        Parameters
+        ----------
+        y : ndarray of shape (N,), int64
+            Given labels; -1 is a missing one and is never kept.
+        probs : ndarray of shape (N, K)
+            Class probabilities.
+
+        Examples
+        --------
+        >>> probs = np.repeat([[0.9, 0.1], [0.2, 0.8]], 10, axis=0)
+        >>> y = np.repeat([0, 1], 10)
+        >>> y[0] = 1
+        >>> np.flatnonzero(~ConfidentLearning().select(y, probs=probs)[1]).tolist()
+        [0]
+        """
+        keep = y >= 0
+        rows = np.flatnonzero(keep)
+        joint = confident_counts(y[rows], probs[rows])
+        n = np.bincount(y[rows], minlength=probs.shape[1])
+        mixed_up = np.rint(joint * (n / np.maximum(joint.sum(0), 1))).astype(int)  # columns: given classes
+        for j in np.flatnonzero(n):
+            of_class = rows[y[rows] == j]
+            for i in np.flatnonzero(mixed_up[:, j]):
+                if i != j:
+                    lead = probs[of_class, i] - probs[of_class, j]
+                    keep[of_class[np.argsort(-lead, kind="stable")[: mixed_up[i, j]]]] = False
+        return given_probability(y, probs), keep

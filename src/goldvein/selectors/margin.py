@@ -1,0 +1,51 @@
+"""Area under the margin (AUM): Pleiss, Zhang, Elenberg & Weinberger 2020, NeurIPS, arXiv:2001.10528.
+
+The margin of a label in an epoch is the network's number for the given class minus the largest of the others; its mean
+over the epochs is low, or below 0, for a label that the other rows contradict. The authors set the cut by a class that
+they make up of a part of the labels, which costs a second training; here the cut of each class comes from a mixture of
+two distributions (:mod:`goldvein.mixture`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from goldvein.mixture import wrong_by_score
+
+
+class Margin(BaseEstimator):
+    """Keep labels whose mean margin is that of right labels.
+
+    Parameters
+    ----------
+    threshold : float in (0, 1), default=0.5
+        Least probability of being right of a kept label.
+    """
+
+    needs = ("margins",)
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self.threshold = threshold
+
+    def select(self, y: NDArray[np.int64], *, margins: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+        """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
+
+        Parameters
+        ----------
+        y : ndarray of shape (N,), int64
+            Given labels; -1 is a missing one and is never kept.
+        margins : ndarray of shape (N,)
+            Mean margins over epochs, of probabilities or of logits; what stands at a missing label is not read.
+
+        Examples
+        --------
+        >>> margins = np.r_[np.full(9, 0.9), np.full(9, 0.7), -0.8]
+        >>> Margin().select(np.zeros(19, dtype=int), margins=margins)[1].tolist().index(False)
+        18
+        """
+        quality = np.full(len(y), np.nan)
+        given = y >= 0
+        quality[given] = 1 - wrong_by_score(y[given], margins[given], edge=0.0)
+        return quality, np.nan_to_num(quality, nan=-1.0) >= self.threshold

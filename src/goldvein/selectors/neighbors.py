@@ -1,0 +1,126 @@
+"""Vote of the nearest rows in feature space (Bahri, Jiang & Gupta 2020, ICML; Zhu, Dong & Liu 2022, ICML).
+
+Rows that look alike mostly share a class: the labels of the k nearest other rows, by cosine, are probabilities of the
+classes that need no classifier. The same distances tell two more kinds of doubtful rows: one that lies far from all
+others, and two that are all but the same and have different labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from goldvein.noise_model import fit
+
+MOST = 20_000  # rows among which neighbors are looked for; all rows are judged
+BLOCK_CELLS = 2**22
+SAME = 1e-3  # cosine distance below which two rows are all but the same
+
+
+class Neighbors(BaseEstimator):
+    """Keep labels that are likely right by the labels of their neighbors.
+
+    Parameters
+    ----------
+    k : int, default=20
+        Neighbors that vote.
+    threshold : float in (0, 1), default=0.5
+        Least probability of being right of a kept label.
+    """
+
+    needs = ("features",)
+
+    def __init__(self, k: int = 20, threshold: float = 0.5) -> None:
+        self.k = k
+        self.threshold = threshold
+
+    def select(self, y: NDArray[np.int64], *, features: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+        """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
+
+        Parameters
+        ----------
+        y : ndarray of shape (N,), int64
+            Given labels; -1 is a missing one: it is never kept, and has no vote.
+        features : ndarray of shape (N, D)
+            What a network makes of each row, before its last layer.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.repeat([0, 1], 50)
+        >>> features = np.eye(2)[y] + rng.normal(0, 0.1, (100, 2))
+        >>> y[0] = 1
+        >>> np.flatnonzero(~Neighbors().select(y, features=features)[1]).tolist()
+        [0]
+        """
+        quality = np.full(len(y), np.nan)
+        given = np.flatnonzero(y >= 0)
+        votes, _, _ = vote(y[given], features[given], self.k)
+        quality[given] = fit(y[given], votes, mixed=True)[0].right(y[given], votes)
+        return quality, np.nan_to_num(quality, nan=-1.0) >= self.threshold
+
+
+def vote(
+    y: NDArray[np.int64], features: NDArray, k: int = 20, n_classes: int | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """What the nearest other rows say of each.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), int64
+        Given labels, none missing.
+    features : ndarray of shape (n, D)
+    k : int
+    n_classes : int, optional
+        K; by default the largest label and one.
+
+    Returns
+    -------
+    votes : ndarray of shape (n, K)
+        Shares of the labels of the k nearest other rows, half a vote added for each class.
+    distance : ndarray of shape (n,)
+        Mean cosine distance to them.
+    twin : ndarray of shape (n,), int64
+        A row that is all but the same and has another label, or -1.
+
+    Examples
+    --------
+    >>> features = np.array([[1.0, 0.0], [1.0, 0.001], [1.0, 0.002], [0.0, 1.0]])
+    >>> vote(np.array([0, 1, 1, 1]), features, k=2)[2].tolist()
+    [1, 0, 0, -1]
+    """
+    n, n_classes = len(y), n_classes or int(y.max()) + 1
+    k = min(k, n - 1)
+    votes = np.full((n, n_classes), 0.5, dtype=np.float32)
+    distance, twin = np.zeros(n, dtype=np.float32), np.full(n, -1)
+    for rows, nearest, away in _nearest(features, k):
+        labels = y[nearest]
+        for column in labels.T:
+            votes[rows, column] += 1
+        distance[rows] = away.mean(1)
+        same = (away < SAME) & (labels != y[rows][:, None])
+        found = same.any(1)
+        twin[rows[found]] = nearest[found, same[found].argmax(1)]
+    return votes / votes.sum(1, keepdims=True), distance, twin
+
+
+def _nearest(features: NDArray, k: int) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+    """Rows, their k nearest others, nearest first, and the distances, block by block."""
+    f = np.array(features, dtype=np.float32)
+    f /= np.maximum(np.linalg.norm(f, axis=1, keepdims=True), 1e-12)
+    rng = np.random.default_rng(0)
+    among = np.arange(len(f)) if len(f) <= MOST else np.sort(rng.choice(len(f), MOST, replace=False))
+    place = np.full(len(f), -1)
+    place[among] = np.arange(len(among))
+    base = f[among].T.copy()
+    for rows in np.array_split(np.arange(len(f)), max(1, len(f) * len(among) // BLOCK_CELLS)):
+        alike = f[rows] @ base
+        own = place[rows] >= 0
+        alike[np.flatnonzero(own), place[rows][own]] = -np.inf
+        near = np.argpartition(-alike, k - 1, axis=1)[:, :k] if k < len(among) else np.argsort(-alike, axis=1)[:, :k]
+        away = 1 - np.take_along_axis(alike, near, 1)
+        order = np.argsort(away, axis=1, kind="stable")
+        yield rows, among[np.take_along_axis(near, order, 1)], np.take_along_axis(away, order, 1)
