@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -255,11 +255,17 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         return self._audit().noise_rate
 
     @property
+    def ambiguous_(self) -> tuple[str, ...]:
+        """Classes that may have exchanged names, in words; empty where the labels leave no doubt."""
+        return self._audit().ambiguous
+
+    @property
     def transition_(self) -> NDArray[np.float64]:
         """Estimated T (K, K): T[i, j] = P(given class j | true class i)."""
         return self._audit().transition
 
     def _audit(self) -> Audit:
+        from goldvein.identifiability import names_in_doubt
         from goldvein.issues import audit
 
         check_is_fitted(self, "net_")
@@ -283,6 +289,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
                 twin=self.twin_,
                 scores=self.scores_,
             )
+            doubt = names_in_doubt(self.y_, self.evidence_[0], held_out=self.validation_, trusted=self.trusted_)
+            self.audit_ = replace(self.audit_, ambiguous=tuple(found.message(self.classes_) for found in doubt))
         return self.audit_
 
     def _start(

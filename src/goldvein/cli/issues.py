@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from goldvein.cli.options import Json, RunFolder
 if TYPE_CHECKING:
     from goldvein.runs import Run
 
+HEADER = ("noise_rate", "transition", "n_labeled", "n_wrong", "n_wrong_interval", "n_issues", "ambiguous")
 MIX_UPS = 3  # classes that are taken for each other, shown above the table
 
 
@@ -30,17 +31,27 @@ def issues(
     worst = trained.issues.head(top)
     metrics = trained.metrics
     if as_json:
-        found = {key: metrics[key] for key in ("noise_rate", "transition", "n_labeled", "n_issues")}
+        found = {key: metrics.get(key) for key in HEADER}
         typer.echo(runs.as_json({**found, "classes": trained.classes, "issues": worst.to_dict("records")}))
         return
     wrong = f"{metrics['n_issues']:,} of {metrics['n_labeled']:,} labels are likely wrong"
-    typer.echo(f"{wrong}; estimated noise rate {metrics['noise_rate']:.3f}")
+    typer.echo(f"{wrong}; estimated noise rate {metrics['noise_rate']:.3f}{_span(metrics)}")
+    for message in metrics.get("ambiguous") or ():
+        typer.echo(f"warning: {message}")
     mixed = _mix_ups(trained)
     if mixed:
         typer.echo(f"most often mixed up, true -> given: {', '.join(mixed)}")
     columns = ["rank", "id", "given_label", "suggested_label", "p_wrong", "reason"]
     rows = worst[columns].assign(p_wrong=worst["p_wrong"].map("{:.3f}".format)).astype(str)
     show.table(("rank", "id", "given", "suggested", "p_wrong", "reason"), rows.itertuples(index=False))
+
+
+def _span(metrics: dict[str, Any]) -> str:
+    """The interval of the number of wrong labels, where the run has one."""
+    if not metrics.get("n_wrong_interval"):
+        return ""
+    low, high = metrics["n_wrong_interval"]
+    return f" ({low:,.0f} to {high:,.0f} wrong labels, with probability 0.9)"
 
 
 def _mix_ups(trained: Run) -> list[str]:

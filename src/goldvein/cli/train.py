@@ -96,4 +96,5 @@ def _summary(metrics: dict[str, Any], out: Path) -> Iterator[str]:
     known = f" (true {metrics['true_noise']['noise_rate']:.3f})" if "true_noise" in metrics else ""
     rate = f"estimated noise rate {metrics['noise_rate']:.3f}{known}"
     yield f"{rate}: {metrics['n_issues']:,} labels are likely wrong"
+    yield from (f"warning: {message}" for message in metrics.get("ambiguous", ()))
     yield f"see them by: goldvein issues {out}"

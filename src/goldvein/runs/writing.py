@@ -148,6 +148,9 @@ def _metrics(named: NoisyLabelClassifier, dataset: Dataset, issues: pd.DataFrame
         "noise_rate": named.noise_rate_,
         "transition": named.transition_,
         "n_issues": int(issues["is_issue"].sum()),
+        "n_wrong": named.audit_.n_wrong,
+        "n_wrong_interval": named.audit_.n_wrong_interval,
+        "ambiguous": named.ambiguous_,
     }
     if dataset.x_test is not None and dataset.y_test is not None:
         codes = named.predict_proba(dataset.x_test).argmax(1)
