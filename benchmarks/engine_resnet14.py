@@ -1,6 +1,7 @@
 """Images a second of the engine against a plain float32 loop: ResNet-14 on 32x32 color images, one thread.
 
     python benchmarks/engine_resnet14.py                    speed, on random images
+    python benchmarks/engine_resnet14.py --processes 2      in two processes at once, one a core, as tables are run
     python benchmarks/engine_resnet14.py --accuracy DIR     accuracy too, CIFAR-10 in DIR, float32 against bfloat16
 
 The engine computes convolutions in bfloat16, channels last, and augments batches on the fly; the plain loop does
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,7 @@ SHAPE, BATCH, N, TURNS = (3, 32, 32), 128, 12 * 128, 5
 
 
 def speed() -> None:
+    torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (N, *SHAPE), dtype=np.uint8)
     y = torch.as_tensor(rng.integers(0, 10, N))
@@ -72,6 +75,7 @@ def speed() -> None:
 
 
 def accuracy(data_dir: Path) -> None:
+    torch.set_num_threads(1)
     cifar = standard.load("cifar10", data_dir)
     for precision in ("float32", "bfloat16"):
         scores = []
@@ -94,8 +98,13 @@ def accuracy(data_dir: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--accuracy", type=Path, metavar="DIR")
+    parser.add_argument("--processes", type=int, default=1)
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    workers = [get_context("spawn").Process(target=speed) for _ in range(args.processes - 1)]
+    for worker in workers:
+        worker.start()
     speed()
+    for worker in workers:
+        worker.join()
     if args.accuracy:
         accuracy(args.accuracy)

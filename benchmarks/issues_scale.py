@@ -2,15 +2,17 @@
 
     OMP_NUM_THREADS=1 python benchmarks/issues_scale.py [--rows 1000000] [--classes 100] [--turns 3]
 
-1,000,000 x 100 float32 (400 MB), a tenth of the labels wrong, one thread. The probabilities are made up twice: of the true
-class (``clean``), and with the noise in them as a network trained on the labels has it (``noisy``). Each measurement
-is a process of its own; the contestants take turns, printed are the medians of the seconds, the processor seconds
-(which a busy machine stretches less) and the peak of the memory above what the inputs take. F1 is of the list as it is.
+1,000,000 x 100 float32 (400 MB), a tenth of the labels wrong, one thread. The probabilities are made up twice: of the
+true class (``clean``), and with the noise in them as a network trained on the labels has it (``noisy``). Each
+measurement is a process of its own; the contestants take turns, printed are the medians of the seconds, the processor
+seconds (which a busy machine stretches less) and the peak of the memory above what the inputs take. F1 is of the list
+as it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -92,7 +94,7 @@ def main() -> None:
         print(json.dumps(measure(*options.one, options.rows, options.classes)))
         return
     size = ["--rows", str(options.rows), "--classes", str(options.classes)]
-    names = CONTESTANTS if subprocess.run([sys.executable, "-c", "import cleanlab"]).returncode == 0 else CONTESTANTS[:1]
+    names = CONTESTANTS if importlib.util.find_spec("cleanlab") else CONTESTANTS[:1]
     for kind in ("clean", "noisy"):
         results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
         for _ in range(options.turns):

@@ -87,11 +87,11 @@ def write_images(
 def picture(c: int, sides: tuple[int, int], rng: np.random.Generator) -> bytes:
     """A JPEG of a class: stripes of its direction and width on its color, light and noise by chance."""
     height, width = rng.integers(sides[0], sides[1] + 1, 2)
-    hue = 2 * np.pi * (c + rng.normal(0, 0.8)) / len(CLASSES)
-    color = 128 + 45 * np.cos(hue + np.array([0, 2, 4]) * np.pi / 3) + rng.normal(0, 25)
+    hue = 2 * np.pi * (c + rng.normal(0, 0.5)) / len(CLASSES)
+    color = 128 + 45 * np.cos(hue + np.array([0, 2, 4]) * np.pi / 3) + rng.normal(0, 15)
     angle = np.pi * (c % 7 + rng.normal(0, 0.5)) / 7
     wave = 2 * np.pi * (6 + 6 * (c // 7)) * rng.uniform(0.8, 1.25)
-    down, along = np.mgrid[0:1:height * 1j, 0:1:width * 1j].astype(np.float32)
+    down, along = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
     stripes = 30 * np.sin(wave * (np.cos(angle) * along + np.sin(angle) * down) + rng.uniform(0, 6))
     pixels = color + stripes[..., None] + rng.integers(-20, 21, (height, width, 1))
     file = io.BytesIO()

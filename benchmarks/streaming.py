@@ -5,8 +5,8 @@
 
 Decoding to 256x256, in 1 and 2 threads, batches of 64: images a second by the clock and by the processor time used
 (the latter is that of one idle core; the former suffers from whatever else runs), and the peak of memory above the
-start after 2,000 and after all images. Then the same beside the training of a small network, to see how much of the
-decoding is hidden. Last, a training step of ResNet-50 on crops of 224x224.
+start after 2,000 and after all images. Then how much of the decoding is hidden behind a small network on the same
+processor, and behind steps that leave the processor free. Last, a training step of ResNet-50 on crops of 224x224.
 """
 
 from __future__ import annotations
@@ -66,19 +66,17 @@ def decode(paths: ImageFiles, workers: int) -> None:
 
 
 def overlap(files: ImageFiles, n: int = 1920) -> None:
-    """Time of decoding, of training a small network, and of both at once."""
+    """Time of decoding, of training, and of both at once; the training keeps the processor busy, or leaves it free."""
     inputs, rows = batches(files, n)
     net = nn.Sequential(nn.Conv2d(3, 16, 7, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 14))
     optimizer = torch.optim.SGD(net.parameters(), 0.01)
     held = inputs.read(rows[0])
 
     def train(raw: Tensor) -> None:
-        y = torch.zeros(len(raw), dtype=torch.int64)
-        for _ in range(3):  # as heavy as decoding, about
-            loss = F.cross_entropy(net(inputs.view(raw, "weak")), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+        loss = F.cross_entropy(net(inputs.view(raw, "weak")), torch.zeros(len(raw), dtype=torch.int64))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
     def seconds(work: Iterator[None]) -> float:
         start = time.perf_counter()
@@ -86,16 +84,21 @@ def overlap(files: ImageFiles, n: int = 1920) -> None:
             pass
         return time.perf_counter() - start
 
+    def compare(what: str, step: Callable[[Tensor], None]) -> None:
+        training = seconds(step(held) for _ in rows)
+        both = seconds(step(raw) for raw in inputs.stream(rows))
+        saved = (alone + training - both) / min(alone, training)
+        print(f"decode {alone:.1f} s, {what} {training:.1f} s, both {both:.1f} s: {saved:.0%} of the shorter is hidden")
+
     alone = seconds(None for _ in inputs.stream(rows))
-    training = seconds(train(held) for _ in rows)
-    both = seconds(train(raw) for raw in inputs.stream(rows))
-    saved = (alone + training - both) / min(alone, training)
-    print(f"decode {alone:.1f} s, train {training:.1f} s, both {both:.1f} s: {saved:.0%} of the shorter is hidden")
+    compare("a small network", train)
+    compare("waiting as for a GPU", lambda raw: time.sleep(alone / len(rows)))
 
 
 def step_of_resnet50(batch: int = 8, steps: int = 3) -> None:
     x, y = torch.randn(batch, 3, 224, 224), torch.zeros(batch, dtype=torch.int64)
-    for name, net in (("float32", ResNet50((3, 224, 224), 14)), ("bfloat16", LowPrecision(ResNet50((3, 224, 224), 14)))):
+    plain, low = ResNet50((3, 224, 224), 14), LowPrecision(ResNet50((3, 224, 224), 14))
+    for name, net in (("float32", plain), ("bfloat16", low)):
         optimizer = torch.optim.Adam(net.parameters(), 3e-4, fused=True)
 
         def train(n: int, net: nn.Module = net, optimizer: torch.optim.Optimizer = optimizer) -> int:

@@ -1,11 +1,12 @@
-"""A training step of UMN on MNIST's network against the same step written without care: one thread.
+"""A training step of UMN on MNIST against the same step written without care: one thread.
 
-    python benchmarks/umn_step.py
+    python benchmarks/umn_step.py DATA_DIR
 
-784-500-(50, 50), 10 classes, 5 + 95 rows. The naive step computes in float32, repeats z for each class and appends the
-class as one-hot, draws noise for each class, lets the guider look at all rows, and uses torch's default Adam. ``gemm`` is
-the matrix products of our step alone, in the same precision: the floor. The three take turns within one process; printed
-are medians of wall and processor time, and the median of the ratios of each turn.
+784-500-(50, 50), 10 classes, 100 labels with 30 % noise, 5 + 95 rows. The naive step computes in float32, repeats z for
+each class and appends the class as one-hot, draws noise for each class, lets the guider look at all rows, and uses
+torch's default Adam. ``gemm`` is the matrix products of that step alone, in our precision. All take turns in one
+process; printed are medians of wall and processor time, and the median of the ratios of processor time of each turn, at
+the start, when every class of every row is possible, and after six epochs, when ours skips most.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from __future__ import annotations
 import copy
 import math
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from goldvein.data import noise, standard
 from goldvein.data.inputs import Inputs, Transform
 from goldvein.engine import Run
 from goldvein.methods.umn import UMN
@@ -29,9 +32,9 @@ from goldvein.network import has_bfloat16
 from goldvein.recipe import Recipe
 from goldvein.task import Task
 
-N, LABELED, K, PIXELS, HIDDEN, Z = 2_000, 100, 10, 784, 500, 50
+K, PIXELS, HIDDEN, Z = 10, 784, 500, 50
 SIZES = (5, 95)
-STEPS, TURNS = 20, 15  # steps of a turn: the unlabeled rows once
+STEPS, TURNS, LATER = 10, 15, 3000  # LATER: six epochs of 350
 
 
 class Naive(nn.Module):
@@ -82,11 +85,12 @@ def naive(images: Tensor, y: Tensor, fused: bool) -> Callable[[], None]:
     net = Naive()
     guider = copy.deepcopy(net)
     optimizer = torch.optim.Adam(net.parameters(), 1e-3, (0.9, 0.99), fused=fused)
+    labeled, rest = (y >= 0).nonzero()[:, 0], (y < 0).nonzero()[:, 0]
 
     def turn() -> None:
         for _ in range(STEPS):
-            with_label, without = torch.randint(LABELED, (5,)), torch.randint(LABELED, N, (95,))
-            x = images[torch.cat([with_label, without])]
+            with_label = labeled[torch.randint(len(labeled), (SIZES[0],))]
+            x = images[torch.cat([with_label, rest[torch.randint(len(rest), (SIZES[1],))]])]
             loss = net.loss(x, y[with_label], guider)
             optimizer.zero_grad()
             loss.backward()
@@ -98,33 +102,36 @@ def naive(images: Tensor, y: Tensor, fused: bool) -> Callable[[], None]:
     return turn
 
 
-def ours(images: np.ndarray, y: Tensor) -> Callable[[], None]:
-    """A turn in the engine: an epoch of as many steps."""
-    shape, nobody = (PIXELS,), torch.zeros(N, dtype=torch.bool)
-    task = Task(N, K, shape, y, None, nobody, lambda: MLP(shape, K, hidden=(HIDDEN,), dropout=0))
+def ours(images: Tensor, y: Tensor) -> Callable[[], None]:
+    """A turn of the method in the engine."""
+    shape, nobody = (PIXELS,), torch.zeros(len(y), dtype=torch.bool)
+    task = Task(len(y), K, shape, y, None, nobody, lambda: MLP(shape, K, hidden=(HIDDEN,), dropout=0))
     method = UMN()
     method.setup(task)
-    inputs = Inputs(images, Transform(shape, "none").fit(images, "unit"), torch.device("cpu"))
+    inputs = Inputs(images.numpy(), Transform(shape, "none"), torch.device("cpu"))
     method.learner.settle(inputs.resident)
     method.n_labeled = SIZES[0]
-    run = Run(method, task, inputs, Recipe(epochs=TURNS + 1, batch_size=sum(SIZES), beta2=0.99), watch=False)
-    epochs = run.epochs()
+    run = Run(method, task, inputs, Recipe(batch_size=sum(SIZES), beta2=0.99), watch=False)
+    next(run.epochs())
 
-    def turn() -> None:
-        next(epochs)
-        for batch in run.batches(unlabeled="rest", sizes=SIZES, over="unlabeled"):
-            run.update(method.loss(batch))
-            method.follow(0.99)
+    def steps() -> Iterator[None]:
+        while True:
+            for batch in run.batches(unlabeled="rest", sizes=SIZES, over="unlabeled"):
+                run.update(method.loss(batch))
+                method.follow(0.99)
+                yield
 
-    return turn
+    endless = steps()
+    return lambda: [next(endless) for _ in range(STEPS)] and None
 
 
 def gemm(dtype: torch.dtype) -> Callable[[], None]:
-    """The products of our step, forward and backward, with nothing between them."""
+    """The products of a step, forward and backward, with nothing between them."""
     rows = sum(SIZES)
-    layers = [(rows, PIXELS, HIDDEN), (rows, HIDDEN, 2 * Z), (rows, Z, HIDDEN), (rows, HIDDEN, K)]  # encoder, classifier
-    layers += [(rows, Z, HIDDEN), (rows * K, HIDDEN, 2 * Z), (rows * K, Z, HIDDEN), (rows * K, HIDDEN, 2 * Z)]
-    layers += [(rows, Z, HIDDEN), (rows, HIDDEN, PIXELS)]
+    layers = [(rows, PIXELS, HIDDEN), (rows, HIDDEN, 2 * Z)]  # encoder
+    layers += [(rows, Z, HIDDEN), (rows, HIDDEN, K)]  # classifier
+    layers += [(rows * K, Z + K, HIDDEN), (rows * K, HIDDEN, 2 * Z)] * 2  # conditional encoder and decoder
+    layers += [(rows, Z, HIDDEN), (rows, HIDDEN, PIXELS)]  # decoder
     tensors = [[torch.randn(a, b).to(dtype) for a, b in ((n, i), (o, i), (n, o))] for n, i, o in layers]
 
     def turn() -> None:
@@ -138,19 +145,7 @@ def gemm(dtype: torch.dtype) -> Callable[[], None]:
     return turn
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    images = np.random.default_rng(0).integers(0, 256, (N, PIXELS), dtype=np.uint8)
-    y = torch.where(torch.arange(N) < LABELED, torch.arange(N) % K, -1)
-    x = torch.as_tensor(images).float() / 255
-    dtype = torch.bfloat16 if has_bfloat16(torch.device("cpu")) else torch.float32
-    rivals = {
-        "naive": naive(x, y, fused=False),
-        "naive, fused Adam": naive(x, y, fused=True),
-        "ours": ours(images, y),
-        "gemm": gemm(dtype),
-    }
+def compare(rivals: dict[str, Callable[[], None]]) -> None:
     wall: dict[str, list[float]] = {name: [] for name in rivals}
     processor: dict[str, list[float]] = {name: [] for name in rivals}
     for turn in range(TURNS + 1):
@@ -163,9 +158,29 @@ def main() -> None:
     for name in rivals:
         ratios = [a / b for a, b in zip(processor["naive"], processor[name], strict=True)]
         print(
-            f"{name:18} {statistics.median(wall[name]):6.2f} ms a step, {statistics.median(processor[name]):6.2f} ms of "
-            f"processor time, {statistics.median(ratios):5.2f} times as fast as naive"
+            f"{name:18} {statistics.median(wall[name]):6.2f} ms a step, {statistics.median(processor[name]):6.2f} ms "
+            f"of processor time, {statistics.median(ratios):5.2f} times as fast as naive",
+            flush=True,
         )
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    data = standard.load("mnist", sys.argv[1])
+    images = torch.as_tensor(np.asarray(data.x)).reshape(-1, PIXELS) / 255
+    y = torch.as_tensor(noise.keep_labels(data.y, 10, 0))
+    y = torch.as_tensor(noise.corrupt(y.numpy(), noise.transition("symmetric", K, 0.3), 0, how="exact"))
+    dtype = torch.bfloat16 if has_bfloat16(torch.device("cpu")) else torch.float32
+    own = ours(images, y)
+    rivals = {"naive": naive(images, y, fused=False), "naive, fused Adam": naive(images, y, fused=True)}
+    rivals |= {"ours": own, "gemm": gemm(dtype)}
+    print("at the start")
+    compare(rivals)
+    for _ in range(LATER // STEPS):
+        own()
+    print(f"{LATER} steps later")
+    compare(rivals)
 
 
 if __name__ == "__main__":

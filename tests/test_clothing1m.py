@@ -75,10 +75,10 @@ def test_train_and_predict_on_the_command_line(damaged: tuple[Path, str], tmp_pa
     folder, key = damaged
     run = tmp_path / "run"
     options = ["--data-dir", folder, "--method", "two_stage", "--model", "mlp", "--set", "model_params.hidden=[4]"]
-    for name, value in {"method.learner": "pi_model", "method.alpha": 100, "method.rounds": 1, "method.folds": 0}.items():
-        options += ["--set", f"{name}={value}"]
-    for name, value in {"augment": "flip_crop", "normalize": "imagenet", "epochs": 1, "batch_size": 32}.items():
-        options += ["--set", f"{name}={value}"]
+    settings = {"learner": "pi_model", "alpha": 100, "rounds": 1, "folds": 0}
+    options += [part for name, value in settings.items() for part in ("--set", f"method.{name}={value}")]
+    settings = {"augment": "flip_crop", "normalize": "imagenet", "epochs": 1, "batch_size": 32}
+    options += [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     stopped = command("train", "clothing1m", "--out", tmp_path / "stopped", *options)
     assert stopped.exit_code == 2
     assert Path(key).name in stopped.stderr
@@ -119,4 +119,5 @@ def test_rows_of_the_table(folder: Path, data: str, method: str, params: dict[st
     result = run_job(job, folder)
     assert result["n_iter"] >= 1
     assert 0 <= result["accuracy"] <= 1
+    assert result["noise_rate"] == (None if data == "clothing1m_noisy" else 0)  # what is not trusted is not known
     assert result["validation_accuracy"] is None  # too few labels to hold some out

@@ -60,7 +60,8 @@ def streamed(folder):
     model = NoisyLabelClassifier(
         method, batch_size=8, epochs=3, lr=0.001, optimizer="sgd", validation_fraction=0.0, device="cpu", **options
     ).fit(files, data.y[:96])
-    history = [{k: v for k, v in entry.items() if k not in ("seconds", "validation_accuracy")} for entry in model.history_]
+    left_out = ("seconds", "validation_accuracy")
+    history = [{k: v for k, v in entry.items() if k not in left_out} for entry in model.history_]
     kept = model.method_.kept.tolist()
     return {"history": history, "probs": model.predict_proba(files).tolist(), "kept": kept}
 

@@ -1,17 +1,22 @@
-"""The list of doubtful labels: what it finds, what it refuses, how it is sorted."""
+"""The list of doubtful labels: what it finds, how sure it is of it, what it refuses, how it is sorted."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from goldvein import find_label_issues
+from goldvein.data import noise
 from goldvein.errors import InputError
-from goldvein.issues import COLUMNS, MIN_HELD_OUT, audit, level
+from goldvein.issues import COLUMNS, KINDS, audit
+from goldvein.metrics import calibration_error
 
 
 def separable(seed: int, n_wrong: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -25,14 +30,29 @@ def separable(seed: int, n_wrong: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return y, y_true, probs
 
 
+def uncertain(
+    T: np.ndarray, seed: int, n: int = 30_000, mixed: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows that belong to their classes by chance, as their clean probabilities say; noise by T; a perfect network."""
+    rng = np.random.default_rng(seed)
+    logits = 2.0 * rng.standard_normal((n, len(T))) + 5.0 * np.eye(len(T))[rng.integers(0, len(T), n)]
+    clean = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    y_true = (rng.random((n, 1)) > clean.cumsum(1)).sum(1).clip(max=len(T) - 1)
+    y = noise.corrupt(y_true, T, seed)
+    return y, y_true, clean @ T if mixed else clean
+
+
 @settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(0, 12))
-def test_exactly_the_flipped_labels_are_found(seed: int, n_wrong: int) -> None:
+def test_the_flipped_labels_are_the_worst_and_no_other_is_listed(seed: int, n_wrong: int) -> None:
     y, y_true, probs = separable(seed, n_wrong)
     table = find_label_issues(y, probs=probs)
+    assert set(table["id"][:n_wrong]) == set(np.flatnonzero(y != y_true))
     found = table[table["is_issue"]]
-    assert set(found["id"]) == set(np.flatnonzero(y != y_true))
+    assert len(found) <= n_wrong
+    assert len(found) >= n_wrong // 2 - 1  # one wrong label of ninety may still be chance
     assert (found["suggested_label"].to_numpy() == y_true[found["id"]]).all()
+    assert (found["p_suggested"] > 0.5).all()
     others = table[~table["is_issue"]]
     assert (others["suggested_label"] == others["given_label"]).all()
 
@@ -50,6 +70,128 @@ def test_the_table() -> None:
     np.testing.assert_allclose(table["label_quality"], 1 - table["p_wrong"])
     assert (table["is_issue"] == (table["p_wrong"] > 0.5)).all()
     assert ((table["reason"] != "") == table["is_issue"]).all()
+    assert set(table["kind"]) <= set(KINDS)
+    fine = table[~table["is_issue"]]
+    np.testing.assert_allclose(fine["p_suggested"], 1 - fine["p_wrong"])
+
+
+NOISES = {
+    "none": np.eye(5),
+    "symmetric": noise.transition("symmetric", 5, 0.2),
+    "pair": noise.transition("pair", 5, 0.3),
+    "one class": np.vstack([[0.6, 0.1, 0.1, 0.1, 0.1], np.eye(5)[1:]]),
+}
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+@pytest.mark.parametrize("kind", NOISES)
+def test_p_wrong_is_calibrated_and_the_count_lies_in_its_interval(kind: str, mixed: bool) -> None:
+    T = NOISES[kind]
+    y, y_true, probs = uncertain(T, seed=1, mixed=mixed)
+    found = audit(y, np.arange(5), probs)
+    p_wrong = found.table.set_index("id")["p_wrong"].sort_index().to_numpy()
+    wrong = y != y_true
+    assert calibration_error(p_wrong, wrong) < 0.03
+    low, high = found.n_wrong_interval
+    assert low <= found.n_wrong <= high
+    assert low <= wrong.sum() <= high
+    assert found.noise_rate == pytest.approx(found.n_wrong / len(y))
+    np.testing.assert_allclose(found.transition, T, atol=0.06)
+    assert (found.classes["n_wrong_low"] <= found.classes["n_wrong"]).all()
+    assert found.classes["n_wrong"].sum() == pytest.approx(found.n_wrong, rel=1e-4)
+    if wrong.any():
+        assert roc_auc_score(wrong, p_wrong) > 0.9
+
+
+def test_the_list_keeps_the_precision_that_is_asked_for() -> None:
+    y, y_true, probs = uncertain(NOISES["symmetric"], seed=2)
+    n_before = len(y)
+    for precision in (0.3, 0.5, 0.97):
+        table = find_label_issues(y, probs=probs, precision=precision)
+        found = table[table["is_issue"]]
+        assert found["p_wrong"].mean() >= precision
+        assert (found["p_wrong"] > min(precision, 0.5)).all()
+        assert len(found) < n_before
+        n_before = len(found)
+        assert (y != y_true)[found["id"]].mean() == pytest.approx(found["p_wrong"].mean(), abs=0.04)
+
+
+def test_a_budget_is_spent_on_the_worst() -> None:
+    y, _, probs = uncertain(NOISES["symmetric"], seed=3, n=500)
+    table = find_label_issues(y, probs=probs, budget=17)
+    assert table["is_issue"].tolist() == [True] * 17 + [False] * 483
+
+
+def test_a_rare_class_keeps_a_floor_of_recall_and_too_few_labels_are_told() -> None:
+    T = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    y, _, probs = uncertain(T, seed=4, n=3000)
+    rare = np.flatnonzero(y == 2)
+    y[rare[12:]] = -1  # a dozen is left
+    y[np.flatnonzero(y == 0)[:5]] = 2
+    found = audit(y, np.array(["a", "b", "c"]), probs)
+    row = found.classes.set_index("class").loc["c"]
+    assert row["n_labels"] == 17
+    assert not row["enough"]
+    assert row["expected_recall"] >= 0.2
+    assert set(found.table.loc[(found.table["given_label"] == "c") & ~found.table["is_issue"], "kind"]) == {
+        "too_little_evidence"
+    }
+    assert found.classes.set_index("class").loc["a", "enough"]
+
+
+def test_a_row_that_looks_like_no_class_is_a_kind_of_its_own() -> None:
+    y_true, probs = np.arange(2000) % 4, 0.992 * np.eye(4)[np.arange(2000) % 4] + 0.002
+    y = noise.corrupt(y_true, noise.transition("symmetric", 4, 0.1), 0)
+    y[0], probs[0] = 3, [0.333, 0.333, 0.332, 0.002]
+    y[4], probs[4] = 3, [0.994, 0.002, 0.002, 0.002]
+    table = find_label_issues(y, probs=probs).set_index("id")
+    assert table.loc[[0, 4], "is_issue"].all()
+    assert table.loc[[0, 4], "kind"].tolist() == ["none_of_these", "wrong_label"]
+    assert table.loc[[0, 4], "suggested_label"].tolist() == [3, 0]
+    assert table.loc[0, "reason"].startswith("looks like no class")
+    assert table["kind"].value_counts()["none_of_these"] == 1
+
+
+def test_two_labels_of_one_row_are_a_conflict() -> None:
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 40)
+    features = np.eye(3, 40)[y] + rng.normal(0, 0.05, (120, 40))
+    features[7] = features[100] * 2  # the same direction
+    table = find_label_issues(y, features=features).set_index("id")
+    assert table["kind"].value_counts()["conflict"] == 2
+    assert table.loc[7, "reason"].startswith("all but the same as row 100, which has another label")
+    assert table.loc[7, "is_issue"]
+    assert table.loc[7, "suggested_label"] == 2
+    assert not table.loc[100, "is_issue"]
+    both = 1 - table.loc[[7, 100], "p_wrong"]
+    assert both.sum() <= 1 + 1e-6  # they are not both right
+
+
+@pytest.mark.parametrize("given", ["margins", "agreement", "both"])
+def test_margins_and_agreement_alone_name_the_wrong_ones(given: str) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(600) % 3
+    wrong = rng.random(600) < np.array([0.02, 0.1, 0.3])[y]
+    margins = np.where(wrong, rng.normal(-0.4, 0.15, 600), rng.normal(0.7, 0.15, 600))
+    agreement = np.where(wrong, rng.binomial(10, 0.1, 600), rng.binomial(10, 0.95, 600)) / 10
+    signals: dict[str, Any] = {"margins": {"margins": margins}, "agreement": {"agreement": agreement}}.get(
+        given, {"margins": margins, "agreement": agreement}
+    )
+    table = find_label_issues(y, **signals)
+    found = np.zeros(600, dtype=bool)
+    found[table["id"][table["is_issue"]]] = True
+    assert (found == wrong).mean() > 0.99
+    assert (table["suggested_label"] == table["given_label"]).all()
+    assert table["p_suggested"].isna().all()
+    assert audit(y, range(3), **signals).n_wrong == pytest.approx(wrong.sum(), abs=6)
+
+
+def test_trusted_labels_are_never_listed() -> None:
+    y, y_true, probs = separable(0, 9)
+    trusted = y != y_true
+    table = audit(y, range(3), probs, trusted=trusted).table
+    assert not table["is_issue"].any()
+    assert (table.set_index("id").loc[np.flatnonzero(trusted), "p_wrong"] == 0).all()
 
 
 def test_the_reason_names_both_classes_and_their_probabilities() -> None:
@@ -57,8 +199,11 @@ def test_the_reason_names_both_classes_and_their_probabilities() -> None:
     y = np.repeat([0, 1], 20)
     y[0] = 1
     assert find_label_issues(y, probs=probs)["reason"][0] == "looks like 0 (probability 0.98), not 1 (0.02)"
+    more = find_label_issues(y, probs=probs, agreement=np.full(40, 0.25), margins=np.full(40, -0.5))["reason"][0]
+    assert more.endswith("; predicted as 1 after 25% of the epochs; mean margin -0.50")
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 2**32))
 def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -68,7 +213,7 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     straight = find_label_issues(y, probs=probs).set_index("id")
     moved = find_label_issues(y[order], probs=probs[order])
     moved = moved.assign(id=order[moved["id"]]).set_index("id").loc[straight.index]
-    np.testing.assert_allclose(moved["p_wrong"], straight["p_wrong"], atol=1e-12)
+    np.testing.assert_allclose(moved["p_wrong"], straight["p_wrong"], atol=2e-3)
     assert moved["given_label"].tolist() == straight["given_label"].tolist()
 
 
@@ -87,14 +232,31 @@ HALVES = np.full((3, 2), 0.5)
         (["a", "b", "a"], HALVES, "class numbers 0 to 1"),
         ([-1, -1, -1], HALVES, "y holds no label"),
         ([], np.empty((0, 2)), "y holds no label"),
-        ([0, 1, 0], np.array([[0.5, 0.5], [np.nan, 1], [0.5, 0.5]]), "row 1 of probs sums to nan"),
-        ([0, 1, 0], np.array([[0.5, 0.5], [0.5, 0.5], [1.5, -0.5]]), "row 2 of probs"),
+        ([0, 1, 0], np.array([[0.5, 0.5], [np.nan, 1], [0.5, 0.5]]), "row 1 of probs sums to nan: it holds NaN"),
+        ([0, 1, 0], np.array([[0.5, 0.5], [0.5, 0.5], [1.5, -0.5]]), "row 2 of probs holds -0.5"),
         ([0, 1, 0], np.array([[0.5, 0.1], [0.5, 0.5], [0.5, 0.5]]), "row 0 of probs sums to 0.6"),
+        ([0, 1, 0], np.array([[0.5, 0.5], [0.5, 0.5], [np.inf, 0.5]]), "row 2 of probs sums to inf"),
     ],
 )
 def test_what_cannot_be_judged(y: Any, probs: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         find_label_issues(np.array(y, dtype=int) if y == [] else y, probs=probs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "nothing to judge y by"),
+        ({"margins": np.zeros(2)}, r"y has shape \(3,\) and margins \(2,\): they must be \(N,\) and \(N,\)"),
+        ({"features": np.zeros(3)}, r"features \(3,\): they must be \(N,\) and \(N, D\)"),
+        ({"agreement": np.array([0.5, np.nan, 1])}, "row 1 of agreement is not finite"),
+        ({"probs": HALVES, "precision": 1.0}, "precision=1.0"),
+        ({"probs": HALVES, "budget": 0}, "budget=0"),
+    ],
+)
+def test_arguments_that_do_not_fit(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        find_label_issues([0, 1, 0], **arguments)
 
 
 def test_inputs_stay_as_they_are() -> None:
@@ -105,75 +267,32 @@ def test_inputs_stay_as_they_are() -> None:
     assert np.array_equal(probs, before[1])
 
 
-def test_level_moves_the_training_rows_of_a_class_to_the_mean_of_its_held_out_rows() -> None:
-    rng = np.random.default_rng(0)
-    p = rng.uniform(0.001, 0.4, 200)
-    y = np.arange(200) % 2
-    held_out = np.arange(200) >= 140
-    p[held_out & (y == 1)] = 0.55
-    out = level(p, y, held_out)
-    for c in (0, 1):
-        train, apart = (y == c) & ~held_out, (y == c) & held_out
-        assert out[train].mean() == pytest.approx(p[apart].mean(), abs=1e-6)
-        assert (np.argsort(out[train]) == np.argsort(p[train])).all()
-    assert np.array_equal(out[held_out], p[held_out])
+def test_training_rows_are_judged_as_their_held_out_rows() -> None:
+    y, y_true, probs = uncertain(NOISES["symmetric"], seed=6)
+    held_out = np.arange(len(y)) % 5 == 0
+    wrong = y != y_true
+    learned = probs.copy()  # by heart, in part
+    learned[~held_out] = 0.6 * learned[~held_out] + 0.4 * np.eye(5)[y[~held_out]]
+    apart = audit(y, range(5), learned, trained_on=y, held_out=held_out)
+    alone = audit(y, range(5), learned, trained_on=y)
+    assert apart.noise_rate == pytest.approx(wrong.mean(), abs=0.03)
+    assert alone.noise_rate < 0.7 * wrong.mean()
 
 
-def test_level_is_one_shift_of_the_log_odds() -> None:
-    p = np.r_[0.1, 0.2, 0.5, np.full(MIN_HELD_OUT, 0.4)]
-    out = level(p, np.zeros(len(p), dtype=int), np.arange(len(p)) >= 3)
-    shift = np.log(out / (1 - out)) - np.log(p / (1 - p))
-    np.testing.assert_allclose(shift[:3], shift[0], atol=1e-6)
-    assert shift[0] > 0
+def human(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    folder = os.environ.get("GOLDVEIN_DATA")
+    path = Path(folder or "") / "label_errors" / f"{name}.npz"
+    if not folder or not path.exists():
+        pytest.skip("needs label_errors in GOLDVEIN_DATA")
+    data = np.load(path)
+    probs = data["pred_probs"].astype(np.float64)
+    return data["given_labels"].astype(int), probs / probs.sum(1, keepdims=True), data["checked_idx"], data["is_error"]
 
 
-def test_level_leaves_classes_with_few_held_out_rows() -> None:
-    p = np.r_[np.full(10, 0.1), np.full(MIN_HELD_OUT - 1, 0.9)]
-    held_out = np.arange(len(p)) >= 10
-    assert np.array_equal(level(p, np.zeros(len(p), dtype=int), held_out), p)
-
-
-def test_level_of_certain_rows_stays_finite() -> None:
-    p = np.r_[np.zeros(5), np.ones(5), np.full(MIN_HELD_OUT, 0.5)]
-    out = level(p, np.zeros(len(p), dtype=int), np.arange(len(p)) >= 10)
-    assert np.isfinite(out).all()
-    assert (out >= 0).all()
-    assert (out <= 1).all()
-
-
-def test_audit_counts_the_noise() -> None:
-    rng = np.random.default_rng(0)
-    y_true = np.repeat([0, 1, 2], 400)
-    noise = np.array([[0.7, 0.3, 0.0], [0.0, 1.0, 0.0], [0.1, 0.1, 0.8]])
-    y = np.array([rng.choice(3, p=noise[k]) for k in y_true])
-    probs = 0.98 * np.eye(3)[y_true] + 0.02 / 3
-    found = audit(y, ("a", "b", "c"), probs, trained_on=np.full(1200, -1))
-    assert found.noise_rate == pytest.approx((y != y_true).mean(), abs=0.02)
-    np.testing.assert_allclose(found.transition, noise, atol=0.06)
-    np.testing.assert_allclose(found.transition.sum(1), 1)
-
-
-def test_audit_speaks_of_names_and_ids() -> None:
-    probs = np.repeat([[0.98, 0.02], [0.02, 0.98]], 20, axis=0)
-    y = np.repeat([0, 1], 20)
-    y[3] = 1
-    ids = np.array([f"image{i}" for i in range(40)])
-    agreement = np.full(40, 0.25)
-    first = audit(y, ("cat", "dog"), probs, trained_on=np.full(40, -1), ids=ids, agreement=agreement).table.iloc[0]
-    assert (first["id"], first["given_label"], first["suggested_label"]) == ("image3", "dog", "cat")
-    assert first["reason"].endswith("predicted as dog after 25% of the epochs")
-
-
-def test_audit_takes_held_out_rows_as_the_measure() -> None:
-    """Rows that were learned by heart look clean; the held-out rows of their class say how many are wrong."""
-    probs = np.tile([[0.95, 0.05]], (100, 1))
-    probs[90:] = [0.05, 0.95]
-    y = np.zeros(100, dtype=int)
-    y[90:] = 1
-    held_out = np.zeros(100, dtype=bool)
-    held_out[:40] = True
-    probs[:20] = [0.2, 0.8]  # half of the held-out rows are doubted, no training row is
-    apart = audit(y, (0, 1), probs, trained_on=np.full(100, -1), held_out=held_out).table.set_index("id")["p_wrong"]
-    alone = audit(y, (0, 1), probs, trained_on=np.full(100, -1)).table.set_index("id")["p_wrong"]
-    assert apart[range(40, 90)].mean() == pytest.approx(apart[range(40)].mean(), abs=1e-6)
-    assert apart[range(40, 90)].mean() > 10 * alone[range(40, 90)].mean()
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "self_confidence"), [("mnist", 0.727), ("cifar10", 0.591)])
+def test_errors_that_people_found_rank_above_self_confidence(name: str, self_confidence: float) -> None:
+    y, probs, checked, is_error = human(name)
+    p_wrong = find_label_issues(y, probs=probs).set_index("id")["p_wrong"].sort_index().to_numpy()
+    assert round(roc_auc_score(is_error, -probs[checked, y[checked]]), 3) == self_confidence
+    assert roc_auc_score(is_error, p_wrong[checked]) > self_confidence

@@ -48,3 +48,17 @@ def test_no_rows() -> None:
     signals.update(torch.tensor([], dtype=torch.int64), torch.empty(0, 2))
     assert signals.n_epochs == 1
     assert signals.agreement.tolist() == [0]
+
+
+def test_the_mean_of_the_probabilities_leans_to_the_end() -> None:
+    signals = two_epochs()
+    mean = signals.mean_probs()
+    assert mean is not None
+    expected = torch.tensor([[(0.9 + 2 * 0.25) / 3, (0.1 + 2 * 0.75) / 3], [(0.25 + 2 * 0.125) / 3, (0.75 + 1.75) / 3]])
+    torch.testing.assert_close(mean[[0, 3]], expected)
+    assert mean[2].tolist() == [0.0, 0.0]
+
+
+def test_no_mean_where_it_would_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("goldvein.signals.MOST_CELLS", 7)
+    assert two_epochs().mean_probs() is None

@@ -228,7 +228,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.scores_ = {k: v[:n].cpu().numpy() for k, v in run.method.scores(run).items()} if watch else {}
         self.trusted_ = None if trust is None else trust[:n]
         same_images = watch and isinstance(rows, np.ndarray) and rows.ndim == 4  # equal vectors may differ in truth
-        self.twin_ = twins(rows, labels)[:n] if same_images else None
+        self.twin_ = twins(np.asarray(rows), labels)[:n] if same_images else None
         self.__dict__.pop("audit_", None)  # of an earlier fit
         return self
 
@@ -289,8 +289,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
                 twin=self.twin_,
                 scores=self.scores_,
             )
-            doubt = names_in_doubt(self.y_, self.evidence_[0], held_out=self.validation_, trusted=self.trusted_)
-            self.audit_ = replace(self.audit_, ambiguous=tuple(found.message(self.classes_) for found in doubt))
+            probs = self.evidence_[0]
+            doubt = names_in_doubt(self.y_, probs, held_out=self.validation_, trusted=self.trusted_)
+            names = self.classes_.tolist()
+            self.audit_ = replace(self.audit_, ambiguous=tuple(found.message(names) for found in doubt))
         return self.audit_
 
     def _start(

@@ -16,8 +16,8 @@ Two classes need both directions; noise of one direction, however strong, leaves
 that spreads over many names, as symmetric noise does at any rate: the one name that stands out is the true one. Two
 classes have no other names, and symmetric noise of theirs is in doubt from 0.3 on.
 
-T is counted where the network is surest: among all rows, classes that look alike would pass for names mixed up. Measured:
-the largest e (the smaller of both directions) of a pair that fulfills (2), or how many of 5 seeds cast a doubt.
+T is counted where the network is surest: among all rows, classes that look alike would pass for names mixed up.
+Measured: the largest e (of both directions the smaller) of pairs that fulfill (2), or how many of 5 seeds are in doubt.
 
                                                sym. 0-.8    asym. .1    .2          .4          .6
     MNIST, 10 epochs of cross-entropy          0            -           .19         .34-.41     .42-.43
@@ -25,7 +25,8 @@ the largest e (the smaller of both directions) of a pair that fulfills (2), or h
     4,000 labels, 49-87 % of rows right        0 of 5       0 of 5      0 of 5      5 of 5      5 of 5
     1,000 labels, 15-85 %                      0 of 5       0 of 5      0 of 5      3-4 of 5    1-2 of 5
 
-Beside 5 and 6, asymmetric noise of .6 brings up 2 and 7 where a network calls most of 2 by 7, as plain cross-entropy does.
+Beside 5 and 6, asymmetric noise of .6 brings up 2 and 7 where a network calls most of 2 by 7, as that of plain
+cross-entropy does.
 
 A trusted label says which name a group bears. If the network puts it into the right group with probability 0.9, the
 majority of m trusted labels is wrong with P(Bin(m, 0.9) <= m / 2), and m is the least that keeps this, over the classes

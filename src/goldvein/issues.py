@@ -1,16 +1,17 @@
 """From what is known of each given label to decisions: which are wrong, what they should be, and how many there are.
 
-``p_wrong`` is calibrated: of the labels with p_wrong 0.8, four in five are wrong. From class probabilities it comes by
-a noise model (:mod:`goldvein.noise_model`); margins and agreement counts alone, by a mixture of two distributions in each
-class (:mod:`goldvein.mixture`); features alone, by the vote of their neighbors (:mod:`goldvein.selectors.neighbors`).
-Beside probabilities of the same run, margins and agreement counts only speak in the reasons: they tell nothing new.
+``p_wrong`` is calibrated: of the labels with p_wrong 0.8, four in five are wrong. From class probabilities it comes
+by a noise model (:mod:`goldvein.noise_model`); from margins and agreement counts alone, by a mixture of two
+distributions in each class (:mod:`goldvein.mixture`); from features alone, by the vote of their neighbors
+(:mod:`goldvein.selectors.neighbors`). Beside probabilities of the same run, margins and agreement counts only speak
+in the reasons: they tell nothing new.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -119,15 +120,16 @@ def audit(
     """
     names = np.asarray(classes)
     rows = np.flatnonzero(y >= 0)
-    pick = (lambda a: a) if len(rows) == len(y) else (lambda a: None if a is None else np.asarray(a)[rows])
-    told, aside, sure = pick(y), pick(held_out), pick(trusted)
-    near = None
+
+    def pick(values: Any) -> Any:
+        return values if values is None or len(rows) == len(y) else np.asarray(values)[rows]
+
+    told, aside, sure, near = pick(y), pick(held_out), pick(trusted), None
+    probs = pick(probs)
     if features is not None:
         votes, near, other = vote(told, pick(features), n_classes=len(names))
-        twin = None if twin is not None else _spread(other, rows, len(y))
-        probs = votes if probs is None else (pick(probs) + votes) / 2
-    elif probs is not None:
-        probs = pick(probs)
+        twin = _spread(other, rows, len(y))
+        probs = votes if probs is None else (probs + votes) / 2
     if probs is not None:
         mixed = None if trained_on is None else bool((pick(trained_on) >= 0).any())
         judged = _judge(told, probs, mixed, aside, sure)
@@ -237,8 +239,9 @@ def find_label_issues(
     if budget is not None and budget < 1:
         raise InputError(f"budget={budget}: it is a number of labels to look at, at least 1")
     names = np.arange(n_classes)
-    found = audit(labels.astype(np.int64, copy=False), names, precision=precision, budget=budget, ids=ids, **arrays)
-    return found.table
+    signals: dict[str, Any] = dict(arrays)
+    labels = labels.astype(np.int64, copy=False)
+    return audit(labels, names, precision=precision, budget=budget, ids=ids, **signals).table
 
 
 def _check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
@@ -303,9 +306,7 @@ def _judge(
     return Judgment(p_wrong, model.T, model, probs, some, readings)
 
 
-def _by_scores(
-    y: NDArray[np.int64], n_classes: int, margins: NDArray | None, agreement: NDArray | None
-) -> Judgment:
+def _by_scores(y: NDArray[np.int64], n_classes: int, margins: NDArray | None, agreement: NDArray | None) -> Judgment:
     """By margins, agreement counts, or the mean of what both say."""
     odds = []
     for selector, name, values in ((Margin(), "margins", margins), (Agreement(), "agreement", agreement)):

@@ -9,13 +9,13 @@ With T[k, j] = P(given j | true k), independent of x, and clean class probabilit
 likelihood of the given labels, ``sum_k p(k | x) T[k, y]``: labels of rows that the network has not seen are honest
 witnesses, wrong ones included (Guo et al. 2017 scale on clean labels; here T stands between).
 
-T starts as the confident joint (Northcutt et al. 2021, eq. 1): rows whose probability of a class is at least the mean of
-those labeled so. That takes classes that look alike for labels that are mixed up. What tells the two apart is a row of
-class i that does not look like j at all: a label j there is wrong. So T[i, j] is counted again among the third of the rows
-of class i that looks least like j, each label by its chance of being wrong there (an EM step), twice. Most of the rows
-have no say in this, so all of them set how much noise there is: the entries beside the diagonal are multiplied by the
-wrong labels that (1) finds over those that T foretells. The readings before the last are kept: how far they are apart
-is how far T may be off.
+T starts as the confident joint (Northcutt et al. 2021, eq. 1): rows whose probability of a class is at least the mean
+of those labeled so. That takes classes that look alike for labels that are mixed up. What tells the two apart is a
+row of class i that does not look like j at all: a label j there is wrong. So T[i, j] is counted again among the third
+of the rows of class i that looks least like j, each label by its chance of being wrong there (an EM step), twice.
+Most of the rows have no say in this, so all of them set how much noise there is: the entries beside the diagonal are
+multiplied by the wrong labels that (1) finds over those that T foretells. The readings before the last are kept: how
+far they are apart is how far T may be off.
 
 A network half believes a label that it was trained on. Held-out rows show by how much: the logits of the given label
 of the training rows are moved until they are distributed as those of the held-out rows (:func:`honest`).
@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,8 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 COUNT_CELLS, FIT_CELLS = 2**23, 2**19  # rows x classes that T is counted on, that (2) is fitted on
 BLOCK_CELLS = 2**18  # rows x classes of a block: one megabyte, which stays in the cache
-MIN_ROWS = 20  # rows of a class below which its row of T is not counted again
+MIXED_UP = 2  # times the usual rate of its row, from which an entry of T is one of its own
+MIN_ROWS = 200  # rows of a class below which its row of T is not counted again
 QUANTILE_ROWS = 2000  # rows of a class that its quantiles are taken from
 MIN_HELD_OUT, KNOT_ROWS, KNOTS = 100, 25, 20  # held-out labels for :func:`honest`, for each of its knots, knots
 
@@ -127,7 +129,8 @@ def fit(
     sample = _some(rng, doubted, COUNT_CELLS // n_classes)
     told = _some(rng, sample, FIT_CELLS // n_classes)
     labels, p = y[sample], np.asarray(probs[sample], dtype=np.float32)
-    counts = confident_counts(labels, p) + np.eye(n_classes)  # a class without such a row has no noise
+    counts = confident_counts(labels, p) + np.eye(n_classes)  # one right label and one wrong one for each class
+    counts += (1 - np.eye(n_classes)) / max(n_classes - 1, 1)
     T = counts / counts.sum(1, keepdims=True)
     choices = [_calibrate(T, y[told], probs[told], kind) for kind in ((True, False) if mixed is None else (mixed,))]
     _, first = min(choices, key=lambda choice: choice[0])
@@ -135,9 +138,10 @@ def fit(
     for _ in range(2):
         _, model = _calibrate(_recount(model, labels, p), y[told], probs[told], mixed, model)
     counted = model
-    found = 1 - float(model.right(labels, p).mean())
-    foretold = sum(float((model.clean(p[part]) @ (1 - np.diag(model.T))).sum()) for part in blocks(p)) / len(p)
-    _, model = _calibrate(_scaled(model.T, found / max(foretold, 1e-9)), y[told], probs[told], mixed, model)
+    found = len(p) - float(model.right(labels, p).sum(dtype=np.float64))
+    foretold = sum(float((model.clean(p[part]) @ (1 - np.diag(model.T))).sum()) for part in blocks(p))
+    factor = (found + n_classes) / (foretold + n_classes)  # a few labels more keep a few labels from deciding
+    _, model = _calibrate(_scaled(model.T, factor), y[told], probs[told], mixed, model)
     return model, (first, counted)
 
 
@@ -209,10 +213,11 @@ def _calibrate(
     from scipy.optimize import minimize
 
     n_classes = len(T)
-    inverse = np.linalg.inv(T) if mixed and np.linalg.cond(T) < SINGULAR else None
+    inverse: Any = np.linalg.inv(T) if mixed and np.linalg.cond(T) < SINGULAR else None
     p = np.asarray(probs, dtype=np.float32)
     logs = np.log(np.maximum(p if inverse is None else p @ inverse.astype(np.float32), np.float32(LEAST)))
     reach = np.maximum(T.T[y], 1e-9).astype(np.float32)
+    prior = np.r_[16.0, np.ones(n_classes)]  # normal, so that a handful of labels cannot decide
 
     def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         w = np.float32(np.exp(x[0])) * logs + x[1:].astype(np.float32)
@@ -225,7 +230,7 @@ def _calibrate(
         q /= joint[:, None]
         w -= q
         slope = np.r_[np.exp(x[0]) * np.vdot(w, logs), w.sum(0, dtype=np.float64)]
-        return (value + x @ x / 2) / len(y), (slope + x) / len(y)  # a standard normal prior, one row's worth
+        return (value + prior @ x**2 / 2) / len(y), (slope + prior * x) / len(y)
 
     guess = np.zeros(1 + n_classes) if start is None else np.r_[np.log(start.temperature), start.bias]
     bounds = [(-1.6, 1.6), *[(-5.0, 5.0)] * n_classes]
@@ -268,7 +273,7 @@ def _rows_of(hits: NDArray[np.float64], seen: NDArray[np.float64], T: NDArray[np
 
     An entry that chance could have brought so far from the usual rate of its row, as one of the K (K - 1), is taken
     to be usual, and the others are drawn to it a little (James & Stein's rule with the universal threshold of
-    Donoho & Johnstone).
+    Donoho & Johnstone). What looks alike is never told apart quite, so less than twice the usual rate is usual, too.
     """
     n_classes = len(T)
     chance = 2 * np.log(max(n_classes * (n_classes - 1), 2))
@@ -277,11 +282,11 @@ def _rows_of(hits: NDArray[np.float64], seen: NDArray[np.float64], T: NDArray[np
     for i in counted:
         others = np.arange(n_classes) != i
         rate = hits[i, others] / np.maximum(seen[i, others], 1.0)
-        usual_ones = np.argsort(rate)[: max(1, int(0.8 * len(rate)))]
-        n = seen[i, others][usual_ones].sum() + 1
-        usual = (hits[i, others][usual_ones].sum() + 0.5) / n
+        n = seen[i, others].sum()
+        usual = (np.sort(rate)[(len(rate) - 1) // 2] * n + 0.5) / (n + 1)  # the median, the lower of two
         squared = (rate - usual) ** 2 * np.maximum(seen[i, others], 1.0) / usual
         rate = usual + (rate - usual) * np.maximum(0.0, 1 - chance / np.maximum(squared, 1e-12))
+        rate = np.where(rate < MIXED_UP * usual, usual, rate)
         rate *= min(1.0, 1 / (rate.sum() + rate.max()))  # the true class stays the likeliest
         T[i, others], T[i, i] = rate, 1 - rate.sum()
     return T

@@ -18,7 +18,7 @@ from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.two_stage import TwoStage
-from goldvein.methods.two_stage_clean import TwoStageClean, last_layer
+from goldvein.methods.two_stage_clean import TwoStageClean
 from goldvein.recipe import Recipe
 from goldvein.task import Batch
 
@@ -182,9 +182,9 @@ def test_one_network_is_the_one_that_goes_on(start: Start, blobs: Any) -> None:
 # what is kept
 
 
-def judging(start: Start, blobs: Any, logits: Tensor) -> TwoStageClean:
+def judging(start: Start, blobs: Any, logits: Tensor, **params: Any) -> TwoStageClean:
     """A method whose classifiers give these logits (N, K), after its selection."""
-    method = TwoStageClean(learner=Learner(), stage1_epochs=1)
+    method = TwoStageClean(learner=Learner(), **params)
     run = begun(start, blobs, method)
 
     class Fixed(nn.Module):
@@ -196,15 +196,20 @@ def judging(start: Start, blobs: Any, logits: Tensor) -> TwoStageClean:
     return method
 
 
-def test_a_label_is_kept_where_its_own_classifier_affirms_it(start: Start, blobs: Any) -> None:
+@pytest.mark.parametrize("consistent", [False, True])
+def test_a_label_is_kept_where_its_own_classifier_affirms_it(start: Start, blobs: Any, consistent: bool) -> None:
     y = torch.as_tensor(blobs.y)
     logits = torch.randn(180, 3, generator=torch.Generator().manual_seed(3))
-    logits[0] = torch.tensor([0.0, 9.0, 9.0])  # class 0: exactly 1/2 is kept, whatever the others say
-    method = judging(start, blobs, logits)
+    logits[0] = torch.tensor([0.0, -1.0, -1.0])  # exactly 1/2 is kept
+    logits[3] = torch.tensor([1.0, 9.0, -1.0])  # another class is surer
+    method = judging(start, blobs, logits, consistent=consistent)
     for row in range(180):
-        keeps = y[row] >= 0 and (logits[row, y[row]] >= 0 or blobs.trusted[row])
+        own = logits[row, y[row]]
+        affirmed = own >= 0 and (not consistent or own == logits[row].max())
+        keeps = y[row] >= 0 and (affirmed or blobs.trusted[row])
         assert method.kept[row] == (y[row] if keeps else -1)
-    assert method.kept[0] == 0
+    assert y[[0, 3]].tolist() == [0, 0]
+    assert method.kept[[0, 3]].tolist() == [0, -1 if consistent else 0]
     torch.testing.assert_close(method.judged, logits.sigmoid())
     assert ((method.kept == -1) & (y >= 0)).sum() > 20
 
@@ -303,18 +308,13 @@ def test_evidence_of_classifiers_that_all_agree() -> None:
 
 
 def test_scores_say_why_a_label_was_dropped(start: Start, blobs: Any) -> None:
-    method = TwoStageClean(learner=Learner())
+    method = TwoStageClean(learner=Learner(), consistent=False)
     run = trained(start, blobs, method)
     affirmed = method.scores(run)["affirmed"]
     labeled = torch.as_tensor(blobs.y >= 0)
     assert torch.equal(affirmed.isnan(), ~labeled)
     doubtful = labeled & ~torch.as_tensor(blobs.trusted)
     assert torch.equal((affirmed >= 0.5)[doubtful], (method.kept >= 0)[doubtful])
-
-
-def test_last_layer(start: Start) -> None:
-    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2), nn.Dropout(0.1))
-    assert last_layer(net) is net[2]
 
 
 # what it is for

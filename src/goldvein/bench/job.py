@@ -106,7 +106,7 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
         result["kept"] = count_kept(y[rows], labels[rows], y_true[rows], len(data.classes))
     T = getattr(model.method_, "T", None)
     if T is not None:
-        result["corrected"] = correct_by_transition(y[counted], y_true[counted], T.cpu().numpy(), job.seed)
+        result["corrected"] = correct_by_transition(y[counted], y_true[counted], T.detach().cpu().numpy(), job.seed)
     if job.curve:
         result["curve"] = [round(entry["test_accuracy"], 5) for entry in model.history_]
     if job.issues:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's EPS would start another program
-_NAMES = "bmp gif jfif jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp".split()
+_NAMES = ["bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"]
 SUFFIXES = frozenset(f".{name}" for name in _NAMES)
 MAX_PIXELS = 100_000_000
 IN_MEMORY = 2 * 2**30  # bytes of decoded images; more than that stays in the files
@@ -167,13 +167,13 @@ class ImageFiles:
         """Rows that cannot be decoded, and why; one pass over all files."""
         how = Decoding(skip_bad=True, progress=progress, workers=self.workers)
         work = partial(_decode, size=self.size, channels=self.channels)
-        found = _each(work, self.paths, range(len(self)), how, "checking images")
+        found = _each(work, self.paths.tolist(), range(len(self)), how, "checking images")
         return {row: result for row, result in found if isinstance(result, str)}
 
     def without(self, rows: Collection[int]) -> ImageFiles:
         """All but these rows."""
         kept = np.delete(self.paths, list(rows))
-        return ImageFiles(kept, self.size, self.channels, self.workers)
+        return ImageFiles(kept.tolist(), self.size, self.channels, self.workers)
 
 
 def read_images(files: Sequence[Path], how: Decoding, spec: dict[str, Any] | None = None) -> Images:

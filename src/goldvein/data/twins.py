@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,10 +16,10 @@ def twins(rows: NDArray, y: NDArray[np.int64]) -> NDArray[np.int64]:
     >>> twins(np.array([[1, 2], [3, 4], [1, 2], [1, 2]]), np.array([0, 0, 1, -1])).tolist()
     [2, -1, 0, -1]
     """
-    out = np.full(len(y), -1)
+    out: NDArray[np.int64] = np.full(len(y), -1)
     groups: dict[int, list[int]] = {}
     given = np.flatnonzero(y >= 0)
-    flat = rows.reshape(len(rows), -1)
+    flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     for i in given.tolist():
         groups.setdefault(hash(flat[i].tobytes()), []).append(i)
     for group in groups.values():

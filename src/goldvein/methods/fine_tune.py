@@ -8,8 +8,8 @@ network then goes on with the trusted rows alone, at a very small learning rate:
 Row 13 begins with a network that used the clean set already: that is ``two_stage_clean`` with its ``finetune_epochs``.
 
 Silent points, and what was chosen
-- "A very small learning rate": Adam at 1e-5, constant, for ten epochs. The weights are those of the best accuracy on the
-  trusted labels that are held out for validation; where none is, the last.
+- "A very small learning rate": Adam at 1e-5, constant, for ten epochs. The weights are those of the best accuracy on
+  the trusted labels that are held out for validation; where none is, the last.
 - Trusted rows stay inputs without a label for the method before, where the paper gives it the noisy set alone.
 """
 

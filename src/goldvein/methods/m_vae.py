@@ -72,7 +72,7 @@ class MVAE(Method):
     MVAE(noise_rate=0.3)
     """
 
-    log_T: Tensor
+    log_transition: Tensor
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
 
     def __init__(
@@ -107,7 +107,7 @@ class MVAE(Method):
             raise InputError(f"noise_rate={self.noise_rate}: it must be at least 0 and below 1")
         if self.transition is not None:
             T = torch.as_tensor(check_transition(self.transition, task.n_classes)).to(task.y.device)
-            self.register_buffer("log_T", T.clamp(min=self.least).log().float())
+            self.register_buffer("log_transition", T.clamp(min=self.least).log().float())
         self.learner = Variational(
             task.build_model(),
             task.input_shape,
@@ -138,7 +138,7 @@ class MVAE(Method):
         """What is minimized for labels y (M,), from logits (M, C) of q(y | z_a)."""
         q = logits.log_softmax(1).exp()
         if self.transition is not None:
-            return -(q * self.log_T[:, y].T).sum(1)
+            return -(q * self.log_transition[:, y].T).sum(1)
         q_given = q.gather(1, y[:, None])[:, 0]
         return -label_log_odds(torch.full_like(q_given, self.noise_rate), logits.shape[1], self.least) * q_given
 

@@ -3,7 +3,7 @@
 Stage 1. For each class c a binary classifier b_c: trusted rows of class c are positive, trusted rows of the other
 classes negative. It then judges the doubtful labels of its own class:
 
-    keep y_i   iff   b_{y_i}(x_i) >= 1/2;   a trusted label is kept in any case.
+    keep y_i   iff   b_{y_i}(x_i) >= 1/2;   a trusted label is kept in any case, and no other floor is needed.
 
 Stage 2. A semi-supervised learner goes on with the kept labels and all inputs (section 3.2).
 Fine-tuning (rows 12 and 13 of Table 4). The network is trained on the trusted rows alone, at a very small rate.
@@ -11,16 +11,15 @@ Fine-tuning (rows 12 and 13 of Table 4). The network is trained on the trusted r
 Silent points, and what was chosen
 - The K classifiers are the K logits of one network, which stage 2 goes on from; ``separate=True`` trains K networks.
 - Each classifier has positives and negatives of the same total weight (section 3.3 balances classes, too).
-- No floor of 10 % as without a clean set: every class keeps its trusted labels.
-- "A very small learning rate" is Adam at 1e-5. The weights are those of the best accuracy on the held-out labels that
-  were kept; without a validation set, the last.
+- "A very small learning rate" is Adam at 1e-5; the weights are the best on the held-out labels that were kept, if any.
 
-Differs from the paper by default (``pretrain=False`` is the paper's own)
-- The paper's networks come from ImageNet, and its clean set has 50,000 rows. Where neither is to be had, features are
-  first learned from the doubtful labels: they tell classes apart even where names are mixed up. Then the trusted rows
-  train the last layer alone, since few rows spoil the others. On MNIST, asymmetric noise of p = 0.6, with 20 trusted
-  rows a class and five-fold cross-validation on these, a network's likeliest class is right in 97.5 % of cases; where
-  the whole network is trained in 90.5 %; without the doubtful labels in 82.5 %.
+Differs from the paper by default (``pretrain=False, consistent=False`` is the paper's own)
+- Features are first learned from the doubtful labels (the paper's come from ImageNet): they tell classes apart even
+  where names are mixed up. Then the trusted rows train the last layer alone, since few rows spoil the others. On MNIST,
+  asymmetric noise of p = 0.6, with 20 trusted rows a class and five-fold cross-validation on these, a network's
+  likeliest class is right in 97.5 % of cases; trained whole in 90.5 %; without the doubtful labels in 80.5 %.
+- A label is also dropped where the classifier of another class is surer, as without a clean set. In the same
+  cross-validation that affirms 0.3 % of wrong classes in place of 1.3 %, and 97.5 % of right ones in place of 98.5 %.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from goldvein.task import Batch, Task
 
 
 class TwoStageClean(Method):
-    """Binary classifiers, trained on trusted rows, select labels; a semi-supervised learner trains on these.
+    """Binary classifiers of trusted rows select labels; a semi-supervised learner trains on these.
 
     Parameters
     ----------
@@ -52,6 +51,8 @@ class TwoStageClean(Method):
         K networks, trained whole, in place of one with K heads.
     pretrain : bool, default=True
         Learn features from the doubtful labels first. False for a network that knows some, or a large clean set.
+    consistent : bool, default=True
+        Keep a label only where no other classifier is surer than its own.
     stage1_epochs : int, optional
         Epochs on the doubtful labels, and then of the classifiers, with as many batches; by default as the learner's.
     finetune_epochs, finetune_lr : int and float, default=0 and 1e-5
@@ -79,6 +80,7 @@ class TwoStageClean(Method):
         learner: Method | None = None,
         separate: bool = False,
         pretrain: bool = True,
+        consistent: bool = True,
         stage1_epochs: int | None = None,
         finetune_epochs: int = 0,
         finetune_lr: float = 1e-5,
@@ -87,6 +89,7 @@ class TwoStageClean(Method):
         self.learner = TemporalEnsembling() if learner is None else learner
         self.separate = separate
         self.pretrain = pretrain
+        self.consistent = consistent
         self.stage1_epochs = stage1_epochs
         self.finetune_epochs = finetune_epochs
         self.finetune_lr = finetune_lr
@@ -147,7 +150,8 @@ class TwoStageClean(Method):
         labeled = (clean.task.y >= 0) & ~clean.task.validation
         n_batches = math.ceil(int(labeled.sum()) / clean.recipe.batch_size)
         self.net.requires_grad_(not self.pretrain)
-        last_layer(self.net).requires_grad_(True)
+        layers = [m for m in self.net.modules() if next(m.parameters(recurse=False), None) is not None]
+        layers[-1].requires_grad_(True)
         judges = self.apart if self.separate else self.net
         # no label is left to steer by
         for _ in clean.epochs(self.stage1_epochs, net=judges, schedule="cosine", keep="last", stop_after=None):
@@ -160,8 +164,9 @@ class TwoStageClean(Method):
         """Keep the labels that the classifier of their class affirms, and the trusted ones."""
         self.eval()
         self.judged = run.compute(lambda x: self.judge(x).sigmoid())
-        keep = (self.affirmed(run.task.y) >= 0.5) | (trusted_labels(run.task) >= 0)
-        self.kept = torch.where(keep, run.task.y, -1)
+        affirmed = self.affirmed(run.task.y)
+        keep = (affirmed >= 0.5) & ((affirmed >= self.judged.amax(1)) if self.consistent else True)
+        self.kept = torch.where(keep | (trusted_labels(run.task) >= 0), run.task.y, -1)
 
     def affirmed(self, y: Tensor) -> Tensor:
         """What the classifier of its given class says of each row (N,), NaN without a label."""
@@ -181,13 +186,8 @@ class TwoStageClean(Method):
         return (p / p.sum(1, keepdim=True) + run.predict()) / 2, torch.full_like(self.kept, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
-        """``affirmed``: below 1/2 the label was dropped, unless trusted."""
+        """``affirmed``: below 1/2 a label that is not trusted was dropped."""
         return {"affirmed": self.affirmed(run.task.y)}
-
-
-def last_layer(net: nn.Module) -> nn.Module:
-    """The last module that has parameters of its own."""
-    return [m for m in net.modules() if next(m.parameters(recurse=False), None) is not None][-1]
 
 
 def trusted_labels(task: Task) -> Tensor:

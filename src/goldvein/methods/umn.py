@@ -167,7 +167,7 @@ class UMN(Method):
     @torch.no_grad()
     def uncertainty(self, x: Tensor, y: Tensor, mean: Tensor) -> Tensor:
         """epsilon (M,) of labels y, from the learner's mean of z_a and the guider's look at x."""
-        g, g_guider = self.net.classify(mean), self.guider(x + self.noise * torch.randn_like(x))
+        g, g_guider = self.learner.net.classify(mean), self.guider(x + self.noise * torch.randn_like(x))
         return difference(log_probability(g, y), log_probability(g_guider, y), self.metric)  # Eq. 8
 
     def labeled_term(self, logits: Tensor, y: Tensor, epsilon: Tensor) -> Tensor:

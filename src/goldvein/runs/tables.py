@@ -135,7 +135,8 @@ def read_table(
     written = {str(label): label for label in classes} | {"": ""}
     try:
         if more is not None:
-            dtypes |= {name: more.get(name, float) for name in pd.read_csv(path, nrows=0) if name not in dtypes}
+            found = [str(name) for name in pd.read_csv(path, nrows=0)]
+            dtypes |= {name: more.get(name, float) for name in found if name not in dtypes}
         numbers = [name for name, kind in dtypes.items() if kind is float]
         table = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values={name: [""] for name in numbers})
         table = table[list(dtypes)]

@@ -71,7 +71,7 @@ def load(name: str, data_dir: Path) -> Dataset:
         y=np.concatenate([given, right[: len(trusted_keys)]]),
         classes=classes,
         ids=np.array(keys),
-        trusted=np.arange(len(keys)) >= len(noisy_keys) if trusted_keys else None,
+        trusted=np.arange(len(keys)) >= len(noisy_keys),
         x_test=ImageFiles([root / key for key in test_keys], SIZE, channels=3),
         y_test=right[len(trusted_keys) :],
     )

@@ -1,0 +1,309 @@
+"""What a given label weighs: eqs. 5, 6 and 8, and the guider of eq. 7."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from goldvein.engine import Run
+from goldvein.errors import InputError
+from goldvein.functional import label_log_odds
+from goldvein.methods.m_vae import MVAE
+from goldvein.methods.umn import UMN, difference, log_probability
+from goldvein.models.mlp import MLP
+from goldvein.recipe import Recipe
+from goldvein.task import Batch, Task
+
+Start = Callable[..., Run]
+SMALL: dict[str, Any] = {"z_a": 3, "z_b": 3, "hidden": 8, "precision": "float32"}
+PIXELS = {**SMALL, "likelihood": "bernoulli"}
+
+
+def ready(method: Any, n_classes: int = 3) -> Any:
+    """A method that is set up, in float64, for inputs of four numbers."""
+    torch.manual_seed(0)
+    none, nobody = torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.bool)
+    build = lambda: MLP((4,), n_classes, hidden=(8,), dropout=0)  # noqa: E731
+    method.setup(Task(0, n_classes, (4,), none, None, nobody, build))
+    return method.double()
+
+
+def umn(**params: Any) -> UMN:
+    return ready(UMN(**PIXELS, **params))
+
+
+def batch(n: int = 6, labeled: int = 4) -> Batch:
+    g = torch.Generator().manual_seed(1)
+    y = torch.randint(0, 3, (n,), generator=g)
+    y[labeled:] = -1
+    return Batch((torch.rand(n, 4, dtype=torch.float64, generator=g),), y, torch.arange(n))
+
+
+def test_the_weight_of_a_label() -> None:
+    epsilon = torch.tensor([1e-7, 1e-6, 1e-4, 1e-3, 0.01, 0.1, 0.2, 0.5, 0.9], dtype=torch.float64)
+    expected = [18.32, 16.01, 11.41, 9.10, 6.79, 4.39, 3.58, 2.20, 0.0]
+    assert label_log_odds(epsilon, 10, least=1e-9).tolist() == pytest.approx(expected, abs=6e-3)
+    assert label_log_odds(torch.zeros(1), 10, least=1e-3).item() == pytest.approx(math.log(9 * 0.999 / 0.001))
+    assert label_log_odds(torch.ones(1), 10, least=1e-3).item() == pytest.approx(0, abs=1e-6)
+
+
+@given(st.integers(2, 12), st.floats(1e-3, 0.999), st.integers(0, 2**16))
+def test_eq_6_is_eq_5(n_classes: int, share: float, seed: int) -> None:
+    """sum_k q_k log p(y^ | k) = f q(y^) + log(epsilon / (C - 1)), in value and in gradient."""
+    epsilon = torch.tensor(max(share * (1 - 1 / n_classes), 1e-3), dtype=torch.float64)
+    p = torch.full((n_classes, n_classes), epsilon.item() / (n_classes - 1), dtype=torch.float64)
+    p.fill_diagonal_(1 - epsilon.item())  # eq. 5: rows y, columns y^
+    torch.testing.assert_close(p.sum(1), torch.ones(n_classes, dtype=torch.float64))
+    g = torch.Generator().manual_seed(seed)
+    logits = torch.randn(5, n_classes, dtype=torch.float64, generator=g, requires_grad=True)
+    y = torch.randint(0, n_classes, (5,), generator=g)
+    q = logits.softmax(1)
+    exact = -(q * p.log()[:, y].T).sum(1)
+    linear = UMN().labeled_term(logits, y, epsilon.expand(5))
+    dropped = math.log(epsilon.item() / (n_classes - 1))
+    torch.testing.assert_close(exact, linear - dropped, atol=1e-10, rtol=1e-10)
+    (of_exact,) = torch.autograd.grad(exact.sum(), logits, retain_graph=True)
+    (of_linear,) = torch.autograd.grad(linear.sum(), logits)
+    torch.testing.assert_close(of_exact, of_linear, atol=1e-10, rtol=1e-10)
+    f = label_log_odds(epsilon, n_classes, 1e-3)
+    given_q = q.gather(1, y[:, None])
+    by_hand = -f * given_q * (nn.functional.one_hot(y, n_classes) - q)
+    torch.testing.assert_close(of_linear, by_hand, atol=1e-10, rtol=1e-10)
+
+
+@given(st.floats(1e-3, 0.6), st.integers(0, 2**16))
+def test_the_other_labeled_terms(epsilon: float, seed: int) -> None:
+    g = torch.Generator().manual_seed(seed)
+    logits = torch.randn(8, 3, dtype=torch.float64, generator=g)
+    y = torch.randint(0, 3, (8,), generator=g)
+    q, e = logits.softmax(1).gather(1, y[:, None])[:, 0], torch.full((8,), epsilon, dtype=torch.float64)
+    marginal = UMN(labeled="marginal").labeled_term(logits, y, e)
+    torch.testing.assert_close(marginal, -((1 - e) * q + e * (1 - q) / 2).log())
+    linear = UMN().labeled_term(logits, y, e) - math.log(epsilon / 2)
+    assert (linear >= marginal - 1e-12).all()  # Jensen: the sum of logarithms against the logarithm of the sum
+    ce = UMN(labeled="ce").labeled_term(logits, y, e)
+    torch.testing.assert_close(ce, -label_log_odds(e, 3, 1e-3) * q.log())
+
+
+def test_the_marginal_term_of_a_sure_label_is_cross_entropy() -> None:
+    logits, y = torch.randn(8, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+    term = UMN(labeled="marginal", least=1e-12).labeled_term(logits, y, torch.zeros(8, dtype=torch.float64))
+    torch.testing.assert_close(term, nn.functional.cross_entropy(logits, y, reduction="none"))
+
+
+def test_epsilon_of_equal_networks_is_zero() -> None:
+    method, one = umn(noise=0.0), batch()
+    mean = method.learner.net.encode(one.views[0])[0]
+    epsilon = method.uncertainty(one.views[0], one.y.clamp(min=0), mean)
+    assert epsilon.tolist() == [0] * 6
+    f = label_log_odds(epsilon, 3, method.least)
+    torch.testing.assert_close(f, torch.full_like(f, math.log(2 * 0.999 / 0.001)))
+
+
+@given(st.lists(st.floats(-12, 0), min_size=2, max_size=2))
+def test_epsilon_is_a_distance(logs: list[float]) -> None:
+    g, g_guider = (torch.tensor([v], dtype=torch.float64) for v in logs)
+    assert difference(g, g_guider, "absdiff").item() == pytest.approx(abs(math.exp(logs[0]) - math.exp(logs[1])))
+    assert difference(g, g_guider, "dlog").item() == pytest.approx(abs(logs[0] - logs[1]))
+    for metric in ("absdiff", "dlog"):
+        assert difference(g, g_guider, metric) == difference(g_guider, g, metric)
+        assert difference(g, g, metric).item() == 0
+    assert 0 <= difference(g, g_guider, "absdiff").item() <= 1
+
+
+def test_epsilon_by_hand() -> None:
+    method, one = umn(noise=0.0), batch()
+    for p in method.guider.parameters():
+        p.add_(0.1)
+    y = one.y.clamp(min=0)
+    g, g_guider = (net(one.views[0]).softmax(1).gather(1, y[:, None])[:, 0] for net in (method.net, method.guider))
+    mean = method.learner.net.encode(one.views[0])[0]
+    torch.testing.assert_close(method.uncertainty(one.views[0], y, mean), (g - g_guider).abs().detach())
+    assert (g - g_guider).abs().min() > 1e-4
+
+
+def test_epsilon_of_a_near_guider_is_the_slope() -> None:
+    """theta' = theta + t d: epsilon -> t |grad g . d|, in proportion to t."""
+    method, one = umn(noise=0.0), batch(labeled=6)
+    x, y = one.views[0], one.y
+    params = list(method.net.parameters())
+    g = method.net(x).softmax(1).gather(1, y[:, None])[:, 0]
+    directions = [torch.randn_like(p) for p in params]
+    gradients = [torch.autograd.grad(v, params, retain_graph=True) for v in g]
+    slopes = torch.stack([sum((a * d).sum() for a, d in zip(of, directions, strict=True)) for of in gradients])
+    for t in (1e-6, 1e-8):
+        for a, p, d in zip(method.guider.parameters(), params, directions, strict=True):
+            a.copy_(p.detach() + t * d)
+        epsilon = method.uncertainty(x, y, method.learner.net.encode(x)[0])
+        torch.testing.assert_close(epsilon / t, slopes.abs(), rtol=0, atol=1000 * t)
+
+
+def test_no_gradient_passes_epsilon_or_the_guider() -> None:
+    method, one = umn(), batch()
+    for p in method.guider.parameters():
+        p.add_(0.05)
+    torch.manual_seed(2)
+    expected = torch.autograd.grad(sum(method.loss(one).values()), list(method.learner.parameters()))
+    constant = []
+    original = method.uncertainty
+    method.uncertainty = lambda *given: constant.append(original(*given)) or constant[-1].clone()  # type: ignore[method-assign]
+    torch.manual_seed(2)
+    loss = sum(method.loss(one).values())
+    assert not constant[0].requires_grad
+    assert all(p.grad is None and not p.requires_grad for p in method.guider.parameters())
+    for a, b in zip(expected, torch.autograd.grad(loss, list(method.learner.parameters())), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_loss_is_the_bound_and_the_labeled_rows() -> None:
+    method, one = umn(noise=0.0, weight=3.0), batch()
+    for p in method.guider.parameters():
+        p.mul_(1.1)
+    torch.manual_seed(2)
+    terms = method.loss(one)
+    torch.manual_seed(2)
+    torch.randn_like(one.views[0])
+    bound = method.learner.bound(one.views[0], one.views[0])
+    for name, term in bound.terms.items():
+        torch.testing.assert_close(terms[name], term.mean())
+    epsilon = method.uncertainty(one.views[0], one.y.clamp(min=0), bound.mean)[:4]
+    f = label_log_odds(epsilon, 3, method.least)
+    q = bound.logits.softmax(1)[torch.arange(4), one.y[:4]]
+    torch.testing.assert_close(terms["labeled"], -3.0 * (f * q).mean())
+    method.n_labeled = 5  # more rows than labels: the same
+    torch.manual_seed(2)
+    torch.testing.assert_close(method.loss(one)["labeled"], terms["labeled"])
+
+
+def test_a_batch_without_a_label() -> None:
+    assert umn().loss(batch(labeled=0))["labeled"].item() == 0
+
+
+def guider_after(decay: Callable[[int], float], weights: list[float]) -> float:
+    method = umn()
+    for step, weight in enumerate(weights):
+        for p in method.net.parameters():
+            p.data.fill_(weight)
+        if step == 0:
+            method.guider.load_state_dict(method.net.state_dict())
+        else:
+            method.follow(decay(step))
+    values = torch.cat([p.flatten() for p in method.guider.parameters()])
+    assert values.min() == values.max()
+    return float(values[0])
+
+
+def test_the_moving_average() -> None:
+    weights = [1.0, 3.0, -2.0, 5.0]
+    assert guider_after(lambda _: 0.0, weights) == 5.0
+    assert guider_after(lambda _: 1.0, weights) == 1.0
+    assert guider_after(lambda _: 0.7, [2.5] * 4) == pytest.approx(2.5, abs=1e-12)
+    closed = 0.7**3 * 1.0 + 0.3 * (0.7**2 * 3.0 + 0.7 * -2.0 + 5.0)
+    assert guider_after(lambda _: 0.7, weights) == pytest.approx(closed, abs=1e-12)
+
+
+def test_the_average_of_the_first_steps_is_plain() -> None:
+    method = UMN()
+    weights = [math.sin(step) for step in range(60)]
+    assert guider_after(lambda t: method.gamma(t, 0.0), weights) == pytest.approx(sum(weights) / 60, abs=1e-12)
+    assert [method.gamma(t, 0.0) for t in (1, 98, 99, 39_999)] == pytest.approx([0.5, 98 / 99, 0.99, 0.99])
+    assert method.gamma(40_000, 0.0) == 0.999
+    assert method.gamma(2000, 0.5) == 0.999
+    assert method.gamma(9, 0.9) == 0.9
+
+
+def test_batch_norms_are_averaged_too() -> None:
+    method = umn()
+    method.learner.net.trunk.add_module("norm", nn.BatchNorm1d(2))
+    method.guider = copy.deepcopy(method.learner.net)
+    method.learner.net.trunk.norm.running_mean.fill_(1.0)
+    method.learner.net.trunk.norm.num_batches_tracked.fill_(7)
+    method.follow(0.9)
+    assert method.guider.trunk.norm.running_mean.tolist() == pytest.approx([0.1, 0.1])
+    assert method.guider.trunk.norm.num_batches_tracked == 7
+
+
+class Constant(UMN):
+    """One epsilon for all labels, found without a look at them."""
+
+    def uncertainty(self, x: Tensor, y: Tensor, mean: Tensor) -> Tensor:
+        return torch.full_like(mean[:, 0], 0.3)
+
+
+def test_with_one_epsilon_it_is_m_vae(start: Start, blobs: Any, same: Callable[..., bool]) -> None:
+    options = {"validation": blobs.validation, "recipe": Recipe(epochs=3, batch_size=16), "normalize": "standard"}
+    runs = []
+    for method in (Constant(**SMALL), MVAE(noise_rate=0.3, **SMALL)):
+        torch.manual_seed(0)
+        run = start(method, blobs.x, blobs.y, **options)
+        torch.manual_seed(1)  # setup of the guider draws nothing, but nothing says so
+        run.method.train_on(run)
+        runs.append(run)
+    ours, theirs = (run.method.learner.state_dict() for run in runs)
+    assert same(ours, theirs)
+    losses = [[{k: v for k, v in entry.items() if k != "seconds"} for entry in run.at.history] for run in runs]
+    assert same(*losses)
+
+
+def test_its_scores(start: Start, blobs: Any) -> None:
+    run = start(UMN(**SMALL), blobs.x, blobs.y, validation=blobs.validation, recipe=Recipe(epochs=3, batch_size=64))
+    run.method.train_on(run)
+    scores = run.method.scores(run)
+    assert list(scores) == ["epsilon", "epsilon_recent", "log_difference", "guider_confidence"]
+    labeled = torch.as_tensor(blobs.y >= 0)
+    y = torch.as_tensor(blobs.y)[labeled, None]
+    g, g_guider = (run.predict(net=net)[labeled].gather(1, y)[:, 0] for net in (run.method.net, run.method.guider))
+    for name, expected in (
+        ("epsilon", (g - g_guider).abs()),
+        ("log_difference", (g.log() - g_guider.log()).abs()),
+        ("guider_confidence", g_guider),
+    ):
+        assert scores[name].shape == (180,)
+        assert scores[name][~labeled].isnan().all()
+        torch.testing.assert_close(scores[name][labeled], expected, atol=1e-6, rtol=1e-4)
+    recent = run.method.recent
+    assert recent[:3, labeled].isfinite().all()
+    assert recent[3:].isnan().all()
+    torch.testing.assert_close(recent[2, labeled], scores["epsilon"][labeled], atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(scores["epsilon_recent"][labeled], recent[:3, labeled].mean(0))
+
+
+def test_the_rows_of_a_batch(start: Start, blobs: Any) -> None:
+    """An epoch passes the unlabeled rows once; Adam is the paper's."""
+    seen: list[Tensor] = []
+
+    class Watched(UMN):
+        def loss(self, batch: Batch) -> dict[str, Tensor]:
+            seen.append(batch.y)
+            assert run.optimizer.param_groups[0]["betas"] == (0.9, 0.99)
+            return super().loss(batch)
+
+    y = blobs.y.copy()
+    y[6:] = -1
+    run = start(Watched(**SMALL), blobs.x, y, recipe=Recipe(epochs=1, batch_size=20))
+    run.method.train_on(run)
+    assert [len(y) for y in seen] == [20] * math.ceil(174 / 19)
+    assert all((y[:1] >= 0).all() and (y[1:] == -1).all() for y in seen)
+    assert run.method.steps == len(seen)
+
+
+def test_values_that_it_does_not_know() -> None:
+    with pytest.raises(InputError, match="unknown labeled 'log'"):
+        ready(UMN(labeled="log"))
+    with pytest.raises(InputError, match="unknown metric 'square'"):
+        ready(UMN(metric="square"))
+
+
+def test_log_probability() -> None:
+    logits = torch.tensor([[1.0, 2.0], [0.0, 100.0]])
+    expected = logits.softmax(1)[:, 1].log()
+    torch.testing.assert_close(log_probability(logits, torch.tensor([1, 1])), expected)
+    assert log_probability(logits.bfloat16(), torch.tensor([1, 0])).dtype == torch.float32

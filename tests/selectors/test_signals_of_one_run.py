@@ -1,0 +1,62 @@
+"""Selectors of one array each: what they keep of labels whose wrong ones are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from goldvein.byname import find, names
+from goldvein.selectors.confident_learning import ConfidentLearning
+from goldvein.selectors.neighbors import vote
+
+rng = np.random.default_rng(0)
+Y_TRUE = np.arange(300) % 3
+WRONG = rng.random(300) < 0.2
+Y = np.where(WRONG, (Y_TRUE + 1) % 3, Y_TRUE)
+Y[-9:] = -1
+SURE = 0.9 * np.eye(3)[Y_TRUE] + 0.1 * rng.dirichlet(np.ones(3), 300)
+GIVEN = SURE[np.arange(300), np.maximum(Y, 0)]
+SIGNALS = {
+    "probs": SURE,
+    "margins": 2 * GIVEN - 1,
+    "agreement": np.rint(10 * GIVEN) / 10,
+    "features": np.eye(3, 16)[Y_TRUE] + 0.1 * rng.normal(0, 1, (300, 16)),
+    "guider_confidence": GIVEN,
+    "epsilon": 1 - GIVEN,
+}
+
+
+@pytest.mark.parametrize("name", ["agreement", "margin", "neighbors", "confident_learning", "guider", "epsilon"])
+def test_it_drops_the_wrong_labels(name: str) -> None:
+    assert name in names("selectors")
+    selector = find("selectors", name)()
+    quality, keep = selector.select(Y, **{need: SIGNALS[need] for need in selector.needs})
+    given = Y >= 0
+    assert np.isnan(quality[~given]).all()
+    assert not keep[~given].any()
+    assert (keep == ~WRONG)[given].mean() > 0.95
+    assert quality[given & WRONG].mean() < 0.3 < quality[given & ~WRONG].mean()
+
+
+def test_confident_learning_by_hand() -> None:
+    probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.1, 0.9], [0.2, 0.8]])
+    y = np.array([0, 0, 0, 1, 1, 1])
+    # mean self-confidence: 0.8 and 0.7; confident are rows 0, 1 for class 0, rows 4, 5 for class 1: no pair is mixed up
+    assert ConfidentLearning().select(y, probs=probs)[1].all()
+    probs[3] = [0.95, 0.05]  # means 0.8, 0.583; row 3 is confident for class 0: one of the three labels 1
+    assert np.flatnonzero(~ConfidentLearning().select(y, probs=probs)[1]).tolist() == [3]
+
+
+def test_votes_do_not_count_the_row_itself() -> None:
+    features = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+    votes, distance, twin = vote(np.array([0, 0, 1, 0]), features, k=1)
+    np.testing.assert_allclose(votes, [[0.75, 0.25], [0.75, 0.25], [0.75, 0.25], [0.25, 0.75]])
+    assert (twin == -1).all()
+    assert distance[0] == pytest.approx(1 - 0.9 / np.hypot(0.9, 0.1), abs=1e-6)
+
+
+def test_neighbors_are_looked_for_among_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("goldvein.selectors.neighbors.MOST", 60)
+    given = Y >= 0
+    votes, _, _ = vote(Y[given], SIGNALS["features"][given], k=5)
+    assert (votes.argmax(1) == Y_TRUE[given]).mean() > 0.9
