@@ -13,14 +13,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
 from goldvein import distributed, models
 from goldvein.byname import find
-from goldvein.data.check import check_finite, check_labels
+from goldvein.data.check import check_finite
 from goldvein.data.dataset import Rows
-from goldvein.data.given import hold_out, split_missing, trusted_rows
+from goldvein.data.given import encode, encode_as, hold_out, split_missing, trusted_rows
 from goldvein.data.inputs import Augment, Inputs, Transform
 from goldvein.data.twins import twins
 from goldvein.engine import Run, predict
@@ -191,7 +190,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             For labels or inputs that cannot be trained on.
         """
         rows = self._rows(X, reset=True)
-        labels = self._encode(y, len(rows))
+        self.classes_, labels = encode(y, len(rows))
         n = len(rows)
         device = pick_device(self.device)
         if checkpoint is not None and self.random_state is None:
@@ -363,19 +362,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {fitted}")
         return rows
 
-    def _encode(self, y: ArrayLike, n: int) -> NDArray[np.int64]:
-        """Labels as indices into ``classes_``, -1 where missing; sets ``classes_``."""
-        given, missing = split_missing(y)
-        if len(given) != n:
-            raise InputError(f"y has {len(given)} labels and X {n} rows: give one label (or -1) for each row")
-        if not missing.all():
-            check_classification_targets(given[~missing])
-        self.classes_, codes = np.unique(given[~missing], return_inverse=True)
-        labels = np.full(n, -1, dtype=np.int64)
-        labels[~missing] = codes
-        check_labels(labels, tuple(self.classes_.tolist()))
-        return labels
-
     def _test(self, X: ArrayLike, y: ArrayLike | None, device: torch.device) -> tuple[Inputs, torch.Tensor]:
         """Test rows, and their labels as indices into ``classes_``; -1 for a class that training does not have."""
         rows, labels = self._rows(X, reset=False), np.asarray(y)
@@ -394,11 +380,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         given, missing = split_missing(y_val)
         if len(given) != len(more):
             raise InputError(f"y_val has {len(given)} labels and X_val {len(more)} rows: give one for each row")
-        known = {label: k for k, label in enumerate(self.classes_.tolist())}
-        for label in given[~missing].tolist():
-            if label not in known:
-                raise InputError(f"y_val holds {label!r}, which y does not: drop it, or label a row of X so")
-        codes = np.array([known[label] for label in given[~missing].tolist()], dtype=np.int64)
+        codes = encode_as(given[~missing], self.classes_, "y_val")
         validation = np.repeat([False, True], [len(rows), len(codes)])
         return np.concatenate([rows, more[~missing]]), np.r_[labels, codes], validation
 

@@ -7,8 +7,9 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
-from goldvein.data.check import check_trusted
+from goldvein.data.check import check_labels, check_trusted
 from goldvein.errors import InputError
 
 MIN_VALIDATION = 10  # labels per class below which no validation set is held out
@@ -62,6 +63,52 @@ def trusted_rows(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np.bo
         raise InputError(f"trusted has shape {mask.shape}: give one bool for each of the {len(labels)} rows")
     check_trusted(mask, labels)
     return mask
+
+
+def encode(y: ArrayLike, n: int) -> tuple[NDArray, NDArray[np.int64]]:
+    """The sorted classes (K,) of given labels of n rows, and the labels as indices into them, -1 where missing.
+
+    Raises
+    ------
+    InputError
+        There is not one label a row, all are missing, or a class has too few: see
+        :func:`goldvein.data.check.check_labels`.
+
+    Examples
+    --------
+    >>> encode(["b", "", "a", "b", "a"], 5)
+    (array(['a', 'b'], dtype=object), array([ 1, -1,  0,  1,  0]))
+    """
+    given, missing = split_missing(y)
+    if len(given) != n:
+        raise InputError(f"y has {len(given)} labels and X {n} rows: give one label (or -1) for each row")
+    if not missing.all():
+        check_classification_targets(given[~missing])
+    classes, codes = np.unique(given[~missing], return_inverse=True)
+    labels = np.full(n, -1, dtype=np.int64)
+    labels[~missing] = codes
+    check_labels(labels, tuple(classes.tolist()))
+    return classes, labels
+
+
+def encode_as(y: NDArray, classes: NDArray, name: str) -> NDArray[np.int64]:
+    """Labels (n,), none missing, as indices into the classes of training (K,).
+
+    Raises
+    ------
+    InputError
+        A label is none of them; ``name`` is what the message calls ``y``.
+
+    Examples
+    --------
+    >>> encode_as(np.array(["b", "a"]), np.array(["a", "b"]), "y_val")
+    array([1, 0])
+    """
+    known = {label: k for k, label in enumerate(classes.tolist())}
+    for label in y.tolist():
+        if label not in known:
+            raise InputError(f"{name} holds {label!r}, which y does not: drop it, or label a row of X so")
+    return np.array([known[label] for label in y.tolist()], dtype=np.int64)
 
 
 def hold_out(
