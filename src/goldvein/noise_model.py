@@ -13,9 +13,9 @@ T starts as the confident joint (Northcutt et al. 2021, eq. 1): rows whose proba
 of those labeled so. That takes classes that look alike for labels that are mixed up. What tells the two apart is a
 row of class i that does not look like j at all: a label j there is wrong. So T[i, j] is counted again among the third
 of the rows of class i that looks least like j, each label by its chance of being wrong there (an EM step), twice.
-Most of the rows have no say in this, so all of them set how much noise there is: the entries beside the diagonal are
-multiplied by the wrong labels that (1) finds over those that T foretells. The readings before the last are kept: how
-far they are apart is how far T may be off.
+Most of the rows have no say in this, so all of them set how much noise each class has, in two EM steps for the sums
+of the rows of T beside the diagonal. The readings before the last are kept: how far they are apart is how far T may
+be off.
 
 A network half believes a label that it was trained on. Held-out rows show by how much: the logits of the given label
 of the training rows are moved until they are distributed as those of the held-out rows (:func:`honest`).
@@ -138,10 +138,8 @@ def fit(
     for _ in range(2):
         _, model = _calibrate(_recount(model, labels, p), y[told], probs[told], mixed, model)
     counted = model
-    found = len(p) - float(model.right(labels, p).sum(dtype=np.float64))
-    foretold = sum(float((model.clean(p[part]) @ (1 - np.diag(model.T))).sum()) for part in blocks(p))
-    factor = (found + n_classes) / (foretold + n_classes)  # a few labels more keep a few labels from deciding
-    _, model = _calibrate(_scaled(model.T, factor), y[told], probs[told], mixed, model)
+    for _ in range(2):
+        _, model = _calibrate(_scaled(model, labels, p), y[told], probs[told], mixed, model)
     return model, (first, counted)
 
 
@@ -260,11 +258,17 @@ def _recount(model: NoiseModel, y: Ints, probs: Floats) -> NDArray[np.float64]:
     return _rows_of(hits, seen, model.T.copy())
 
 
-def _scaled(T: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
-    """T with that many times the noise, as far as the true class stays the likeliest in each row."""
-    noise = T - np.diag(np.diag(T))
-    factors = np.minimum(factor, 1 / np.maximum(noise.sum(1) + noise.max(1), 1e-12))
-    noise *= factors[:, None]
+def _scaled(model: NoiseModel, y: Ints, probs: Floats) -> NDArray[np.float64]:
+    """T, each row of it with as much noise as eq. 1 finds: an EM step for the sums of the rows beside the diagonal."""
+    n_classes = len(model.T)
+    found, foretold = np.ones(n_classes), np.ones(n_classes)  # one label more keeps one label from deciding
+    for part in blocks(probs):
+        q, given = model.posterior(y[part], probs[part]), y[part]
+        found += q.sum(0) - np.bincount(given, q[np.arange(len(q)), given], minlength=n_classes)
+        foretold += model.clean(probs[part]).sum(0) * (1 - np.diag(model.T))
+    noise = model.T - np.diag(np.diag(model.T))
+    most = 1 / np.maximum(noise.sum(1) + noise.max(1), 1e-12)  # the true class stays the likeliest
+    noise *= np.minimum(found / foretold, most)[:, None]
     return noise + np.diag(1 - noise.sum(1))
 
 

@@ -32,7 +32,7 @@ def test_a_table_gives_a_complete_run_folder(goldvein, flowers, tmp_path):
         "weights.safetensors",
     }
     issues = list(csv.DictReader((run / "issues.csv").open()))
-    columns = "id,given_label,suggested_label,label_quality,p_wrong,is_issue,rank,reason"
+    columns = "id,given_label,suggested_label,label_quality,p_wrong,is_issue,rank,reason,p_suggested,kind"
     assert (run / "issues.csv").read_text().splitlines()[0] == columns
     assert {row["id"] for row in issues} == {f"f{row}" for row in range(36)}
     assert {row["given_label"] for row in issues} == {"rose", "lily"}

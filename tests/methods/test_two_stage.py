@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 from goldvein import engine
 from goldvein.engine import Run
 from goldvein.errors import InputError
+from goldvein.methods import two_stage
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.pi_model import PiModel
 from goldvein.methods.two_stage import TwoStage, deal
@@ -61,7 +63,7 @@ def every(blobs: Any, n: int) -> np.ndarray:
 
 
 def test_stage_2_trains_on_what_was_kept(start: Start, blobs: Any) -> None:
-    method = TwoStage(selector=Every(2), learner=Learner(), rounds=1)
+    method = TwoStage(selector=Every(2), learner=Learner(), rounds=1, folds=0)
     trained(start, blobs, method)
     (labels,) = method.learner.labels
     assert np.array_equal(labels, every(blobs, 2))  # in the validation set as well
@@ -74,7 +76,7 @@ def test_stage_2_trains_on_what_was_kept(start: Start, blobs: Any) -> None:
 
 
 def test_every_round_selects_among_all_given_labels(start: Start, blobs: Any) -> None:
-    method = TwoStage(selector=Every(3), learner=Learner(), rounds=2)
+    method = TwoStage(selector=Every(3), learner=Learner(), rounds=2, folds=0)
     trained(start, blobs, method)
     assert len(method.learner.labels) == 2
     second = method.selector.asked[3]
@@ -90,7 +92,7 @@ def test_trusted_labels_are_kept(start: Start, blobs: Any) -> None:
 
 
 def test_the_learner_goes_on_from_the_network_of_stage_1(start: Start, blobs: Any) -> None:
-    method = TwoStage(selector=Every(2), learner=Learner(), rounds=1)
+    method = TwoStage(selector=Every(2), learner=Learner(), rounds=1, folds=0)
     run = start(method, blobs.x, blobs.y, recipe=RECIPE, validation=blobs.validation)
     method.train_stage1(run)
     after = [p.detach().clone() for p in method.net.parameters()]
@@ -99,7 +101,7 @@ def test_the_learner_goes_on_from_the_network_of_stage_1(start: Start, blobs: An
 
 
 def test_stage_1_is_judged_by_its_best_network(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    method = TwoStage(selector=Every(2), learner=CrossEntropy(), rounds=1)
+    method = TwoStage(selector=Every(2), learner=CrossEntropy(), rounds=1, folds=0)
     accuracies, after = [0.5, 0.9, 0.6], []
 
     def script(y: Tensor, predicted: Tensor) -> float:
@@ -118,7 +120,7 @@ def test_stage_1_may_be_shorter_and_is_balanced(start: Start, blobs: Any, monkey
     seen: list[bool] = []
     batches = Run.batches
     monkeypatch.setattr(Run, "batches", lambda *a, **k: (seen.append(k.get("balance", False)), batches(*a, **k))[1])
-    method = TwoStage(learner=CrossEntropy(), stage1_epochs=2, rounds=1)
+    method = TwoStage(learner=CrossEntropy(), stage1_epochs=2, rounds=1, folds=0)
     run = trained(start, blobs, method)
     assert [entry["stage"] for entry in run.at.history] == [0, 0, 1, 1, 1]
     assert seen[:2] == [True, True]
@@ -184,12 +186,36 @@ def test_every_fold_and_the_final_learner_begin_afresh(start: Start, blobs: Any)
             assert (weight - other).abs().mean() > 0.5
 
 
-def test_folds_are_a_matter_of_the_validation_set(start: Start, blobs: Any) -> None:
-    for validation in (blobs.validation, None):
-        method = TwoStage()
-        start(method, blobs.x, blobs.y, validation=validation)
-        assert (int(method.fold.max()) > 0) == (validation is None)
-        assert (len(method.out_of_fold) > 0) == (validation is None)
+@pytest.mark.parametrize(("few", "validated", "cut"), [(120, True, False), (121, True, True), (120, False, True)])
+def test_labels_are_cut_into_folds_where_few_or_without_a_validation_set(
+    start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch, few: int, validated: bool, cut: bool
+) -> None:
+    assert (blobs.y >= 0).sum() == 120
+    monkeypatch.setattr(two_stage, "FEW", few)
+    method = TwoStage()
+    start(method, blobs.x, blobs.y, validation=blobs.validation if validated else None)
+    assert int(method.fold.max()) == (2 if cut else -1)
+    assert len(method.out_of_fold) == (len(blobs.y) if cut else 0)
+
+
+def test_a_network_that_knows_wrong_labels_by_heart_does_not_judge_them(start: Start) -> None:
+    """Rows that are all alike but for a mark of their own: in one network no label is doubted, out of fold most are."""
+    rng = np.random.default_rng(0)
+    y_true = np.arange(120) % 2
+    y = np.where(np.arange(120) % 6 < 2, 1 - y_true, y_true)  # a third is wrong
+    group = np.eye(2)[y_true] + rng.normal(0, 0.1, (120, 2))
+    x = np.concatenate([group, 3 * np.eye(120)], axis=1).astype(np.float32)
+    validation = np.arange(120) >= 108
+    shares = []
+    for folds in (0, 3):
+        method = TwoStage(learner=CrossEntropy(), rounds=1, folds=folds)
+        run = start(method, x, y, recipe=replace(RECIPE, epochs=30), validation=validation)
+        method.train_on(run)
+        doubted = (method.kept < 0).numpy() & ~validation
+        shares.append(doubted[y != y_true].sum() / (~validation & (y != y_true)).sum())
+    in_sample, out_of_fold = shares
+    assert in_sample < 0.2
+    assert out_of_fold > 0.6
 
 
 @pytest.mark.parametrize("folds", [1, -2, "many", 2.5])

@@ -16,8 +16,9 @@ Silent or contradictory points, and what was chosen
 Differs from the paper by default (``TwoStage(selector=Confidence(), rounds=1)`` is the paper's own)
 - The selector is :class:`Posterior`, and selection and stage 2 are repeated: the rule of the paper keeps the easy
   labels and costs the hard rows theirs (``docs/results`` has both).
-- With too few labels for a validation set, a network knows all of them by heart and finds none of them wrong. Then
-  the labels are cut into ``folds``, and each fold is judged by a learner that trained without it.
+- A network knows a few thousand labels by heart before its validation accuracy is at its best, and then finds none of
+  them wrong. Where there are fewer than 5,000, or too few for a validation set, they are cut into ``folds``, and each
+  fold is judged by a learner that trained without it (``docs/results/text.md`` has what that is worth).
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from goldvein.selectors import select_apart
 from goldvein.selectors.posterior import Posterior, clean_probs
 from goldvein.task import Batch, Task
 
+FEW = 5000  # labels that a network knows by heart too soon to judge them
+
 
 class TwoStage(Method):
     """A selector decides which labels to trust; a semi-supervised learner trains on them and on all inputs.
@@ -51,7 +54,7 @@ class TwoStage(Method):
         selects, and the learner goes on with the state that it has. The paper has one round.
     folds : int or "auto", default="auto"
         Folds of the labels, each judged by a learner that did not see it; 0 judges them by one network of stage 1.
-        ``auto`` is 3 where no validation set is held out, else 0.
+        ``auto`` is 3 with fewer than 5,000 labels or no validation set, else 0.
     balance : bool, default=True
         Draw every given class equally often in stage 1.
     stage1_epochs : int, optional
@@ -99,7 +102,8 @@ class TwoStage(Method):
         self.over = self.learner.over
         self.task = task
         self.register_buffer("kept", task.y.clone())
-        n_folds = self.folds if self.folds != "auto" else 0 if task.validation.any() else 3
+        many = task.validation.any() and (task.y >= 0).sum() >= FEW
+        n_folds = self.folds if self.folds != "auto" else 0 if many else 3
         if not isinstance(n_folds, int) or n_folds < 0 or n_folds == 1:
             raise InputError(f"folds={self.folds!r}: it must be 0, 2 or more, or auto")
         self.register_buffer("fold", deal(task.y, task.n_classes, n_folds))
