@@ -71,13 +71,17 @@ def test_a_run_that_is_stopped_again_and_again_is_the_same_run(
         method = VARIANTS[variant]()
         return start(method, images.x, images.y, params=params, checkpoint=checkpoint, resume=True, **options)
 
-    whole = again(None)
-    whole.method.train_on(whole)
+    whole, made = again(None), itertools.count()
+    with pytest.MonkeyPatch.context() as patch:
+        update = Run.update
+        patch.setattr(Run, "update", lambda self, terms: (next(made), update(self, terms))[1])
+        whole.method.train_on(whole)
+    an_epoch = next(made) / len(whole.at.history)
     stages_stopped_in = set()
     for _ in range(len(whole.at.history) + 1):
         run = again(tmp_path / "checkpoint")
         with pytest.MonkeyPatch.context() as patch:
-            stop_after(8, patch)  # an epoch has three to five batches
+            stop_after(int(2.5 * an_epoch), patch)
             try:
                 run.method.train_on(run)
             except KeyboardInterrupt:

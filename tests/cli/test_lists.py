@@ -18,7 +18,8 @@ from goldvein.data import standard
 def test_methods_are_listed_with_what_they_are(goldvein):
     lines = goldvein("methods").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == names("methods")
-    assert "cross_entropy        Cross-entropy on the given labels" in "\n".join(lines)
+    (line,) = (line for line in lines if line.startswith("cross_entropy "))
+    assert line.removeprefix("cross_entropy").strip().startswith("Cross-entropy on the given labels")
 
 
 @pytest.mark.parametrize("method", names("methods"))

@@ -63,7 +63,9 @@ def test_issues_as_a_table_and_as_json_agree(goldvein, trained):
     found = json.loads(goldvein("issues", trained, "--top", 3, "--json").stdout)
     metrics = json.loads((trained / "metrics.json").read_text())
     counts = f"{metrics['n_issues']} of 1,201 labels are likely wrong"
-    assert printed[0] == f"{counts}; estimated noise rate {metrics['noise_rate']:.3f}"
+    low, high = metrics["n_wrong_interval"]
+    span = f"({low:,.0f} to {high:,.0f} wrong labels, with probability 0.9)"
+    assert printed[0] == f"{counts}; estimated noise rate {metrics['noise_rate']:.3f} {span}"
     assert printed[1].startswith("most often mixed up, true -> given: ")
     assert printed[2].split()[:4] == ["rank", "id", "given", "suggested"]
     assert [line.split()[:4] for line in printed[3:]] == [
