@@ -109,7 +109,7 @@ def ours(images: Tensor, y: Tensor) -> Callable[[], None]:
     method = UMN()
     method.setup(task)
     inputs = Inputs(images.numpy(), Transform(shape, "none"), torch.device("cpu"))
-    method.learner.settle(inputs.resident)
+    method.learner.settle(inputs)
     method.n_labeled = SIZES[0]
     run = Run(method, task, inputs, Recipe(batch_size=sum(SIZES), beta2=0.99), watch=False)
     next(run.epochs())

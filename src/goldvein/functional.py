@@ -112,3 +112,14 @@ def label_log_odds(epsilon: Tensor, n_classes: int, least: float) -> Tensor:
     """
     epsilon = epsilon.clamp(least, 1 - 1 / n_classes)
     return ((n_classes - 1) * (1 - epsilon) / epsilon).log()
+
+
+def log_probability(logits: Tensor, y: Tensor) -> Tensor:
+    """Logarithm of the probability of labels y (B,), none missing, by logits (B, K): (B,).
+
+    Examples
+    --------
+    >>> log_probability(torch.zeros(1, 2), torch.tensor([1]))
+    tensor([-0.6931])
+    """
+    return logits.log_softmax(1).gather(1, y[:, None])[:, 0]

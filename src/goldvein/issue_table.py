@@ -122,7 +122,7 @@ def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] |
         "rank": np.arange(1, n + 1),
         "reason": reason[order],
         "p_suggested": p_suggested[order].astype(np.float64),
-        "kind": pd.Categorical(np.array(KINDS)[kind[order]], categories=list(KINDS)),
+        "kind": pd.Categorical.from_codes(kind[order], list(KINDS)),  # type: ignore[call-overload]
     }
     return pd.DataFrame(columns | {name: values[order] for name, values in case.scores.items()})
 

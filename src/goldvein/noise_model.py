@@ -34,7 +34,7 @@ from goldvein.transition import LEAST, SINGULAR
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
-COUNT_CELLS, FIT_CELLS = 2**23, 2**19  # rows x classes that T is counted on, that (2) is fitted on
+COUNT_CELLS, FIT_CELLS = 2**22, 2**19  # rows x classes that T is counted on, that (2) is fitted on
 BLOCK_CELLS = 2**18  # rows x classes of a block: one megabyte, which stays in the cache
 MIXED_UP = 2  # times the usual rate of its row, from which an entry of T is one of its own
 MIN_ROWS = 200  # rows of a class below which its row of T is not counted again
@@ -136,7 +136,7 @@ def fit(
     _, first = min(choices, key=lambda choice: choice[0])
     mixed, model = first.inverse is not None, first
     for _ in range(2):
-        _, model = _calibrate(_recount(model, labels, p), y[told], probs[told], mixed, model)
+        _, model = _calibrate(_recount(model, labels, p, first.T), y[told], probs[told], mixed, model)
     counted = model
     for _ in range(2):
         _, model = _calibrate(_scaled(model, labels, p), y[told], probs[told], mixed, model)
@@ -236,8 +236,12 @@ def _calibrate(
     return float(found.fun), NoiseModel(T, inverse, float(np.exp(found.x[0])), found.x[1:])
 
 
-def _recount(model: NoiseModel, y: Ints, probs: Floats) -> NDArray[np.float64]:
-    """T counted among the third of the rows of each class i that looks least like each other class j."""
+def _recount(model: NoiseModel, y: Ints, probs: Floats, first: NDArray[np.float64]) -> NDArray[np.float64]:
+    """T counted among the third of the rows of each class i that looks least like each other class j.
+
+    One wrong label more in each class, spread as the first reading of T has it: where the labels tell nothing, people
+    mix up what looks alike.
+    """
     n_classes = len(model.T)
     clean = np.concatenate([model.clean(probs[part]) for part in blocks(probs)])
     best = clean.argmax(1)
@@ -255,7 +259,11 @@ def _recount(model: NoiseModel, y: Ints, probs: Floats) -> NDArray[np.float64]:
         counted = low[np.arange(len(of_class)), y[of_class]]
         hits[i] = np.bincount(y[of_class], chance[of_class] * counted, minlength=n_classes)
         seen[i] = sure[of_class] @ low.astype(np.float32)
-    return _rows_of(hits, seen, model.T.copy())
+    alike = first - np.diag(np.diag(first))
+    alike /= (
+        np.maximum(alike.sum(1, keepdims=True), 1e-12) * np.maximum(np.bincount(best, minlength=n_classes), 1)[:, None]
+    )
+    return _rows_of(hits, seen, alike, model.T.copy())
 
 
 def _scaled(model: NoiseModel, y: Ints, probs: Floats) -> NDArray[np.float64]:
@@ -272,7 +280,9 @@ def _scaled(model: NoiseModel, y: Ints, probs: Floats) -> NDArray[np.float64]:
     return noise + np.diag(1 - noise.sum(1))
 
 
-def _rows_of(hits: NDArray[np.float64], seen: NDArray[np.float64], T: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rows_of(
+    hits: NDArray[np.float64], seen: NDArray[np.float64], alike: NDArray[np.float64], T: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Rows of T from expected wrong labels and the rows that they were counted on; rows not counted stay.
 
     An entry that chance could have brought so far from the usual rate of its row, as one of the K (K - 1), is taken
@@ -285,12 +295,14 @@ def _rows_of(hits: NDArray[np.float64], seen: NDArray[np.float64], T: NDArray[np
     counted = np.flatnonzero(seen.sum(1) > 0)
     for i in counted:
         others = np.arange(n_classes) != i
-        rate = hits[i, others] / np.maximum(seen[i, others], 1.0)
-        n = seen[i, others].sum()
-        usual = (np.sort(rate)[(len(rate) - 1) // 2] * n + 0.5) / (n + 1)  # the median, the lower of two
-        squared = (rate - usual) ** 2 * np.maximum(seen[i, others], 1.0) / usual
+        n, rate = np.maximum(seen[i, others], 1.0), hits[i, others] / np.maximum(seen[i, others], 1.0)
+        common = np.ones(n_classes - 1, dtype=bool)
+        for _ in range(5):  # the rate of those that are not too many for it
+            usual = max(float((rate * n)[common].sum() / n[common].sum()), LEAST)
+            common = rate <= usual + np.sqrt(chance * usual / n)
+        squared = (rate - usual) ** 2 * n / usual
         rate = usual + (rate - usual) * np.maximum(0.0, 1 - chance / np.maximum(squared, 1e-12))
-        rate = np.where(rate < MIXED_UP * usual, usual, rate)
+        rate = np.where(rate < MIXED_UP * usual, usual, rate) + alike[i, others]
         rate *= min(1.0, 1 / (rate.sum() + rate.max()))  # the true class stays the likeliest
         T[i, others], T[i, i] = rate, 1 - rate.sum()
     return T

@@ -16,8 +16,6 @@ classifier.
 Choices
 - z_b depends on the z_a that was drawn, so the term z_a takes log q and log p at that very draw. The closed
   KL(q(z_a | x) || p(z_a | z_b, y)) of some codes is not this bound.
-- The z_b of the K classes have their own means and variances but share one normal draw a row: each is a fair sample
-  of its own q, and the difference between two classes is free of noise.
 - Log-variances are held in [-8, 8]; those of a Gaussian p(x | z_a) in [-6, 2], and they start at -2. From 0 on, where a
   row has few features, what z_a would tell of them weighs so little against its noise that it is slow to tell anything.
 
@@ -36,10 +34,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from goldvein.data.inputs import Inputs
 from goldvein.errors import InputError, unknown
+from goldvein.network import PRECISIONS, has_bfloat16
+from goldvein.sampling import spread
 
 NEGLIGIBLE = 1e-4  # q(y | z_a) of a class that is skipped
 BLOCK = 64  # pairs of row and class come in multiples of it: the first product of each size costs a millisecond
+SEEN = 4096  # rows that decide the likelihood
 LIKELIHOODS = ("auto", "bernoulli", "gaussian")
 LOG_VAR = (-8.0, 8.0)  # of latent variables
 LOG_VAR_X = (-6.0, 2.0)  # of inputs
@@ -79,9 +81,10 @@ class Variational(nn.Module):
         Sizes of the latent variables and of the hidden layers: 50, 50 and 500, as Kingma et al. 2014 for MNIST, or
         128, 64 and 256 where the network convolves. There the decoder does so too, and the classifier is one layer.
     likelihood : {"auto", "bernoulli", "gaussian"}
-        p(x | z_a); ``auto`` needs :meth:`settle`. The Gaussian learns a variance for each channel or feature.
-    low_precision : bool
-        Whether the bound multiplies in bfloat16. Prediction does not.
+        p(x | z_a). ``auto`` is decided by :meth:`settle`: Bernoulli where inputs lie in [0, 1]. The Gaussian learns a
+        variance for each channel or feature.
+    precision : {"auto", "float32", "bfloat16"}
+        Of products in :meth:`bound`; ``auto`` is bfloat16 where the hardware has it. Prediction is the network's.
 
     Examples
     --------
@@ -103,27 +106,30 @@ class Variational(nn.Module):
         z_b: int | None = None,
         hidden: int | None = None,
         likelihood: str = "auto",
-        low_precision: bool = False,
+        precision: str = "auto",
     ) -> None:
         super().__init__()
-        if likelihood not in LIKELIHOODS:
-            raise unknown("likelihood", likelihood, LIKELIHOODS)
+        for name, value, known in (("likelihood", likelihood, LIKELIHOODS), ("precision", precision, PRECISIONS)):
+            if value not in known:
+                raise unknown(name, value, known)
         convolves = len(input_shape) == 3 and any(isinstance(m, nn.Conv2d) for m in network.modules())
         usual = (128, 64, 256) if convolves else (50, 50, 500)
         n_a, n_b, width = (given or size for given, size in zip((z_a, z_b, hidden), usual, strict=True))
         self.net = Inference(network, input_shape, n_classes, n_a, 0 if convolves else width)
-        self.n_b = n_b
         self.encode_b = mlp(n_a + n_classes, width, 2 * n_b)
         self.decode_a = mlp(n_b + n_classes, width, 2 * n_a)
         self.decode_x = ImageDecoder(n_a, input_shape) if convolves else decoder(n_a, width, input_shape)
         self.likelihood = likelihood
-        self.low_precision = low_precision
+        device = next(network.parameters()).device  # the rest is still to be moved there
+        self.low_precision = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
         if likelihood != "bernoulli":
             self.log_var_x = nn.Parameter(torch.full((input_shape[0], *[1] * (len(input_shape) - 1)), START_LOG_VAR_X))
 
-    def settle(self, x: Tensor) -> None:
-        """Decide a likelihood ``auto`` by inputs (n, *input_shape): Bernoulli if all of them lie in [0, 1]."""
+    def settle(self, inputs: Inputs) -> None:
+        """Decide a likelihood ``auto`` by some inputs, evenly spread: Bernoulli if all of them lie in [0, 1]."""
         if self.likelihood == "auto":
+            rows = spread(len(inputs), SEEN).to(inputs.device)
+            x = inputs.view(inputs.read(rows), "plain")
             self.likelihood = "bernoulli" if x.min() >= 0 and x.max() <= 1 else "gaussian"
 
     def bound(self, noisy: Tensor, x: Tensor) -> Bound:
@@ -132,21 +138,21 @@ class Variational(nn.Module):
         with low:
             mean, log_var = self.net.encode(noisy)
         z_a = draw(mean, log_var, torch.randn_like(mean))  # (B, n_a)
-        noise_b = torch.randn(len(x), self.n_b, dtype=x.dtype, device=x.device)
         logits = self.net.classify(z_a)
         log_q = logits.log_softmax(1)
         q = log_q.exp()
         rows, classes = pairs(q)  # (P,) each
-        y, z = F.one_hot(classes, q.shape[1]).to(z_a.dtype), z_a[rows]
+        y = torch.eye(q.shape[1], dtype=q.dtype, device=q.device).index_select(0, classes)
+        z, weight = z_a.index_select(0, rows), q[rows, classes]
         with low:
             mean_b, log_var_b = split_moments(self.encode_b(torch.cat([z, y], 1)), z.dtype)  # (P, n_b)
-        z_b = draw(mean_b, log_var_b, noise_b[rows])
+        z_b = draw(mean_b, log_var_b, torch.randn_like(mean_b))
         with low:
             mean_a, log_var_a = split_moments(self.decode_a(torch.cat([z_b, y], 1)), z.dtype)  # (P, n_a)
             out = self.decode_x(z_a).to(x.dtype)
 
         def expected(value: Tensor) -> Tensor:  # (P,) -> (B,), sum over y of q(y | z_a) value
-            return torch.zeros_like(q[:, 0]).index_add(0, rows, q[rows, classes] * value)
+            return torch.zeros_like(q[:, 0]).index_add(0, rows, weight * value)
 
         terms = {
             "reconstruction": -self.log_likelihood(x, out),

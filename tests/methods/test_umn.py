@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from goldvein.engine import Run
 from goldvein.errors import InputError
-from goldvein.functional import label_log_odds
+from goldvein.functional import label_log_odds, log_probability
 from goldvein.methods.m_vae import MVAE
-from goldvein.methods.umn import UMN, difference, log_probability
+from goldvein.methods.umn import UMN, difference
 from goldvein.models.mlp import MLP
 from goldvein.recipe import Recipe
 from goldvein.task import Batch, Task
@@ -293,6 +293,33 @@ def test_the_rows_of_a_batch(start: Start, blobs: Any) -> None:
     assert [len(y) for y in seen] == [20] * math.ceil(174 / 19)
     assert all((y[:1] >= 0).all() and (y[1:] == -1).all() for y in seen)
     assert run.method.steps == len(seen)
+    seen.clear()
+    run = start(Watched(**SMALL), blobs.x, blobs.y_true, recipe=Recipe(epochs=1, batch_size=20))
+    run.method.train_on(run)  # no row without a label: an epoch passes the labels
+    assert [len(y) for y in seen] == [20] * math.ceil(180 / 19)
+
+
+@pytest.mark.parametrize("kind", [UMN, MVAE])
+def test_an_interruption_changes_nothing(
+    start: Start, blobs: Any, same: Callable[..., bool], tmp_path: Any, kind: type
+) -> None:
+    class Interrupted(kind):  # type: ignore[misc]
+        def loss(self, batch: Batch) -> dict[str, Tensor]:
+            if len(run.at.history) == 2:
+                raise KeyboardInterrupt
+            return super().loss(batch)
+
+    options = {"validation": blobs.validation, "recipe": Recipe(epochs=4, batch_size=40)}
+    whole = start(kind(**SMALL), blobs.x, blobs.y, **options)
+    whole.method.train_on(whole)
+    options["checkpoint"] = tmp_path / "checkpoint.pt"
+    run = start(Interrupted(**SMALL), blobs.x, blobs.y, **options)
+    with pytest.raises(KeyboardInterrupt):
+        run.method.train_on(run)
+    resumed = start(kind(**SMALL), blobs.x, blobs.y, resume=True, **options)
+    assert 0 < len(resumed.at.history) < 4
+    resumed.method.train_on(resumed)
+    assert same(whole.method.state_dict(), resumed.method.state_dict())
 
 
 def test_values_that_it_does_not_know() -> None:
@@ -306,4 +333,3 @@ def test_log_probability() -> None:
     logits = torch.tensor([[1.0, 2.0], [0.0, 100.0]])
     expected = logits.softmax(1)[:, 1].log()
     torch.testing.assert_close(log_probability(logits, torch.tensor([1, 1])), expected)
-    assert log_probability(logits.bfloat16(), torch.tensor([1, 0])).dtype == torch.float32

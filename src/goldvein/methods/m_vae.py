@@ -29,13 +29,13 @@ from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.functional import label_log_odds
 from goldvein.method import Method
-from goldvein.network import has_bfloat16
 from goldvein.task import Batch, Task
 from goldvein.transition import check_transition
 from goldvein.variational import Variational
 
 BETA2 = 0.99  # of Adam
-SEEN = 4096  # rows that decide the likelihood
+SHARE = 0.05  # least share of labeled rows in a batch
+OF_THE_MODEL = ("z_a", "z_b", "hidden", "likelihood", "precision")
 
 
 class MVAE(Method):
@@ -53,18 +53,8 @@ class MVAE(Method):
         Smallest probability of a wrong label.
     noise : float, default=0.15
         Standard deviation of the Gaussian noise on the normalized input.
-    share : float, default=0.05
-        Least share of labeled rows in a batch.
-    z_a, z_b, hidden : int, optional
-        Sizes of the model, see :class:`goldvein.variational.Variational`.
-    likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
-        p(x | z_a).
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of products in training; ``auto`` is bfloat16 where the hardware has it.
-
-    Attributes
-    ----------
-    learner : Variational
+    z_a, z_b, hidden, likelihood, precision
+        Of the model: see :class:`goldvein.variational.Variational`.
 
     Examples
     --------
@@ -72,6 +62,7 @@ class MVAE(Method):
     MVAE(noise_rate=0.3)
     """
 
+    over = "unlabeled"
     log_transition: Tensor
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
 
@@ -82,7 +73,6 @@ class MVAE(Method):
         weight: float = 1.0,
         least: float = 1e-3,
         noise: float = 0.15,
-        share: float = 0.05,
         z_a: int | None = None,
         z_b: int | None = None,
         hidden: int | None = None,
@@ -95,7 +85,6 @@ class MVAE(Method):
         self.weight = weight
         self.least = least
         self.noise = noise
-        self.share = share
         self.z_a = z_a
         self.z_b = z_b
         self.hidden = hidden
@@ -108,16 +97,8 @@ class MVAE(Method):
         if self.transition is not None:
             T = torch.as_tensor(check_transition(self.transition, task.n_classes)).to(task.y.device)
             self.register_buffer("log_transition", T.clamp(min=self.least).log().float())
-        self.learner = Variational(
-            task.build_model(),
-            task.input_shape,
-            task.n_classes,
-            z_a=self.z_a,
-            z_b=self.z_b,
-            hidden=self.hidden,
-            likelihood=self.likelihood,
-            low_precision=self.precision == "bfloat16" or (self.precision == "auto" and has_bfloat16(task.y.device)),
-        )
+        options = {name: getattr(self, name) for name in OF_THE_MODEL}
+        self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]
@@ -143,12 +124,13 @@ class MVAE(Method):
         return -label_log_odds(torch.full_like(q_given, self.noise_rate), logits.shape[1], self.least) * q_given
 
     def train_on(self, run: Run) -> None:
-        self.learner.settle(run.inputs.view(run.inputs.read(sampling.spread(run.task.n_samples, SEEN)), "plain"))
+        self.learner.settle(run.inputs)
         labeled, training = (run.y >= 0) & ~run.task.validation, ~run.task.validation
-        sizes = sampling.mixed_sizes(int(labeled.sum()), int(training.sum()), run.recipe.batch_size, self.share)
+        sizes = sampling.mixed_sizes(int(labeled.sum()), int(training.sum()), run.recipe.batch_size, SHARE)
         self.n_labeled = sizes[0]
+        over = self.over if sizes[0] <= sizes[1] else "labeled"
         for _ in run.epochs(beta2=BETA2):
-            for batch in run.batches(unlabeled="rest", sizes=sizes, over="unlabeled"):
+            for batch in run.batches(unlabeled="rest", sizes=sizes, over=over):
                 run.update(self.loss(batch))
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:

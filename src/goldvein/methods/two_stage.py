@@ -16,9 +16,8 @@ Silent or contradictory points, and what was chosen
 Differs from the paper by default (``TwoStage(selector=Confidence(), rounds=1)`` is the paper's own)
 - The selector is :class:`Posterior`, and selection and stage 2 are repeated: the rule of the paper keeps the easy
   labels and costs the hard rows theirs (``docs/results`` has both).
-- A network knows a few thousand labels by heart before its validation accuracy is at its best, and then finds none of
-  them wrong. Where there are fewer than 5,000, or too few for a validation set, they are cut into ``folds``, and each
-  fold is judged by a learner that trained without it (``docs/results/text.md`` has what that is worth).
+- A network knows a few thousand labels by heart before it is at its best, and then finds none of them wrong. With fewer
+  than 5,000, or no validation set, they are cut into ``folds``, each judged by a learner that trained without it.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class TwoStage(Method):
     kept: Tensor
     fold: Tensor
     out_of_fold: Tensor
-    believed: Tensor  # (N, K) float32, sum over the selections of the class probabilities; (0, K) with folds
+    believed: Tensor  # (N, K) float32, sum over the selections of the class probabilities
 
     def __init__(
         self,
@@ -108,7 +107,7 @@ class TwoStage(Method):
             raise InputError(f"folds={self.folds!r}: it must be 0, 2 or more, or auto")
         self.register_buffer("fold", deal(task.y, task.n_classes, n_folds))
         self.register_buffer("out_of_fold", torch.zeros(task.n_samples if n_folds else 0, task.n_classes))
-        self.register_buffer("believed", torch.zeros(0 if n_folds else task.n_samples, task.n_classes))
+        self.register_buffer("believed", torch.zeros(task.n_samples, task.n_classes))
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]
@@ -146,22 +145,18 @@ class TwoStage(Method):
             if not run.replaying:
                 rows = inside.nonzero()[:, 0]
                 self.out_of_fold[rows] = run.predict(rows)
-                self.renew(run)
-
-    def renew(self, run: Run) -> None:
-        """A fresh network and fresh state for the learner."""
-        self.learner.setup(self.task)
-        self.learner.to(run.device)
+                self.learner.setup(self.task)  # afresh
+                self.learner.to(run.device)
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
-        """Class probabilities (N, K), free of noise: out of fold, or the mean over all selections and the end.
+        """Class probabilities (N, K), free of noise: the mean over all selections, and without folds the end.
 
         A wrong label that was kept is learned by heart from then on; what the network believed before still tells.
         """
-        probs, trained_on = self.current(run)
-        if not len(self.out_of_fold):
-            probs = (self.believed + self.clean(probs, trained_on)) / (self.rounds + 1)
-        return probs, torch.full_like(self.kept, -1)
+        unseen = torch.full_like(self.kept, -1)
+        if len(self.out_of_fold):  # rows without a label are in no fold
+            return torch.where((self.fold >= 0)[:, None], self.believed / self.rounds, run.predict()), unseen
+        return (self.believed + self.clean(*self.current(run))) / (self.rounds + 1), unseen
 
     def current(self, run: Run) -> tuple[Tensor, Tensor]:
         """What the selector goes by: probabilities (N, K), and the labels (N,) that they were learned from."""
@@ -177,11 +172,8 @@ class TwoStage(Method):
         y = run.task.y.cpu().numpy()
         held_out = run.task.validation.cpu().numpy()
         probs, trained_on = self.current(run)
-        if not len(self.out_of_fold):
-            self.believed += self.clean(probs, trained_on)
-        keep = select_apart(
-            self.selector, y, held_out, probs=probs.cpu().numpy(), trained_on=trained_on.cpu().numpy()
-        )
+        self.believed += self.clean(probs, trained_on)
+        keep = select_apart(self.selector, y, held_out, probs=probs.cpu().numpy(), trained_on=trained_on.cpu().numpy())
         if run.task.trusted is not None:
             keep |= run.task.trusted.cpu().numpy()
         if not (keep & ~held_out).any():

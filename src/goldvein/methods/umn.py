@@ -16,16 +16,13 @@ Silent or contradictory points, and what was chosen
 - Eq. 6 leaves out ``log(epsilon / (C - 1))``, rightly so if epsilon is a constant. It is linear in q. The text's
   "re-weights ... classification loss" would be ``labeled="ce"``, ``-f log q(y^)``; eq. 5 under one logarithm is
   ``labeled="marginal"``, ``-log sum_y q(y) p(y^ | y)``.
-- f is infinite at 0, where learner and guider start, and negative above (C - 1) / C: epsilon is held between
-  ``least`` and (C - 1) / C.
-- lambda, between a mean over labeled rows and one over all rows, is not stated: 1.
-- The text below eq. 8 takes g' for the learner, eq. 7 and figure 1 for the guider. Under |.| it is the same.
+- f is infinite at 0, where learner and guider start, and negative above (C - 1) / C: epsilon is held between.
+- lambda, of a mean over labeled rows beside one over all rows, is not stated: 1.
 - gamma is "as described in" Tarvainen & Valpola 2017: 0.99, from step 40,000 or half of the training on 0.999, and
   the plain mean of all steps where that forgets faster (their code).
 - A batch has 5 labeled rows of 100 (more where a larger share of all rows is labeled), an epoch passes once over the
-  unlabeled rows. Labeled rows are in the bound as well.
-- The noise is Gaussian, 0.15, on the input; what is reconstructed is the input without it.
-- p(x | z_a) is not stated: Bernoulli where a sample of the inputs lies in [0, 1], else Gaussian.
+  unlabeled rows (the labeled, where they are most). Labeled rows are in the bound too, and so is the input's noise:
+  what is reconstructed is the input without it.
 - "Corrupted if epsilon > 0" holds of nearly every label: :meth:`UMN.scores` has epsilon and what ranks better. The
   labels are judged by the guider, as if it had not learned them: q(y | z_a) is about the true class.
 """
@@ -41,16 +38,16 @@ from torch import Tensor, nn
 from goldvein import sampling
 from goldvein.engine import Run
 from goldvein.errors import unknown
-from goldvein.functional import label_log_odds, update_average
+from goldvein.functional import label_log_odds, log_probability, update_average
 from goldvein.method import Method
-from goldvein.network import has_bfloat16
 from goldvein.task import Batch, Task
 from goldvein.variational import Inference, Variational
 
 BETA2 = 0.99  # of Adam
-SWITCH = 40_000  # steps after which gamma rises
-SEEN = 4096  # rows that decide the likelihood
+SWITCH, LATE_DECAY = 40_000, 0.999  # steps after which gamma rises, and to what
 RECENT = 10  # epochs whose epsilon is kept
+SHARE = 0.05  # least share of labeled rows in a batch
+OF_THE_MODEL = ("z_a", "z_b", "hidden", "likelihood", "precision")
 LABELED = ("linear", "ce", "marginal")
 METRICS = ("absdiff", "dlog")
 
@@ -68,25 +65,12 @@ class UMN(Method):
         Whether epsilon compares probabilities (eq. 8) or their logarithms.
     least : float, default=1e-3
         Smallest epsilon.
-    decay, late_decay : float, default=0.99 and 0.999
-        gamma, first and later.
+    decay : float, default=0.99
+        gamma in the first part of training.
     noise : float, default=0.15
         Standard deviation of the Gaussian noise on the normalized input.
-    share : float, default=0.05
-        Least share of labeled rows in a batch.
-    z_a, z_b, hidden : int, optional
-        Sizes of the model, see :class:`goldvein.variational.Variational`.
-    likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
-        p(x | z_a).
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of products in training; ``auto`` is bfloat16 where the hardware has it.
-
-    Attributes
-    ----------
-    learner : Variational
-    guider : Inference
-    recent : Tensor of shape (10, N), float32
-        epsilon of the given labels after each of the last ten epochs, NaN where there is none.
+    z_a, z_b, hidden, likelihood, precision
+        Of the model: see :class:`goldvein.variational.Variational`.
 
     Examples
     --------
@@ -96,8 +80,8 @@ class UMN(Method):
 
     over = "unlabeled"
     steps: Tensor  # number of updates so far
-    recent: Tensor
-    n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
+    recent: Tensor  # (10, N) float32, epsilon after each of the last epochs; NaN without a label
+    n_labeled: int | None = None  # rows of a batch among which the labeled ones are, the first
 
     def __init__(
         self,
@@ -106,9 +90,7 @@ class UMN(Method):
         metric: str = "absdiff",
         least: float = 1e-3,
         decay: float = 0.99,
-        late_decay: float = 0.999,
         noise: float = 0.15,
-        share: float = 0.05,
         z_a: int | None = None,
         z_b: int | None = None,
         hidden: int | None = None,
@@ -121,9 +103,7 @@ class UMN(Method):
         self.metric = metric
         self.least = least
         self.decay = decay
-        self.late_decay = late_decay
         self.noise = noise
-        self.share = share
         self.z_a = z_a
         self.z_b = z_b
         self.hidden = hidden
@@ -134,16 +114,8 @@ class UMN(Method):
         for name, value, known in (("labeled", self.labeled, LABELED), ("metric", self.metric, METRICS)):
             if value not in known:
                 raise unknown(name, value, known)
-        self.learner = Variational(
-            task.build_model(),
-            task.input_shape,
-            task.n_classes,
-            z_a=self.z_a,
-            z_b=self.z_b,
-            hidden=self.hidden,
-            likelihood=self.likelihood,
-            low_precision=self.precision == "bfloat16" or (self.precision == "auto" and has_bfloat16(task.y.device)),
-        )
+        options = {name: getattr(self, name) for name in OF_THE_MODEL}
+        self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
         self.guider: Inference = copy.deepcopy(self.learner.net).requires_grad_(False)
         self.register_buffer("steps", torch.tensor(0))
         self.register_buffer("recent", torch.full((RECENT, task.n_samples), math.nan))
@@ -175,8 +147,7 @@ class UMN(Method):
         n_classes = logits.shape[1]
         log_q = log_probability(logits, y)
         if self.labeled == "marginal":
-            epsilon = epsilon.clamp(self.least, 1 - 1 / n_classes)
-            q = log_q.exp()
+            epsilon, q = epsilon.clamp(self.least, 1 - 1 / n_classes), log_q.exp()
             return -((1 - epsilon) * q + epsilon / (n_classes - 1) * (1 - q)).log()
         f = label_log_odds(epsilon, n_classes, self.least)
         return -f * (log_q if self.labeled == "ce" else log_q.exp())  # Eq. 6
@@ -184,7 +155,7 @@ class UMN(Method):
     def gamma(self, step: int, progress: float) -> float:
         """The decay of the guider after a step, counted from 1, and a share of the training."""
         late = step >= SWITCH or progress >= 0.5
-        return min(1 - 1 / (step + 1), self.late_decay if late else self.decay)
+        return min(1 - 1 / (step + 1), max(LATE_DECAY, self.decay) if late else self.decay)
 
     def follow(self, gamma: float) -> None:
         """Move the guider towards the learner; running statistics of batch norms too (eq. 7)."""
@@ -192,24 +163,21 @@ class UMN(Method):
         update_average(guider, learner, gamma)
 
     def train_on(self, run: Run) -> None:
-        self.learner.settle(run.inputs.view(run.inputs.read(sampling.spread(run.task.n_samples, SEEN)), "plain"))
+        self.learner.settle(run.inputs)
         labeled, training = (run.y >= 0) & ~run.task.validation, ~run.task.validation
-        sizes = sampling.mixed_sizes(int(labeled.sum()), int(training.sum()), run.recipe.batch_size, self.share)
+        sizes = sampling.mixed_sizes(int(labeled.sum()), int(training.sum()), run.recipe.batch_size, SHARE)
         self.n_labeled = sizes[0]
+        over = self.over if sizes[0] <= sizes[1] else "labeled"
         for epoch in run.epochs(beta2=BETA2):
             self.guider.eval()
             step = int(self.steps)
-            for batch in run.batches(unlabeled="rest", sizes=sizes, over=self.over):
+            for batch in run.batches(unlabeled="rest", sizes=sizes, over=over):
                 run.update(self.loss(batch))
                 step += 1
                 self.follow(self.gamma(step, epoch / run.n_epochs))
             self.steps.fill_(step)
-            self.remember(run, epoch)
-
-    def remember(self, run: Run, epoch: int) -> None:
-        """Keep epsilon of all given labels, from inputs without noise."""
-        rows, g, g_guider = self.look(run)
-        self.recent[epoch % RECENT, rows] = difference(g, g_guider, self.metric)
+            rows, g, g_guider = self.look(run)
+            self.recent[epoch % RECENT, rows] = difference(g, g_guider, self.metric)
 
     def look(self, run: Run) -> tuple[Tensor, Tensor, Tensor]:
         """Rows (M,) with a label, and the log-probabilities (M,) that learner and guider give it."""
@@ -223,25 +191,12 @@ class UMN(Method):
         return run.predict(net=self.guider), torch.full_like(run.task.y, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
-        """Of each given label, NaN where there is none.
-
-        ``epsilon`` by eq. 8, ``epsilon_recent`` its mean over the last ten epochs, ``log_difference`` the same as
-        epsilon of logarithms, and ``guider_confidence`` g'(y^): the lower it is, the more doubtful the label.
-        """
+        """``epsilon``, its mean over ten epochs, the difference of logarithms, and g'(y^): low is doubtful."""
         rows, g, g_guider = self.look(run)
-        columns = {
-            "epsilon": difference(g, g_guider, "absdiff"),
-            "epsilon_recent": self.recent[:, rows].nanmean(0),
-            "log_difference": difference(g, g_guider, "dlog"),
-            "guider_confidence": g_guider.exp(),
-        }
+        columns = {"epsilon": difference(g, g_guider, "absdiff"), "epsilon_recent": self.recent[:, rows].nanmean(0)}
+        columns |= {"log_difference": difference(g, g_guider, "dlog"), "guider_confidence": g_guider.exp()}
         empty = torch.full_like(run.task.y, math.nan, dtype=g.dtype)
         return {name: empty.index_copy(0, rows, values) for name, values in columns.items()}
-
-
-def log_probability(logits: Tensor, y: Tensor) -> Tensor:
-    """Of labels y (M,) by logits (M, C): (M,), float32 at least."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(1).gather(1, y[:, None])[:, 0]
 
 
 def difference(g: Tensor, g_guider: Tensor, metric: str) -> Tensor:
