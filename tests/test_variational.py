@@ -47,7 +47,7 @@ def by_hand(model: Variational, x: Tensor, seed: int) -> Tensor:
     mean, log_var = model.net.encode(x)
     rows, classes = pairs(model.net.classify(draw(mean, log_var, noise_a)).softmax(1))
     noise_b = torch.zeros(4, len(x), 2, dtype=torch.float64)
-    noise_b[classes, rows] = torch.randn(len(rows), 2, dtype=torch.float64)
+    noise_b[classes, rows] = torch.randn(len(x), 2, dtype=torch.float64)[rows]  # one draw a row, for all classes
 
     def normal(moments: tuple[Tensor, Tensor]) -> D.Independent:
         return D.Independent(D.Normal(moments[0], (moments[1] / 2).exp()), 1)

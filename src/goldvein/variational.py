@@ -16,6 +16,8 @@ classifier.
 Choices
 - z_b depends on the z_a that was drawn, so the term z_a takes log q and log p at that very draw. The closed
   KL(q(z_a | x) || p(z_a | z_b, y)) of some codes is not this bound.
+- The z_b of the K classes have their own means and variances but share one normal draw a row: each is a fair sample
+  of its own q, and the difference between two classes is free of noise.
 - Log-variances are held in [-8, 8]; those of a Gaussian p(x | z_a) in [-6, 2], and they start at -2. From 0 on, where a
   row has few features, what z_a would tell of them weighs so little against its noise that it is slow to tell anything.
 
@@ -146,7 +148,8 @@ class Variational(nn.Module):
         z, weight = z_a.index_select(0, rows), q[rows, classes]
         with low:
             mean_b, log_var_b = split_moments(self.encode_b(torch.cat([z, y], 1)), z.dtype)  # (P, n_b)
-        z_b = draw(mean_b, log_var_b, torch.randn_like(mean_b))
+        noise_b = torch.randn(len(x), mean_b.shape[1], dtype=x.dtype, device=x.device)
+        z_b = draw(mean_b, log_var_b, noise_b.index_select(0, rows))
         with low:
             mean_a, log_var_a = split_moments(self.decode_a(torch.cat([z_b, y], 1)), z.dtype)  # (P, n_a)
             out = self.decode_x(z_a).to(x.dtype)

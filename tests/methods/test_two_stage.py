@@ -218,6 +218,21 @@ def test_a_network_that_knows_wrong_labels_by_heart_does_not_judge_them(start: S
     assert out_of_fold > 0.6
 
 
+def test_labels_are_judged_by_all_rounds_of_folds_and_most_by_the_last(
+    start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[Tensor] = []
+    cross_fit = TwoStage.cross_fit
+    monkeypatch.setattr(TwoStage, "cross_fit", lambda m, run: (cross_fit(m, run), rounds.append(m.out_of_fold.clone())))
+    method = TwoStage(selector=Every(2), learner=Learner(), rounds=2, folds=3)
+    run = trained(start, blobs, method)
+    probs, trained_on = method.evidence(run)
+    given = torch.as_tensor(blobs.y >= 0)
+    torch.testing.assert_close(probs[given], (0.25 * rounds[0] + 0.75 * rounds[1])[given])
+    torch.testing.assert_close(probs[~given], run.predict()[~given])
+    assert (trained_on == -1).all()
+
+
 @pytest.mark.parametrize("folds", [1, -2, "many", 2.5])
 def test_folds_that_mean_nothing(start: Start, blobs: Any, folds: Any) -> None:
     with pytest.raises(InputError, match="folds="):

@@ -149,13 +149,14 @@ class TwoStage(Method):
                 self.learner.to(run.device)
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
-        """Class probabilities (N, K), free of noise: the mean over all selections, and without folds the end.
+        """Class probabilities (N, K), free of noise: the mean over all selections and the end (with folds, half each).
 
         A wrong label that was kept is learned by heart from then on; what the network believed before still tells.
         """
         unseen = torch.full_like(self.kept, -1)
         if len(self.out_of_fold):  # rows without a label are in no fold
-            return torch.where((self.fold >= 0)[:, None], self.believed / self.rounds, run.predict()), unseen
+            probs = (self.believed / self.rounds + self.out_of_fold) / 2
+            return torch.where((self.fold >= 0)[:, None], probs, run.predict()), unseen
         return (self.believed + self.clean(*self.current(run))) / (self.rounds + 1), unseen
 
     def current(self, run: Run) -> tuple[Tensor, Tensor]:
