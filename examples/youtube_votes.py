@@ -8,6 +8,10 @@ a word such as "subscribe", a link, or a short text, and votes or abstains. The 
 rule votes, or as many vote for either class, it is missing: the shape that goldvein takes. That leaves 1,158 labels, 77
 of them wrong, and 428 comments without one.
 
+Plain training reaches 89.4 ± 0.9 % on the test set, two stages by default 89.0 ± 1.6 %, no gain, and with a plain
+learner 91.0 ± 1.2 %. Of the 77 labels that look worst, 30 are wrong, against 10 after plain training. All figures stand
+in docs/results/text.md.
+
 Writes FOLDER/train.csv and FOLDER/test.csv, trains on the first by several methods, five seeds each, and prints the
 accuracy on the second. The same table serves the command line: ``goldvein train FOLDER/train.csv --out run``.
 """
