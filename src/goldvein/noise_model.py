@@ -212,13 +212,13 @@ def _calibrate(
 
     n_classes = len(T)
     inverse: Any = np.linalg.inv(T) if mixed and np.linalg.cond(T) < SINGULAR else None
-    p = np.asarray(probs, dtype=np.float32)
-    logs = np.log(np.maximum(p if inverse is None else p @ inverse.astype(np.float32), np.float32(LEAST)))
-    reach = np.maximum(T.T[y], 1e-9).astype(np.float32)
+    p = np.asarray(probs, dtype=np.float64)  # in single precision the end of the search hangs on the order of the rows
+    logs = np.log(np.maximum(p if inverse is None else p @ inverse, LEAST))
+    reach = np.maximum(T.T[y], 1e-9)
     prior = np.r_[16.0, np.ones(n_classes)]  # normal, so that a handful of labels cannot decide
 
     def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        w = np.float32(np.exp(x[0])) * logs + x[1:].astype(np.float32)
+        w = np.exp(x[0]) * logs + x[1:]
         w -= w.max(1, keepdims=True)
         np.exp(w, out=w)
         q = w * reach
