@@ -303,7 +303,7 @@ def test_inputs_that_are_no_numbers(blobs: Any, images: Any, value: float) -> No
         ("device", "cuda:77", "device='cuda:77' is not to be had here"),
         ("precision", "float8", "precision='float8': it must be one of auto, float32, bfloat16"),
         ("optimizer", "lion", "optimizer='lion': it must be one of adagrad, adam, adamw, sgd"),
-        ("schedule", "step", "schedule='step': it must be one of plateau, cosine, constant"),
+        ("schedule", "step", "schedule='step': it must be one of plateau, cosine, steps, constant"),
         ("keep", "first", "keep='first': it must be one of last, best"),
         ("epochs", "many", "epochs='many': it must be a whole number above 0, or auto"),
         ("epochs", 2.5, "epochs=2.5: it must be a whole number above 0, or auto"),

@@ -93,6 +93,11 @@ def test_cosine(start: Start, blobs: Any) -> None:
     assert rates(run) == pytest.approx([0.8, 0.4 + 0.4 * math.sqrt(0.5), 0.4, 0.4 - 0.4 * math.sqrt(0.5)])
 
 
+def test_steps(start: Start, blobs: Any) -> None:
+    run = start(Still(), blobs.x, blobs.y, recipe=Recipe(epochs=6, batch_size=64, lr=0.8, schedule="steps"))
+    assert rates(run) == pytest.approx([0.8, 0.8, 0.08, 0.08, 0.008, 0.008])
+
+
 def test_a_method_may_set_the_rate_and_the_momentum(start: Start, blobs: Any) -> None:
     run = start(Still(), blobs.x, blobs.y, recipe=Recipe(epochs=1, batch_size=64, weight_decay=0.1))
     for _ in run.epochs():

@@ -30,7 +30,7 @@ def test_plateau_without_validation_rows_moves_nothing() -> None:
     assert follow(Recipe(patience=1), [math.nan] * 5) == [1] * 5
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+@pytest.mark.parametrize("schedule", ["cosine", "steps", "constant"])
 def test_other_schedules_have_no_plateau(schedule: str) -> None:
     assert follow(Recipe(patience=1, schedule=schedule), [0.5] * 5) == [1] * 5
 

@@ -57,7 +57,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
     lr : float, default=0.001
     weight_decay : float, default=0.0
-    schedule : {"plateau", "cosine", "constant"}, default="plateau"
+    schedule : {"plateau", "cosine", "steps", "constant"}, default="plateau"
         See :class:`goldvein.engine.Recipe`.
     stop_after : int, optional
         Epochs without a better validation accuracy after which a stage ends.

@@ -254,8 +254,9 @@ class Run:
         self.epoch = epoch
         self._sums: dict[str, tuple[Any, int]] = {}
         self._started = time.perf_counter()
-        if recipe.schedule == "cosine":
-            self.set_rate(recipe.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.n_epochs)))
+        rate = recipe.rate(epoch, self.n_epochs)
+        if rate is not None:
+            self.set_rate(rate)
         self.method.train()
 
     def _close_epoch(self, epoch: int) -> bool:
