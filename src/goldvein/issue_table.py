@@ -109,7 +109,7 @@ def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] |
     suggested[marked[better]] = best[better]
     p_suggested[marked[better]] = p_best[better]
     reason = np.full(n, "", dtype=object)
-    reason[marked] = _reasons(case, marked, best, kind[marked], probs)
+    reason[marked] = _reasons(case, marked, best, kind[marked], _looks(case.y, model, probs, marked, best))
     order = np.argsort(-case.p_wrong, kind="stable")
     p_wrong = case.p_wrong[order].astype(np.float64)
     columns = {
@@ -192,15 +192,38 @@ def _kinds(case: Case, marked: NDArray[np.int64], best: NDArray, p_best: NDArray
     return kind
 
 
+def _looks(
+    y: NDArray[np.int64],
+    model: NoiseModel | None,
+    probs: NDArray[np.floating] | None,
+    rows: NDArray[np.int64],
+    best: NDArray[np.int64],
+) -> tuple[list[float], list[float]] | None:
+    """How much each of the rows (m,) looks like the given class and like another, whatever its label says."""
+    if probs is None:
+        return None
+    given, other = np.empty(len(rows)), np.empty(len(rows))
+    for part in blocks(np.broadcast_to(np.float32(0), (len(rows), probs.shape[1]))):
+        some = rows[part]
+        clean = probs[some] if model is None else model.clean(probs[some])
+        at = np.arange(len(some))
+        given[part], other[part] = clean[at, y[some]], clean[at, best[part]]
+    return given.tolist(), other.tolist()
+
+
 def _reasons(
-    case: Case, rows: NDArray[np.int64], best: NDArray, kind: NDArray, probs: NDArray[np.floating] | None
+    case: Case,
+    rows: NDArray[np.int64],
+    best: NDArray[np.int64],
+    kind: NDArray[np.int8],
+    looks: tuple[list[float], list[float]] | None,
 ) -> list[str]:
     """Why a label is doubted, in words."""
     given, other = case.names[case.y[rows]].tolist(), case.names[best].tolist()
-    if probs is None:
+    if looks is None:
         texts = [f"does not look like {label}" for label in given]
     else:
-        pairs = zip(given, other, probs[rows, case.y[rows]].tolist(), probs[rows, best].tolist(), strict=True)
+        pairs = zip(given, other, *looks, strict=True)
         texts = [f"looks like {b} (probability {q:.2f}), not {a} ({p:.2f})" for a, b, p, q in pairs]
     for i in np.flatnonzero(kind == NONE):
         texts[i] = f"looks like no class, least unlike {other[i]}; given {given[i]}"

@@ -74,7 +74,7 @@ def by_class(issues: pd.DataFrame, classes: Sequence[str | int]) -> list[dict[st
     for k, label in enumerate(classes):
         rows = of_class.get(label, issues.head(0))
         wrong = rows[rows["is_issue"]]
-        likely = wrong["suggested_label"].value_counts()
+        likely = wrong["suggested_label"][wrong["suggested_label"] != label].value_counts()
         found.append(
             {
                 "index": k,
