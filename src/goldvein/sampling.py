@@ -64,17 +64,18 @@ def split(order: Tensor, n_batches: int) -> list[Tensor]:
     return list(torch.tensor_split(order, n_batches))
 
 
-def mixed_sizes(n_labeled: int, n: int, batch_size: int, least: float) -> tuple[int, int]:
-    """Labeled and other rows of a batch: their share of all ``n`` rows, but at least the share ``least`` of labeled.
+def mixed_sizes(y: Tensor, batch_size: int, least: float) -> tuple[int, int]:
+    """Labeled and other rows of a batch: as in ``y`` (-1 is no label), but at least the share ``least`` of labeled.
 
     An epoch over the other rows is then one over the labeled ones as well, or more.
 
     Examples
     --------
-    >>> mixed_sizes(100, 50_000, 100, least=0.05), mixed_sizes(300, 400, 100, least=0.05)
+    >>> y = torch.arange(50_000)
+    >>> mixed_sizes(y.where(y < 100, -1), 100, least=0.05), mixed_sizes(y.where(y < 37_500, -1), 100, least=0.05)
     ((5, 95), (75, 25))
     """
-    n_first = math.ceil(batch_size * max(least, n_labeled / n) - 1e-9)
+    n_first = math.ceil(batch_size * max(least, int((y >= 0).sum()) / len(y)) - 1e-9)
     n_first = min(n_first, batch_size - 1) or 1
     return n_first, max(1, batch_size - n_first)
 

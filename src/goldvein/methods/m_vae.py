@@ -112,7 +112,7 @@ class MVAE(Method):
         labeled = self.labeled_term(bound.logits[:n], y)
         return {
             **{name: term.mean() for name, term in bound.terms.items()},
-            "labeled": self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
+            "labeled": self.weight * (labeled * given).sum() / len(x),
         }
 
     def labeled_term(self, logits: Tensor, y: Tensor) -> Tensor:
@@ -125,8 +125,7 @@ class MVAE(Method):
 
     def train_on(self, run: Run) -> None:
         self.learner.settle(run.inputs)
-        labeled, training = (run.y >= 0) & ~run.task.validation, ~run.task.validation
-        sizes = sampling.mixed_sizes(int(labeled.sum()), int(training.sum()), run.recipe.batch_size, SHARE)
+        sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
         self.n_labeled = sizes[0]
         over = self.over if sizes[0] <= sizes[1] else "labeled"
         for _ in run.epochs(beta2=BETA2):

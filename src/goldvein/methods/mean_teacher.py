@@ -116,10 +116,9 @@ class MeanTeacher(Method):
         if not run.replaying:
             self.student.load_state_dict(self.net.state_dict())
         self.net.requires_grad_(False)  # the optimizer is the student's
-        labeled, training = (run.y >= 0) & ~run.task.validation, ~run.task.validation
-        n = int(training.sum())
-        sizes = mixed_sizes(int(labeled.sum()), n, run.recipe.batch_size, self.share)
-        per_epoch = math.ceil(n / sizes[1])
+        training = run.y[~run.task.validation]
+        sizes = mixed_sizes(training, run.recipe.batch_size, self.share)
+        per_epoch = math.ceil(len(training) / sizes[1])
         changes: dict[str, Any] = {"optimizer": "adam", "schedule": "constant"} if self.optimizer == "adam" else {}
         for epoch in run.epochs(**changes):
             batches = run.batches(unlabeled="all", sizes=sizes, over=self.over)

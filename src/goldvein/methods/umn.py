@@ -17,14 +17,15 @@ Silent or contradictory points, and what was chosen
   "re-weights ... classification loss" would be ``labeled="ce"``, ``-f log q(y^)``; eq. 5 under one logarithm is
   ``labeled="marginal"``, ``-log sum_y q(y) p(y^ | y)``.
 - f is infinite at 0, where learner and guider start, and negative above (C - 1) / C: epsilon is held between.
-- lambda, of a mean over labeled rows beside one over all rows, is not stated: 1.
-- gamma is "as described in" Tarvainen & Valpola 2017: 0.99, from step 40,000 or half of the training on 0.999, and
-  the plain mean of all steps where that forgets faster (their code).
-- A batch has 5 labeled rows of 100 (more where a larger share of all rows is labeled), an epoch passes once over the
-  unlabeled rows (the labeled, where they are most). Labeled rows are in the bound too, and so is the input's noise:
-  what is reconstructed is the input without it.
-- "Corrupted if epsilon > 0" holds of nearly every label: :meth:`UMN.scores` has epsilon and what ranks better. The
-  labels are judged by the guider, as if it had not learned them: q(y | z_a) is about the true class.
+- lambda is not stated: 1, and the sums of eq. 4, over labeled rows or all, are divided by the same number, the rows of
+  a batch: a label weighs f nats in the bound of its row. A mean over the labeled rows is 20 times that, and labels are
+  learned by heart, wrong ones too, before the model finds what looks alike.
+- gamma is that of Tarvainen & Valpola's code: 0.99, from step 40,000 or half of the training on 0.999, and the plain
+  mean of all steps at first.
+- A batch has 5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills
+  most of it. Labeled rows are in the bound too; what is reconstructed is the input without noise.
+- "Corrupted if epsilon > 0" holds of nearly every label: :meth:`UMN.scores` has epsilon and what ranks better. Labels
+  are judged by the guider, as if it had not learned them: q(y | z_a) is about the true class.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class UMN(Method):
 
     over = "unlabeled"
     steps: Tensor  # number of updates so far
-    recent: Tensor  # (10, N) float32, epsilon after each of the last epochs; NaN without a label
+    recent: Tensor  # (10, N), epsilon after each of the last epochs; NaN without a label
     n_labeled: int | None = None  # rows of a batch among which the labeled ones are, the first
 
     def __init__(
@@ -133,7 +134,7 @@ class UMN(Method):
         labeled = self.labeled_term(bound.logits[:n], y, epsilon)
         return {
             **{name: term.mean() for name, term in bound.terms.items()},
-            "labeled": self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
+            "labeled": self.weight * (labeled * given).sum() / len(x),
         }
 
     @torch.no_grad()
@@ -164,8 +165,7 @@ class UMN(Method):
 
     def train_on(self, run: Run) -> None:
         self.learner.settle(run.inputs)
-        labeled, training = (run.y >= 0) & ~run.task.validation, ~run.task.validation
-        sizes = sampling.mixed_sizes(int(labeled.sum()), int(training.sum()), run.recipe.batch_size, SHARE)
+        sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
         self.n_labeled = sizes[0]
         over = self.over if sizes[0] <= sizes[1] else "labeled"
         for epoch in run.epochs(beta2=BETA2):
