@@ -112,7 +112,7 @@ class MVAE(Method):
         labeled = self.labeled_term(bound.logits[:n], y)
         return {
             **{name: term.mean() for name, term in bound.terms.items()},
-            "labeled": self.weight * (labeled * given).sum() / len(x),
+            "labeled": self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
         }
 
     def labeled_term(self, logits: Tensor, y: Tensor) -> Tensor:

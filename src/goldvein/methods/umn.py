@@ -17,9 +17,7 @@ Silent or contradictory points, and what was chosen
   "re-weights ... classification loss" would be ``labeled="ce"``, ``-f log q(y^)``; eq. 5 under one logarithm is
   ``labeled="marginal"``, ``-log sum_y q(y) p(y^ | y)``.
 - f is infinite at 0, where learner and guider start, and negative above (C - 1) / C: epsilon is held between.
-- lambda is not stated: 1, and the sums of eq. 4, over labeled rows or all, are divided by the same number, the rows of
-  a batch: a label weighs f nats in the bound of its row. A mean over the labeled rows is 20 times that, and labels are
-  learned by heart, wrong ones too, before the model finds what looks alike.
+- lambda, of a mean over labeled rows beside one over all rows, is not stated: 1.
 - gamma is that of Tarvainen & Valpola's code: 0.99, from step 40,000 or half of the training on 0.999, and the plain
   mean of all steps at first.
 - A batch has 5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills
@@ -134,7 +132,7 @@ class UMN(Method):
         labeled = self.labeled_term(bound.logits[:n], y, epsilon)
         return {
             **{name: term.mean() for name, term in bound.terms.items()},
-            "labeled": self.weight * (labeled * given).sum() / len(x),
+            "labeled": self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
         }
 
     @torch.no_grad()
