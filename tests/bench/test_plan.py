@@ -80,6 +80,18 @@ def test_a_row_may_have_data_of_its_own():
         plan.validate(replace(table, rows=(replace(table.rows[0], data="mnist"),), published={}))
 
 
+def test_a_column_may_tell_a_method_more():
+    table = plan.load(TABLES / "umn_table1_mnist.toml")
+    told = next(row for row in table.rows if row.name == "M-VAE")
+    jobs = plan.jobs(replace(table, rows=(told,), published={}), [0])
+    assert [job.params for job in jobs] == [{"noise_rate": job.rate} for job in jobs]
+    assert [job.rate for job in jobs] == [0.1, 0.2, 0.3, 0.4, 0.5]
+    with pytest.raises(InputError, match=r"unknown column in by_column of row 'M-VAE' '60 %'"):
+        replace(table, rows=(replace(told, by_column={"60 %": {}}),), published={})
+    with pytest.raises(InputError, match="row 'M-VAE': unknown hyper-parameter 'rate'"):
+        plan.validate(replace(table, rows=(replace(told, by_column={"10 %": {"rate": 0.1}}),), published={}))
+
+
 def test_equal_jobs_are_run_once():
     table = plan.load(SMOKE)
     twin = replace(table.rows[0], name="twin")

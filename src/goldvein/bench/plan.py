@@ -21,6 +21,7 @@
     name = "ours"
     method = "two_stage"
     params = { selector__threshold = 0.95 }        as goldvein.configure.build_method takes them
+    by_column = { "asymmetric .2" = { rounds = 2 } }    more of them, in some columns
     estimator = { lr = 0.1 }                       in place of those above
     data = "mnist"                                 in place of the one above
 
@@ -60,14 +61,20 @@ SET_BY_THE_TABLE = ("method", "random_state", "verbose")
 class Row:
     """A method: its name in the table, its file, its hyper-parameters, its own arguments of the estimator.
 
-    ``data`` is what it is trained on instead of the table's data set, where that has the same classes and test set.
+    ``by_column`` adds hyper-parameters where a method is told what a column does (its rate of noise, say). ``data`` is
+    what it is trained on instead of the table's data set, where that has the same classes and test set.
     """
 
     name: str
     method: str
     params: dict[str, Any] = field(default_factory=dict)
     estimator: dict[str, Any] = field(default_factory=dict)
+    by_column: dict[str, dict[str, Any]] = field(default_factory=dict)
     data: str | None = None
+
+    def params_in(self, column: str) -> dict[str, Any]:
+        """The hyper-parameters in a column, by its name."""
+        return {**self.params, **self.by_column.get(column, {})}
 
 
 @dataclass(frozen=True)
@@ -127,12 +134,16 @@ class Table:
                 raise InputError(f"the {what} {twice[0]!r} is there twice: give each its own")
             if not given:
                 raise InputError(f"the table has no {what}: give at least one")
-        for row, cells in self.published.items():
-            if row not in rows:
-                raise unknown("row of published values", row, rows)
+        for name, cells in self.published.items():
+            if name not in rows:
+                raise unknown("row of published values", name, rows)
             for column in cells:
                 if column not in columns:
                     raise unknown("column of published values", column, columns)
+        for row in self.rows:
+            for column in row.by_column:
+                if column not in columns:
+                    raise unknown(f"column in by_column of row {row.name!r}", column, columns)
 
     def job(self, row: Row, column: Column, seed: int) -> Job:
         """The training run of a cell with a seed."""
@@ -144,7 +155,7 @@ class Table:
             draw=column.draw,
             labels_per_class=column.labels_per_class,
             method=row.method,
-            params=row.params,
+            params=row.params_in(column.name),
             estimator={**self.estimator, **row.estimator},
             seed=seed,
             trusted_per_class=column.trusted_per_class,
@@ -248,7 +259,8 @@ def validate(table: Table) -> None:
     for row in table.rows:
         if row.data is not None and standard.describe(row.data).n_classes != n_classes:
             raise InputError(f"row {row.name!r}: {row.data} has other classes than {table.data}; give it its own table")
-        _at(f"row {row.name!r}", build_method, row.method, row.params)
+        for column in table.columns:
+            _at(f"row {row.name!r}", build_method, row.method, row.params_in(column.name))
         _at(f"row {row.name!r}", _check_estimator, {**table.estimator, **row.estimator})
 
 
