@@ -34,6 +34,17 @@ def rampdown(epoch: float, n_epochs: float, length: float) -> float:
     return math.exp(-12.5 * ((epoch - start) / length) ** 2) if length and epoch >= start else 1.0
 
 
+def held(y: Tensor, kept: Tensor) -> Tensor:
+    """1 where the label y (N,) was kept, 0 where it was removed, NaN where there is none; -1 is none in both.
+
+    Examples
+    --------
+    >>> held(torch.tensor([4, 4, -1]), torch.tensor([4, -1, -1]))
+    tensor([1., 0., nan])
+    """
+    return (kept >= 0).float().masked_fill(y < 0, math.nan)
+
+
 def staircase(done: float, steps: Iterable[float], factor: float = 0.1) -> float:
     """``factor`` to the number of ``steps`` that lie at or below ``done``: a rate that falls at milestones.
 

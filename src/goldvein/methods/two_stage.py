@@ -10,8 +10,8 @@ inputs: batches of N/2 labeled and N/2 unlabeled rows, an epoch is one pass over
 Silent or contradictory points, and what was chosen
 - Predictions are made on the very rows that were trained on, so the network of the best noisy validation accuracy is
   used, not the last, which has had more time to memorize; views and dropout are off.
-- Table 2's row of the method (16.8 + 0.2 + 81.0 %) does not sum to 100, and 0.2 % wrong labels cannot hold at p = 0.6
-  with the 10 % floor on cats and dogs: kept, right and wrong are reported by class, and 0.2 % is no target.
+- Table 2's row of the method does not sum to 100 %, and 0.2 % wrong labels cannot hold at p = 0.6 with the 10 % floor
+  on cats and dogs: kept, right and wrong are reported by class, and 0.2 % is no target.
 
 Differs from the paper by default (``TwoStage(selector=Confidence(), rounds=1)`` is the paper's own)
 - The selector is :class:`Posterior`, and selection and stage 2 are repeated: the rule of the paper keeps the easy
@@ -30,6 +30,7 @@ from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.errors import InputError
+from goldvein.functional import held
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.selectors import select_apart
@@ -57,14 +58,12 @@ class TwoStage(Method):
     balance : bool, default=True
         Draw every given class equally often in stage 1.
     stage1_epochs : int, optional
-        Epochs of stage 1; by default as many as the run has for the learner.
+        By default as many as the run has for the learner.
 
     Attributes
     ----------
     kept : Tensor of shape (N,), int64
         Labels that the learner trained on, -1 where dropped or missing.
-    out_of_fold : Tensor of shape (N, K), float32
-        Probabilities of labeled rows by learners that did not see their labels; (0, K) without folds.
 
     Examples
     --------
@@ -75,7 +74,7 @@ class TwoStage(Method):
 
     kept: Tensor
     fold: Tensor
-    out_of_fold: Tensor
+    out_of_fold: Tensor  # (N, K) float32, by learners that did not see the labels; (0, K) without folds
     believed: Tensor  # (N, K) float32, sum over the selections of the class probabilities
 
     def __init__(
@@ -143,21 +142,22 @@ class TwoStage(Method):
             inside = self.fold == k
             self.learner.train_on(run.with_labels(self.kept.masked_fill(inside, -1)))
             if not run.replaying:
-                rows = inside.nonzero()[:, 0]
-                self.out_of_fold[rows] = run.predict(rows)
+                self.out_of_fold[inside] = run.predict(inside.nonzero()[:, 0])
                 self.learner.setup(self.task)  # afresh
                 self.learner.to(run.device)
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
-        """Class probabilities (N, K), free of noise: the mean over all selections and the end (with folds, half each).
-
-        A wrong label that was kept is learned by heart from then on; what the network believed before still tells.
-        """
+        """Class probabilities (N, K), free of noise: the mean over all selections and the end (folds: half each)."""
+        # a wrong label that was kept is learned by heart from then on; what the network believed before still tells
         unseen = torch.full_like(self.kept, -1)
         if len(self.out_of_fold):  # rows without a label are in no fold
             probs = (self.believed / self.rounds + self.out_of_fold) / 2
             return torch.where((self.fold >= 0)[:, None], probs, run.predict()), unseen
         return (self.believed + self.clean(*self.current(run))) / (self.rounds + 1), unseen
+
+    def scores(self, run: Run) -> dict[str, Tensor]:
+        """``kept``: 1 where the label was kept in the end, 0 where it was removed; and the scores of the learner."""
+        return {**self.learner.scores(run), "kept": held(run.task.y, self.kept)}
 
     def current(self, run: Run) -> tuple[Tensor, Tensor]:
         """What the selector goes by: probabilities (N, K), and the labels (N,) that they were learned from."""

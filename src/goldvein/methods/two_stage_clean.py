@@ -33,7 +33,7 @@ from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.errors import InputError
-from goldvein.functional import one_hot
+from goldvein.functional import held, one_hot
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.task import Batch, Task
@@ -186,8 +186,8 @@ class TwoStageClean(Method):
         return (p / p.sum(1, keepdim=True) + run.predict()) / 2, torch.full_like(self.kept, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
-        """``affirmed``: below 1/2 a label that is not trusted was dropped."""
-        return {"affirmed": self.affirmed(run.task.y)}
+        """``affirmed``: below 1/2 a label that is not trusted was removed; ``kept``: 1, or 0 where it was removed."""
+        return {"affirmed": self.affirmed(run.task.y), "kept": held(run.task.y, self.kept)}
 
 
 def trusted_labels(task: Task) -> Tensor:

@@ -18,6 +18,7 @@ from goldvein.files import write_text
 from goldvein.report import charts, facts
 from goldvein.report.comparison import compare
 from goldvein.report.rows import Look, Rows, picture
+from goldvein.report.sheet import sheet
 from goldvein.report.thumbnails import SIDE, as_url
 from goldvein.runs.folder import ENVIRONMENT, SKIPPED, damaged
 from goldvein.runs.tables import read_json
@@ -87,6 +88,7 @@ def write_report(
     cards = _cards(run, rows, decisions, top)
     page = template("report.html").render(
         **_numbers(run, rows, decisions),
+        strips=sheet(run, rows),
         cards=cards,
         pictures=any(card.look.is_picture for card in cards),
         longest_text=LONGEST_TEXT,
