@@ -90,9 +90,9 @@ def test_kept_labels_are_counted_by_class_as_labeled():
 def test_issues_against_hand_computed_measures():
     listed = pd.DataFrame(
         {"id": [3, 0, 1, 4, 2], "p_wrong": [0.9, 0.8, 0.3, 0.2, 0.1], "is_issue": [True, True, False, True, False]}
-    )
+    ).assign(doubt=[0.5, 0.0, 0.2, np.nan, 0.1])
     T = np.array([[0.5, 0.5], [0.25, 0.75]])
-    model = SimpleNamespace(label_issues=lambda: listed, noise_rate_=0.4, transition_=T)
+    model = SimpleNamespace(label_issues=lambda: listed, noise_rate_=0.4, transition_=T, scores_={"doubt": None})
     y = np.array([0, 1, 0, 1, 1])
     y_true = np.array([0, 0, 0, 0, -1])  # rows 1 and 3 are wrong, row 4 is not known
     found = judge_issues(model, y, y_true)
@@ -102,6 +102,9 @@ def test_issues_against_hand_computed_measures():
     gaps = [0.9 - 1, 0.8 - 0, 0.3 - 1, 0.1 - 0]  # each of the four known rows in a bin of its own
     assert found["calibration_error"] == pytest.approx(np.abs(gaps).mean())
     assert found["noise_rate"] == 0.4
+    doubt = found["scores"]["doubt"]  # of rows 3, 0, 1, 2
+    assert (doubt["auroc"], doubt["average_precision"]) == (1, 1)
+    assert (doubt["precision"], doubt["recall"], doubt["f1"]) == (2 / 3, 1, 0.8)  # above 0: rows 3, 1, 2
     assert found["transition_error"] == pytest.approx((0.0 + 0.0) / 2)  # true class 0 was labeled 0, 1, 0, 1; no 1
     clean = judge_issues(model, y, y)
     assert (clean["auroc"], clean["average_precision"]) == (None, None)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldvein.bench.plan import Column, Row, Table
-from goldvein.bench.table import _duration, corrected, is_worse, per_class, render
+from goldvein.bench.table import _duration, corrected, is_worse, per_class, render, scores
 
 TABLE = Table(
     title="Two by two",
@@ -135,3 +135,14 @@ def test_shares_right_after_correction_and_selection():
     assert lines["ce: T, a class drawn"] == ["60.0", "40.0", "0.0"]
     assert lines["ours: labels kept"] == ["50.0", "10.0", "40.0"]
     assert corrected(TABLE, results(0, 0, [0.5], noise_rate=0.0)) == ""
+
+
+def test_scores_of_a_method():
+    one = {"auroc": 0.5, "average_precision": 0.25, "precision": 0.5, "recall": 1.0, "f1": 0.75}
+    found = results(0, 0, [0.9, 0.9])
+    judged = [{**r, "issues": {"scores": {"epsilon": {**one, "auroc": auroc}}}} for r, auroc in zip(found, (0.5, 1.0))]
+    text = scores(TABLE, judged)
+    assert "| ce | sym | epsilon | 0.750 | 0.250 | 0.500 | 1.000 | 0.750 |" in text.replace(TABLE.columns[0].name, "sym")
+    never = [{**r, "issues": {"scores": {"epsilon": {**one, "auroc": None}}}} for r in results(0, 0, [0.9])]
+    assert "| epsilon |  | 0.250 |" in scores(TABLE, never)
+    assert scores(TABLE, results(0, 0, [0.9])) == ""

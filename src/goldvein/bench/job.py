@@ -212,7 +212,7 @@ def count_kept(y: np.ndarray, labels: np.ndarray, y_true: np.ndarray, n_classes:
     }
 
 
-def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray) -> dict[str, float | None]:
+def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray) -> dict[str, Any]:
     """How well the wrong labels are found, over the given labels whose true one is known.
 
     Parameters
@@ -228,7 +228,8 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
         ``auroc`` and ``average_precision`` of ``p_wrong``, None unless there are right and wrong labels;
         ``precision``, ``recall`` and ``f1`` of ``is_issue``, 0 where nothing is listed or nothing is wrong;
         ``calibration_error`` of ``p_wrong``; ``noise_rate``, estimated; ``transition_error``, the mean absolute
-        difference between the estimated T and the one that came out.
+        difference between the estimated T and the one that came out; ``scores``: see :func:`judge_score`, for methods
+        that have some.
     """
     from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
 
@@ -243,6 +244,7 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
     precision, recall, f1, _ = precision_recall_fscore_support(wrong, listed, average="binary", zero_division=0.0)
     mixed = 0 < wrong.sum() < len(wrong)
     T = describe(y_true, y).transition
+    scores = {name: judge_score(table[name].to_numpy(dtype=float)[known], wrong) for name in model.scores_}
     return {
         "auroc": float(roc_auc_score(wrong, p_wrong)) if mixed else None,
         "average_precision": float(average_precision_score(wrong, p_wrong)) if mixed else None,
@@ -252,6 +254,41 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
         "calibration_error": calibration_error(p_wrong, wrong),
         "noise_rate": model.noise_rate_,
         "transition_error": float(np.nanmean(np.abs(model.transition_[: len(T), : len(T)] - T))),
+        **({"scores": scores} if scores else {}),
+    }
+
+
+def judge_score(score: np.ndarray, wrong: np.ndarray) -> dict[str, float | None]:
+    """How well a score of the method tells wrong labels.
+
+    Parameters
+    ----------
+    score : ndarray of shape (n,), float
+        Of given labels, none NaN.
+    wrong : ndarray of shape (n,), bool
+
+    Returns
+    -------
+    dict
+        ``auroc`` and ``average_precision``, None unless there are right and wrong labels: below the share of wrong
+        labels where low values are doubtful; ``precision``, ``recall`` and ``f1`` of the rule "wrong if above 0"
+        (Sun et al. 2021, Table 3).
+
+    Examples
+    --------
+    >>> judge_score(np.array([0.2, 0.1, 0.0]), np.array([True, False, False]))["precision"]
+    0.5
+    """
+    from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
+
+    precision, recall, f1, _ = precision_recall_fscore_support(wrong, score > 0, average="binary", zero_division=0.0)
+    mixed = 0 < wrong.sum() < len(wrong)
+    return {
+        "auroc": float(roc_auc_score(wrong, score)) if mixed else None,
+        "average_precision": float(average_precision_score(wrong, score)) if mixed else None,
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
     }
 
 

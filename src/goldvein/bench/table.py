@@ -12,6 +12,7 @@ from goldvein.bench.plan import Column, Job, Row, Table
 MOST = 1.5  # points worse than the published mean
 MOST_STD = 2  # published standard deviations worse, where that is less
 LEAST_STD = 0.1  # the last digit that papers print
+SCORES = ("auroc", "average_precision", "precision", "recall", "f1")
 RULE = (
     "mean ± standard deviation (seeds) vs published value: difference in points. **!** marks a mean that is "
     f"worse than the published one by more than {MOST} points, or by more than {MOST_STD} published standard "
@@ -107,6 +108,19 @@ def issues(table: Table, results: Iterable[Result]) -> str:
             rest = (fmean(r["noise_rate"] for r in judged), fmean(r["issues"]["transition_error"] for r in judged))
             lines.append([row, column, *(f"{value:.4f}" for value in (*means, *rest))])
     return "\n".join(["### Wrong labels found", "", *_grid(head, lines), ""]) if lines else ""
+
+
+def scores(table: Table, results: Iterable[Result]) -> str:
+    """How well the scores of a method's own tell wrong labels: means over seeds; empty if no method has any."""
+    lines = []
+    for (row, column), found in by_cell(table, results).items():
+        judged = [r["issues"]["scores"] for r in found if "scores" in r.get("issues", ())]
+        for name in judged[0] if judged else ():
+            values = [[of[name][key] for of in judged if of[name][key] is not None] for key in SCORES]
+            lines.append([row, column, name, *(f"{fmean(v):.3f}" if v else "" for v in values)])
+    head = ["", "", "score", "AUROC", "average precision", "above 0: precision", "recall", "F1"]
+    note = "An AUROC below 0.5 is of a score whose low values are doubtful."
+    return "\n".join(["### Scores of the methods", "", *_grid(head, lines), "", note, ""]) if lines else ""
 
 
 def is_worse(points: float, std: float | None) -> bool:
