@@ -3,7 +3,10 @@ import hashlib
 import numpy as np
 import pytest
 from scipy.io import savemat
+from typer.testing import CliRunner
 
+from goldvein import runs
+from goldvein.cli import app
 from goldvein.data import standard
 from goldvein.data.sets import svhn
 from goldvein.errors import InputError
@@ -33,6 +36,31 @@ def test_reads_the_official_format(images, tmp_path):
     assert data.y.tolist() == [1, 0, 9, 0]
     assert data.y_test.tolist() == [0, 2]
     assert data.classes == tuple(range(10))
+
+
+def test_a_short_run_on_made_files(tmp_path, monkeypatch):
+    """From files of the official layout to a trained generative model: a bar of brightness stands for the digit."""
+    (tmp_path / "SVHN").mkdir()
+    rng, md5 = np.random.default_rng(0), {}
+    for part, n in (("train", 60), ("test", 20)):
+        y = np.arange(n) % 10 + 1  # 10 is the digit 0
+        images = rng.integers(0, 60, (32, 32, 3, n)).astype(np.uint8)
+        for i, digit in enumerate(y):
+            images[3 * digit - 3 : 3 * digit, :, :, i] += 150
+        path = tmp_path / "SVHN" / f"{part}_32x32.mat"
+        savemat(path, {"X": images, "y": y.astype(np.uint8)[:, None]})
+        md5[path.name] = hashlib.md5(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(svhn, "MD5", md5)
+    noise = ["--noise", "symmetric", "--noise-rate", "0.2", "--labels-per-class", "3"]
+    short = ["--method", "umn", "--set", "epochs=2", "--set", "model=conv13", "--set", "batch_size=20"]
+    where = ["--data-dir", str(tmp_path), "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(app, ["train", "svhn", *where, *noise, *short])
+    assert done.exit_code == 0, done.output
+    assert "test accuracy" in done.stdout
+    run = runs.load(tmp_path / "run")
+    assert len(run.issues) == 30
+    assert run.issues["epsilon"].between(0, 1).all()
+    assert run.issues["guider_confidence"].between(0, 1).all()
 
 
 def test_a_truncated_file_is_named(images, tmp_path):
