@@ -34,6 +34,18 @@ def rampdown(epoch: float, n_epochs: float, length: float) -> float:
     return math.exp(-12.5 * ((epoch - start) / length) ** 2) if length and epoch >= start else 1.0
 
 
+def let_go(progress: float, between: tuple[float, float], end: float) -> float:
+    """1 at first, ``end`` at last, geometric where ``progress``, below 1, is ``between`` the two.
+
+    Examples
+    --------
+    >>> [round(let_go(share, (0.1, 0.3), 0.04), 3) for share in (0.05, 0.1, 0.2, 0.3, 0.9)]
+    [1.0, 1.0, 0.2, 0.04, 0.04]
+    """
+    start, stop = between
+    return end ** min(max((progress - start) / max(stop - start, 1e-9), 0.0), 1.0)
+
+
 def held(y: Tensor, kept: Tensor) -> Tensor:
     """1 where the label y (N,) was kept, 0 where it was removed, NaN where there is none; -1 is none in both.
 

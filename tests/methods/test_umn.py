@@ -333,3 +333,17 @@ def test_log_probability() -> None:
     logits = torch.tensor([[1.0, 2.0], [0.0, 100.0]])
     expected = logits.softmax(1)[:, 1].log()
     torch.testing.assert_close(log_probability(logits, torch.tensor([1, 1])), expected)
+
+
+def test_lambda_falls_to_the_share_of_labeled_rows(start: Start, blobs: Any) -> None:
+    method = UMN(**SMALL, release=(0.25, 0.75))
+    y = blobs.y.copy()
+    y[30:] = -1  # 30 of 180 labels are left: 3 of 16 rows of a batch
+    run = start(method, blobs.x, y, recipe=Recipe(epochs=8, batch_size=16))
+    seen = []
+    original = method.look
+    method.look = lambda run: seen.append(method.lead) or original(run)  # type: ignore[method-assign, func-returns-value]
+    method.train_on(run)
+    share = 3 / 16
+    expected = [1, 1, 1, share**0.25, share**0.5, share**0.75, share, share]
+    assert seen == pytest.approx(expected)

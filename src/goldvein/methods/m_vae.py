@@ -15,8 +15,8 @@ They give it the true rate; the method cannot find it.
 
 Silent points, and what was chosen
 - Entries of T and the rate are held above ``least``, as epsilon is in UMN: a forbidden label would weigh infinitely.
-- lambda, batches, noise on the input, likelihood and networks are those of UMN, as Sun et al. have it. The authors use
-  the networks of scVI, 128 units and 10 latent variables, and 150 epochs.
+- lambda and its fall, batches, noise on the input, likelihood and networks are those of UMN, as Sun et al. have it. The
+  authors use the networks of scVI, 128 units and 10 latent variables, and 150 epochs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from goldvein import sampling
 from goldvein.engine import Run
 from goldvein.errors import InputError
-from goldvein.functional import label_log_odds
+from goldvein.functional import label_log_odds, let_go
 from goldvein.method import Method
 from goldvein.task import Batch, Task
 from goldvein.transition import check_transition
@@ -48,7 +48,9 @@ class MVAE(Method):
     transition : tuple of K tuples of K floats, optional
         T, in place of a rate; rows are true classes in sorted order.
     weight : float, default=1.0
-        lambda, of the labeled term.
+        lambda at the start, of the labeled term.
+    release : (float, float), default=(0.1, 0.3)
+        Shares of the training between which lambda falls to the share of labeled rows.
     least : float, default=1e-3
         Smallest probability of a wrong label.
     noise : float, default=0.15
@@ -65,12 +67,14 @@ class MVAE(Method):
     over = "unlabeled"
     log_transition: Tensor
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
+    lead = 1.0  # what is left of lambda
 
     def __init__(
         self,
         noise_rate: float = 0.2,
         transition: tuple[tuple[float, ...], ...] | None = None,
         weight: float = 1.0,
+        release: tuple[float, float] = (0.1, 0.3),
         least: float = 1e-3,
         noise: float = 0.15,
         z_a: int | None = None,
@@ -83,6 +87,7 @@ class MVAE(Method):
         self.noise_rate = noise_rate
         self.transition = transition
         self.weight = weight
+        self.release = release
         self.least = least
         self.noise = noise
         self.z_a = z_a
@@ -112,7 +117,7 @@ class MVAE(Method):
         labeled = self.labeled_term(bound.logits[:n], y)
         return {
             **{name: term.mean() for name, term in bound.terms.items()},
-            "labeled": self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
+            "labeled": self.lead * self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
         }
 
     def labeled_term(self, logits: Tensor, y: Tensor) -> Tensor:
@@ -128,7 +133,8 @@ class MVAE(Method):
         sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
         self.n_labeled = sizes[0]
         over = self.over if sizes[0] <= sizes[1] else "labeled"
-        for _ in run.epochs(beta2=BETA2):
+        for epoch in run.epochs(beta2=BETA2):
+            self.lead = let_go(epoch / run.n_epochs, self.release, sizes[0] / sum(sizes))
             for batch in run.batches(unlabeled="rest", sizes=sizes, over=over):
                 run.update(self.loss(batch))
 

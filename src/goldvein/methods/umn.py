@@ -17,7 +17,9 @@ Silent or contradictory points, and what was chosen
   "re-weights ... classification loss" would be ``labeled="ce"``, ``-f log q(y^)``; eq. 5 under one logarithm is
   ``labeled="marginal"``, ``-log sum_y q(y) p(y^ | y)``.
 - f is infinite at 0, where learner and guider start, and negative above (C - 1) / C: epsilon is held between.
-- lambda, of a mean over labeled rows beside one over all rows, is not stated: 1.
+- lambda, of a mean over labeled rows beside one over all rows, is not stated. 1 lets labels say what the classes are
+  before these become clusters of their own, but has wrong ones learned by heart. So it falls to the share of labeled
+  rows, eq. 4 to the letter, where a label weighs f in the bound of its own row. ``release=(1, 1)`` keeps it at 1.
 - gamma is that of Tarvainen & Valpola's code: 0.99, from step 40,000 or half of the training on 0.999, and the plain
   mean of all steps at first.
 - A batch has 5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills
@@ -37,7 +39,7 @@ from torch import Tensor, nn
 from goldvein import sampling
 from goldvein.engine import Run
 from goldvein.errors import unknown
-from goldvein.functional import label_log_odds, log_probability, update_average
+from goldvein.functional import label_log_odds, let_go, log_probability, update_average
 from goldvein.method import Method
 from goldvein.task import Batch, Task
 from goldvein.variational import Inference, Variational
@@ -57,7 +59,9 @@ class UMN(Method):
     Parameters
     ----------
     weight : float, default=1.0
-        lambda, of the labeled term.
+        lambda at the start, of the labeled term.
+    release : (float, float), default=(0.1, 0.3)
+        Shares of the training between which lambda falls.
     labeled : {"linear", "ce", "marginal"}, default="linear"
         The labeled term.
     metric : {"absdiff", "dlog"}, default="absdiff"
@@ -81,10 +85,12 @@ class UMN(Method):
     steps: Tensor  # number of updates so far
     recent: Tensor  # (10, N), epsilon after each of the last epochs; NaN without a label
     n_labeled: int | None = None  # rows of a batch among which the labeled ones are, the first
+    lead = 1.0  # what is left of lambda
 
     def __init__(
         self,
         weight: float = 1.0,
+        release: tuple[float, float] = (0.1, 0.3),
         labeled: str = "linear",
         metric: str = "absdiff",
         least: float = 1e-3,
@@ -98,6 +104,7 @@ class UMN(Method):
     ) -> None:
         super().__init__()
         self.weight = weight
+        self.release = release
         self.labeled = labeled
         self.metric = metric
         self.least = least
@@ -132,7 +139,7 @@ class UMN(Method):
         labeled = self.labeled_term(bound.logits[:n], y, epsilon)
         return {
             **{name: term.mean() for name, term in bound.terms.items()},
-            "labeled": self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
+            "labeled": self.lead * self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
         }
 
     @torch.no_grad()
@@ -168,6 +175,7 @@ class UMN(Method):
         over = self.over if sizes[0] <= sizes[1] else "labeled"
         for epoch in run.epochs(beta2=BETA2):
             self.guider.eval()
+            self.lead = let_go(epoch / run.n_epochs, self.release, sizes[0] / sum(sizes))
             step = int(self.steps)
             for batch in run.batches(unlabeled="rest", sizes=sizes, over=over):
                 run.update(self.loss(batch))
