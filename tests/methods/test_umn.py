@@ -347,3 +347,11 @@ def test_lambda_falls_to_the_share_of_labeled_rows(start: Start, blobs: Any) -> 
     share = 3 / 16
     expected = [1, 1, 1, share**0.25, share**0.5, share**0.75, share, share]
     assert seen == pytest.approx(expected)
+
+
+def test_scores_are_finite_where_a_probability_underflows(start: Start, blobs: Any) -> None:
+    run = start(UMN(**SMALL), blobs.x, blobs.y, recipe=Recipe(epochs=1, batch_size=64))
+    run.method.train_on(run)
+    run.predict = lambda rows, net: nn.functional.one_hot(run.task.y[rows] * 0, 3).float()  # type: ignore[method-assign]
+    for values in run.method.scores(run).values():
+        assert values[run.task.y >= 0].isfinite().all()

@@ -48,6 +48,7 @@ BETA2 = 0.99  # of Adam
 SWITCH, LATE_DECAY = 40_000, 0.999  # steps after which gamma rises, and to what
 RECENT = 10  # epochs whose epsilon is kept
 SHARE = 0.05  # least share of labeled rows in a batch
+TINY = 1e-30  # a probability whose logarithm is finite
 OF_THE_MODEL = ("z_a", "z_b", "hidden", "likelihood", "precision")
 LABELED = ("linear", "ce", "marginal")
 METRICS = ("absdiff", "dlog")
@@ -189,8 +190,8 @@ class UMN(Method):
         """Rows (M,) with a label, and the log-probabilities (M,) that learner and guider give it."""
         rows = (run.task.y >= 0).nonzero()[:, 0]
         y = run.task.y[rows, None]
-        g, g_guider = (run.predict(rows, net).gather(1, y)[:, 0].log() for net in (self.net, self.guider))
-        return rows, g, g_guider
+        g, g_guider = (run.predict(rows, net).gather(1, y)[:, 0] for net in (self.net, self.guider))
+        return rows, g.clamp(min=TINY).log(), g_guider.clamp(min=TINY).log()
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """Class probabilities (N, C) of the guider; no label has been learned, for y is about the true class."""
