@@ -18,9 +18,6 @@ Choices
   KL(q(z_a | x) || p(z_a | z_b, y)) of some codes is not this bound.
 - The z_b of the K classes have their own means and variances but share one normal draw a row: each is a fair sample
   of its own q, and the difference between two classes is free of noise.
-- The weights of a class start at three times the size of those of a latent variable. As small as those, the networks
-  hardly see the class, and q(y | z_a) has learned the labels by heart before the classes mean anything. Larger by far,
-  the classes become clusters of their own before the labels say which.
 - Log-variances are held in [-8, 8]; those of a Gaussian p(x | z_a) in [-6, 2], and they start at -2. From 0 on, where a
   row has few features, what z_a would tell of them weighs so little against its noise that it is slow to tell anything.
 
@@ -51,7 +48,6 @@ LIKELIHOODS = ("auto", "bernoulli", "gaussian")
 LOG_VAR = (-8.0, 8.0)  # of latent variables
 LOG_VAR_X = (-6.0, 2.0)  # of inputs
 START_LOG_VAR_X = -2.0
-CLASS_STD = 0.2  # of the weights of a class at the start
 
 
 @dataclass(frozen=True)
@@ -122,8 +118,8 @@ class Variational(nn.Module):
         usual = (128, 64, 256) if convolves else (50, 50, 500)
         n_a, n_b, width = (given or size for given, size in zip((z_a, z_b, hidden), usual, strict=True))
         self.net = Inference(network, input_shape, n_classes, n_a, 0 if convolves else width)
-        self.encode_b = conditional(n_a, n_classes, width, 2 * n_b)
-        self.decode_a = conditional(n_b, n_classes, width, 2 * n_a)
+        self.encode_b = mlp(n_a + n_classes, width, 2 * n_b)
+        self.decode_a = mlp(n_b + n_classes, width, 2 * n_a)
         self.decode_x = ImageDecoder(n_a, input_shape) if convolves else decoder(n_a, width, input_shape)
         self.likelihood = likelihood
         device = next(network.parameters()).device  # the rest is still to be moved there
@@ -225,13 +221,6 @@ class ImageDecoder(nn.Module):
 
 def mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(n_in, hidden), nn.ReLU(), nn.Linear(hidden, n_out))
-
-
-def conditional(n_in: int, n_classes: int, hidden: int, n_out: int) -> nn.Sequential:
-    """An mlp of (z, one-hot class), in which the class has much to say from the start."""
-    first = nn.Linear(n_in + n_classes, hidden)
-    nn.init.normal_(first.weight[:, n_in:], std=CLASS_STD)
-    return nn.Sequential(first, nn.ReLU(), nn.Linear(hidden, n_out))
 
 
 def decoder(n_in: int, hidden: int, input_shape: tuple[int, ...]) -> nn.Sequential:
