@@ -15,6 +15,7 @@ from goldvein import byname, engine
 from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
+from goldvein.methods.mentor_net import MentorNet
 from goldvein.methods.pi_model import PiModel
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
@@ -36,6 +37,7 @@ VARIANTS = {
     "two_stage of two folds": lambda: TwoStage(rounds=2, folds=2),
     "two_stage with pi_model": lambda: TwoStage(learner=PiModel(ramp=0.5), folds=0, stage1_epochs=2),
     "two_stage_clean with networks apart": lambda: TwoStageClean(separate=True, finetune_epochs=2, finetune_lr=1e-3),
+    "mentor_net with a learned curriculum": lambda: MentorNet("learned"),
     "temporal_ensembling with its own optimizer": lambda: TemporalEnsembling(optimizer="adam"),
 }
 RECIPES = {

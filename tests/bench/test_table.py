@@ -139,10 +139,11 @@ def test_shares_right_after_correction_and_selection():
 
 def test_scores_of_a_method():
     one = {"auroc": 0.5, "average_precision": 0.25, "precision": 0.5, "recall": 1.0, "f1": 0.75}
-    found = results(0, 0, [0.9, 0.9])
-    judged = [{**r, "issues": {"scores": {"epsilon": {**one, "auroc": auroc}}}} for r, auroc in zip(found, (0.5, 1.0))]
-    text = scores(TABLE, judged)
-    assert "| ce | sym | epsilon | 0.750 | 0.250 | 0.500 | 1.000 | 0.750 |" in text.replace(TABLE.columns[0].name, "sym")
+    found = list(results(0, 0, [0.9, 0.9]))
+    for result, auroc in zip(found, (0.5, 1.0), strict=True):
+        result["issues"] = {"scores": {"epsilon": {**one, "auroc": auroc}}}
+    text = scores(TABLE, found)
+    assert f"| ce | {TABLE.columns[0].name} | epsilon | 0.750 | 0.250 | 0.500 | 1.000 | 0.750 |" in text
     never = [{**r, "issues": {"scores": {"epsilon": {**one, "auroc": None}}}} for r in results(0, 0, [0.9])]
     assert "| epsilon |  | 0.250 |" in scores(TABLE, never)
     assert scores(TABLE, results(0, 0, [0.9])) == ""

@@ -1,8 +1,9 @@
-"""The curriculum: which losses count at which part of the training, and the level that they are compared with."""
+"""The curriculum: which losses count at which part of the training, by rule or as learned from known labels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from goldvein import curriculum, engine
 from goldvein.engine import Run
 from goldvein.errors import InputError
-from goldvein.methods.mentor_net import MentorNet
+from goldvein.methods.mentor_net import BURN_IN, MentorNet, lesson, losses_of, spoiled, trusted_rows
 from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.task import Batch, Task
 
 Start = Callable[..., Run]
 
@@ -131,3 +133,132 @@ def test_the_authors_optimizer(start: Start, blobs: Any) -> None:
 def test_an_unknown_curriculum(start: Start, blobs: Any) -> None:
     with pytest.raises(InputError, match="unknown curriculum 'self_pace': did you mean 'self_paced'"):
         start(MentorNet(curriculum="self_pace"), blobs.x, blobs.y)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lessons of MentorNet are short."""
+    monkeypatch.setattr(curriculum, "STEPS", 50)
+
+
+LEARNED = {"curriculum": "learned", "percentile": 0.7}
+
+
+def learned(start: Start, blobs: Any, epochs: int = 8, **options: Any) -> Run:
+    recipe = Recipe(epochs=epochs, batch_size=32, lr=0.01)
+    return start(MentorNet(**LEARNED), blobs.x, blobs.y, trusted=blobs.trusted, recipe=recipe, **options)
+
+
+def test_a_share_of_the_trusted_labels_is_made_wrong(start: Start, blobs: Any) -> None:
+    run = learned(start, blobs, validation=blobs.validation)
+    known = trusted_rows(run)
+    assert torch.equal(known, torch.as_tensor(blobs.trusted & ~blobs.validation))
+    y = spoiled(run, known, 0.25)
+    changed = y != run.y
+    assert changed.sum() == round(0.25 * int(known.sum()))
+    assert known[changed].all()
+    assert ((y >= 0) & (y < 3))[known].all()
+    assert torch.equal(run.y, torch.as_tensor(blobs.y)), "the run's own labels are as they were"
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_student_sees_the_taught_labels_and_the_evidence_leaves_out_the_wrong(start: Start, blobs: Any) -> None:
+    run = learned(start, blobs, validation=blobs.validation)
+    seen = torch.full((180,), -1)
+    update = run.method.loss
+
+    def watched(batch: Batch) -> dict[str, Tensor]:
+        seen[batch.rows] = batch.y
+        return update(batch)
+
+    run.method.loss = watched  # type: ignore[method-assign]
+    run.method.train_on(run)
+    training = (run.task.y >= 0) & ~run.task.validation
+    assert torch.equal(seen[training], run.method.taught[training])
+    wrong = run.method.taught != run.task.y
+    assert 0 < wrong.sum() < run.task.trusted.sum()
+    trained_on = run.method.evidence(run)[1]
+    assert (trained_on[wrong] == -1).all()
+    assert torch.equal(trained_on[~wrong], run.task.y[~wrong])
+
+
+def test_what_the_mentor_learned_holds_for_labels_that_it_never_saw(start: Start, blobs: Any) -> None:
+    run = learned(start, blobs, validation=blobs.validation, normalize="auto")
+    run.method.train_on(run)
+    unknown_to_it = (run.task.y >= 0) & ~run.task.validation & ~run.task.trusted
+    rows, losses = losses_of(run, run.method.net, unknown_to_it)
+    assert sorted(rows.tolist()) == unknown_to_it.nonzero()[:, 0].tolist()
+    v = run.method.weights(losses)
+    right = torch.as_tensor(blobs.y == blobs.y_true)[rows]
+    assert not v.requires_grad
+    assert v[right].mean() > 0.8
+    assert v[~right].mean() < 0.5 * v[right].mean()
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_mentor_is_taught_twice_and_weights_are_1_before(start: Start, blobs: Any) -> None:
+    assert [lesson(p) for p in (0, BURN_IN, BURN_IN + 1, 74, 75, 99)] == [0, 0, 19, 19, 75, 75]
+    run = learned(start, blobs)
+    taught_at, parameters = [], [p.clone() for p in run.method.mentor.parameters()]
+    teach = run.method.teach
+
+    def counted(*args: Any) -> None:
+        taught_at.append(run.method.percent)
+        assert all(torch.equal(a, b) for a, b in zip(parameters, run.method.mentor.parameters(), strict=True))
+        teach(*args)
+        parameters[:] = [p.clone() for p in run.method.mentor.parameters()]
+
+    run.method.teach = counted  # type: ignore[method-assign]
+    run.method.train_on(run)
+    assert taught_at == [25, 75]  # and the student's optimizer never moves it
+    run.method.percent = BURN_IN
+    assert run.method.weights(torch.tensor([0.0, 50.0])).tolist() == [1, 1]
+
+
+def test_a_learned_curriculum_finds_more_than_none(start: Start, blobs: Any) -> None:
+    run = learned(start, blobs, epochs=12)
+    run.method.train_on(run)
+    assert (run.predict().argmax(1).numpy() == blobs.y_true).mean() > 0.9
+
+
+@pytest.mark.parametrize("stop", [1, 3, 7])
+@pytest.mark.usefixtures("quick")
+def test_a_learned_curriculum_is_resumed_bit_by_bit(
+    start: Start, same: Callable[..., bool], blobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    whole = learned(start, blobs)
+    whole.method.train_on(whole)
+    stopped = learned(start, blobs, checkpoint=tmp_path / "c")
+    method_loss = stopped.method.loss
+
+    def failing(batch: Batch) -> dict[str, Tensor]:
+        if len(stopped.at.history) == stop:
+            raise KeyboardInterrupt
+        return method_loss(batch)
+
+    stopped.method.loss = failing  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        stopped.method.train_on(stopped)
+    torch.rand(7)
+    resumed = learned(start, blobs, checkpoint=tmp_path / "c", resume=True)
+    resumed.method.train_on(resumed)
+    assert same(resumed.method.state_dict(), whole.method.state_dict())
+
+
+def test_a_network_with_a_learned_curriculum_is_built_again_without_rows() -> None:
+    empty = torch.zeros(0, dtype=torch.int64)
+    task = Task(0, 3, (2,), empty, None, empty.bool(), lambda: nn.Linear(2, 3))
+    method = MentorNet(curriculum="learned")
+    method.setup(task)
+    assert method(torch.zeros(1, 2)).shape == (1, 3)
+
+
+@pytest.mark.parametrize("trusted", ["none", "nobody", "held out", "one"])
+def test_a_learned_curriculum_without_trusted_labels(start: Start, blobs: Any, trusted: str) -> None:
+    one = np.arange(180) == np.flatnonzero(blobs.trusted)[0]
+    rows = {"none": None, "nobody": one & False, "held out": blobs.validation, "one": one}[trusted]
+    run = start(MentorNet(curriculum="learned"), blobs.x, blobs.y, trusted=rows, validation=blobs.validation)
+    message = f"{int(trusted == 'one')} labels are trusted, 0 of them .* mark more with trusted="
+    with pytest.raises(InputError, match=message):
+        run.method.train_on(run)
