@@ -4,8 +4,8 @@
 
 The test sets of Northcutt, Athalye & Mueller 2021 with the probabilities that they published. Five people looked at
 each suspect; it is an error if fewer than three chose the given label. AUROC is over the rows that were looked at,
-which were suspects of a rule to begin with: the easy part of the ranking is not in it. Intervals, 95 %, and the share of
-resamples in which p_wrong is ahead, are of 2,000 bootstrap samples of those rows.
+which were suspects of a rule to begin with: the easy part of the ranking is not in it. Intervals, 95 %, and the share
+of resamples in which p_wrong is ahead, are of 2,000 bootstrap samples of those rows.
 """
 
 from __future__ import annotations
