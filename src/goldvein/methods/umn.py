@@ -48,10 +48,9 @@ BETA2 = 0.99  # of Adam
 SWITCH, LATE_DECAY = 40_000, 0.999  # steps after which gamma rises, and to what
 RECENT = 10  # epochs whose epsilon is kept
 SHARE = 0.05  # least share of labeled rows in a batch
-TINY = 1e-30  # a probability whose logarithm is finite
+LEAST_LOG = -70.0  # of a probability that underflows
 OF_THE_MODEL = ("z_a", "z_b", "hidden", "likelihood", "precision")
-LABELED = ("linear", "ce", "marginal")
-METRICS = ("absdiff", "dlog")
+KNOWN = {"labeled": ("linear", "ce", "marginal"), "metric": ("absdiff", "dlog")}
 
 
 class UMN(Method):
@@ -118,9 +117,9 @@ class UMN(Method):
         self.precision = precision
 
     def setup(self, task: Task) -> None:
-        for name, value, known in (("labeled", self.labeled, LABELED), ("metric", self.metric, METRICS)):
-            if value not in known:
-                raise unknown(name, value, known)
+        for name, known in KNOWN.items():
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
         options = {name: getattr(self, name) for name in OF_THE_MODEL}
         self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
         self.guider: Inference = copy.deepcopy(self.learner.net).requires_grad_(False)
@@ -190,8 +189,8 @@ class UMN(Method):
         """Rows (M,) with a label, and the log-probabilities (M,) that learner and guider give it."""
         rows = (run.task.y >= 0).nonzero()[:, 0]
         y = run.task.y[rows, None]
-        g, g_guider = (run.predict(rows, net).gather(1, y)[:, 0] for net in (self.net, self.guider))
-        return rows, g.clamp(min=TINY).log(), g_guider.clamp(min=TINY).log()
+        g, g_guider = (run.predict(rows, net).gather(1, y)[:, 0].log() for net in (self.net, self.guider))
+        return rows, g.clamp(min=LEAST_LOG), g_guider.clamp(min=LEAST_LOG)
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """Class probabilities (N, C) of the guider; no label has been learned, for y is about the true class."""
