@@ -6,6 +6,7 @@ A method drives it through the verbs of :class:`Run`. The engine knows no method
 from __future__ import annotations
 
 import copy
+import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -309,7 +310,9 @@ class Run:
             "random": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
-        write_whole(self.checkpoint, lambda file: torch.save(state, file))
+        whole = io.BytesIO()  # on a full disk torch would raise an error that does not say so
+        torch.save(state, whole)
+        write_whole(self.checkpoint, lambda file: file.write(whole.getbuffer()))
         self.at.saved_at = time.monotonic()
 
     def _load(self, path: Path) -> None:

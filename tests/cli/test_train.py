@@ -204,4 +204,11 @@ def test_a_full_disk_leaves_no_half_run(refused, flowers, tmp_path, monkeypatch)
     monkeypatch.setattr(os, "fsync", full)
     run = tmp_path / "run"
     assert "No space left on device" in refused("train", flowers, "--out", run, "--label", "kind", *QUICK)
-    assert list(run.iterdir()) == []
+    assert not run.exists()
+
+
+def test_a_value_that_stage_1_finds_bad_leaves_nothing(refused, flowers, tmp_path):
+    run = tmp_path / "run"
+    bad = ("--set", "method.threshold=7", "--set", "method.selector=confidence")
+    assert "threshold=7" in refused("train", flowers, "--out", run, "--label", "kind", *QUICK, *bad)
+    assert not run.exists()

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from goldvein.cli.options import DataDir, Json, Quiet, SkipBad
+from goldvein.errors import InputError
 
 
 def train(
@@ -69,7 +70,7 @@ def train(
         dataset = apply(dataset, reviewed)
         check_labels(dataset.y, dataset.classes)
         kept["decisions"] = account(decisions, reviewed)
-    runs.make(out)
+    new = runs.make(out)
     checkpoint = out / runs.CHECKPOINT
     try:
         classifier.fit(dataset.x, dataset.y, trusted=dataset.trusted, checkpoint=checkpoint, resume=resume)
@@ -82,6 +83,10 @@ def train(
         mend = "give the same command with --resume to go on" if checkpoint.exists() else "no epoch was saved yet"
         typer.echo(f"interrupted: {mend}", err=True)
         raise typer.Exit(130) from None
+    except InputError as error:
+        if not resume:
+            runs.give_up(out, error, new=new)
+        raise
     metrics = runs.load(out).metrics
     if as_json:
         typer.echo(runs.as_json({"run": str(out), **metrics}))

@@ -7,6 +7,7 @@ not kept. Of animations and stacks the first frame counts.
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -329,7 +330,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return f"not an image of a known format ({', '.join(FORMATS)})"
     if isinstance(error, Image.DecompressionBombError):
-        return f"it has more than {MAX_PIXELS // 10**6} megapixels"
+        found = re.search(r"\d{3,}", str(error))  # Pillow's own limit, above ours, comes first
+        return f"its {found[0] if found else 'many'} pixels are more than {MAX_PIXELS // 10**6} megapixels"
     return str(error) or type(error).__name__
 
 

@@ -191,7 +191,7 @@ def _files(path: Path, cells: Sequence[str]) -> list[Path]:
         file = Path(os.path.realpath(home / cell.strip()))
         if not file.is_relative_to(home):
             raise InputError(
-                f"path {cell!r} of row {row} leaves {path.parent}; copy the file into that folder"
+                f"path {cell!r} of row {row} leaves {path.resolve().parent}; copy the file into that folder"
             )
         files.append(file)
     return files

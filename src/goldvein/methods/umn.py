@@ -24,8 +24,8 @@ Silent or contradictory points, and what was chosen
   mean of all steps at first.
 - A batch has 5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills
   most of it. Labeled rows are in the bound too; what is reconstructed is the input without noise.
-- "Corrupted if epsilon > 0" holds of nearly every label: :meth:`UMN.scores` has epsilon and what ranks better. Labels
-  are judged by the guider, as if it had not learned them: q(y | z_a) is about the true class.
+- "Corrupted if epsilon > 0" spares the labels that both networks give 1 in single precision, late in the training.
+  :meth:`UMN.scores` has epsilon and what ranks better. Labels are judged by the guider, as if it had not learned them.
 """
 
 from __future__ import annotations

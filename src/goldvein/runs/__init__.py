@@ -18,9 +18,21 @@ Every file is written whole or not at all. ``config.json`` is the last, so a fol
 run; one with ``checkpoint.pt`` and without it is an interrupted run, which training can go on from.
 """
 
-from goldvein.runs.folder import CHECKPOINT, check_new, claim, make
+from goldvein.runs.folder import CHECKPOINT, check_new, claim, give_up, make
 from goldvein.runs.reading import Run, load
 from goldvein.runs.tables import as_json, predictions, write_new
 from goldvein.runs.writing import save
 
-__all__ = ["CHECKPOINT", "Run", "as_json", "check_new", "claim", "load", "make", "predictions", "save", "write_new"]
+__all__ = [
+    "CHECKPOINT",
+    "Run",
+    "as_json",
+    "check_new",
+    "claim",
+    "give_up",
+    "load",
+    "make",
+    "predictions",
+    "save",
+    "write_new",
+]

@@ -54,8 +54,8 @@ def claim(folder: str | Path, *, resume: bool = False) -> None:
         raise InputError(f"{folder} is not empty and holds no run: choose a new folder")
 
 
-def make(folder: Path) -> None:
-    """Make a folder, and those above it, where it is not there yet.
+def make(folder: Path) -> bool:
+    """Make a folder, and those above it, where it is not there yet; whether it was not.
 
     Raises
     ------
@@ -63,9 +63,30 @@ def make(folder: Path) -> None:
         If that is not permitted, or the disk is full.
     """
     try:
+        new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made ({error.strerror}): choose another folder") from error
+    return new
+
+
+def give_up(folder: Path, error: InputError, *, new: bool) -> None:
+    """Take away what a run that came to nothing has left.
+
+    A checkpoint stays where the system was at fault, a full disk, say: the run can go on once that is mended.
+
+    Parameters
+    ----------
+    folder : Path
+    error : InputError
+        What ended the run.
+    new : bool
+        Whether the run made the folder.
+    """
+    if not isinstance(error.__cause__, OSError):
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    if new and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def check_new(path: str | Path) -> None:
