@@ -209,6 +209,6 @@ def test_a_full_disk_leaves_no_half_run(refused, flowers, tmp_path, monkeypatch)
 
 def test_a_value_that_stage_1_finds_bad_leaves_nothing(refused, flowers, tmp_path):
     run = tmp_path / "run"
-    bad = ("--set", "method.threshold=7", "--set", "method.selector=confidence")
-    assert "threshold=7" in refused("train", flowers, "--out", run, "--label", "kind", *QUICK, *bad)
+    bad = ("--method", "two_stage", "--set", "epochs=2", "--set", "method.threshold=7")
+    assert "threshold=7" in refused("train", flowers, "--out", run, "--label", "kind", *bad)
     assert not run.exists()
