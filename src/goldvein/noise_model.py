@@ -223,11 +223,11 @@ def _calibrate(
         np.exp(w, out=w)
         q = w * reach
         total, joint = w.sum(1), q.sum(1)
-        value = float(np.log(total, dtype=np.float64).sum() - np.log(joint, dtype=np.float64).sum())
+        value = float(np.log(total).sum() - np.log(joint).sum())
         w /= total[:, None]
         q /= joint[:, None]
         w -= q
-        slope = np.r_[np.exp(x[0]) * np.vdot(w, logs), w.sum(0, dtype=np.float64)]
+        slope = np.r_[np.exp(x[0]) * np.vdot(w, logs), w.sum(0)]
         return (value + prior @ x**2 / 2) / len(y), (slope + prior * x) / len(y)
 
     guess = np.zeros(1 + n_classes) if start is None else np.r_[np.log(start.temperature), start.bias]

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from goldvein.errors import InputError
+from goldvein.functional import staircase
 
 OPTIMIZERS = ("adagrad", "adam", "adamw", "sgd")
 SCHEDULES = ("plateau", "cosine", "steps", "constant")
@@ -105,7 +106,7 @@ class Recipe:
         if self.schedule == "cosine":
             return self.lr * 0.5 * (1 + math.cos(math.pi * epoch / n_epochs))
         if self.schedule == "steps":
-            return self.lr / 10 ** (3 * epoch // n_epochs)
+            return self.lr / staircase(3 * epoch / n_epochs, (1, 2), 10)
         return None
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -225,14 +225,11 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
     Returns
     -------
     dict
-        ``auroc`` and ``average_precision`` of ``p_wrong``, None unless there are right and wrong labels;
-        ``precision``, ``recall`` and ``f1`` of ``is_issue``, 0 where nothing is listed or nothing is wrong;
+        What :func:`judge_score` finds of ``p_wrong`` and ``is_issue``;
         ``calibration_error`` of ``p_wrong``; ``noise_rate``, estimated; ``transition_error``, the mean absolute
-        difference between the estimated T and the one that came out; ``scores``: see :func:`judge_score`, for methods
-        that have some.
+        difference between the estimated T and the one that came out; ``scores``, for methods that have some: the same
+        of each, and of the rule "wrong if above 0" (Sun et al. 2021, Table 3).
     """
-    from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
-
     from goldvein.data.noise import describe
     from goldvein.metrics import calibration_error
 
@@ -241,16 +238,11 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
     known = y_true[rows] >= 0
     wrong = (y != y_true)[rows][known]
     p_wrong, listed = table["p_wrong"].to_numpy()[known], table["is_issue"].to_numpy()[known]
-    precision, recall, f1, _ = precision_recall_fscore_support(wrong, listed, average="binary", zero_division=0.0)
-    mixed = 0 < wrong.sum() < len(wrong)
     T = describe(y_true, y).transition
-    scores = {name: judge_score(table[name].to_numpy(dtype=float)[known], wrong) for name in model.scores_}
+    of_scores = {name: table[name].to_numpy(dtype=float)[known] for name in model.scores_}
+    scores = {name: judge_score(score, score > 0, wrong) for name, score in of_scores.items()}
     return {
-        "auroc": float(roc_auc_score(wrong, p_wrong)) if mixed else None,
-        "average_precision": float(average_precision_score(wrong, p_wrong)) if mixed else None,
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
+        **judge_score(p_wrong, listed, wrong),
         "calibration_error": calibration_error(p_wrong, wrong),
         "noise_rate": model.noise_rate_,
         "transition_error": float(np.nanmean(np.abs(model.transition_[: len(T), : len(T)] - T))),
@@ -258,30 +250,30 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
     }
 
 
-def judge_score(score: np.ndarray, wrong: np.ndarray) -> dict[str, float | None]:
-    """How well a score of the method tells wrong labels.
+def judge_score(score: np.ndarray, listed: np.ndarray, wrong: np.ndarray) -> dict[str, float | None]:
+    """How well a score tells wrong labels, and a list of them by it.
 
     Parameters
     ----------
     score : ndarray of shape (n,), float
         Of given labels, none NaN.
-    wrong : ndarray of shape (n,), bool
+    listed, wrong : ndarray of shape (n,), bool
 
     Returns
     -------
     dict
-        ``auroc`` and ``average_precision``, None unless there are right and wrong labels: below the share of wrong
-        labels where low values are doubtful; ``precision``, ``recall`` and ``f1`` of the rule "wrong if above 0"
-        (Sun et al. 2021, Table 3).
+        ``auroc`` and ``average_precision`` of the score, None unless there are right and wrong labels;
+        ``precision``, ``recall`` and ``f1`` of the list, 0 where nothing is listed or nothing is wrong.
 
     Examples
     --------
-    >>> judge_score(np.array([0.2, 0.1, 0.0]), np.array([True, False, False]))["precision"]
+    >>> score = np.array([0.2, 0.1, 0.0])
+    >>> judge_score(score, score > 0, np.array([True, False, False]))["precision"]
     0.5
     """
     from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
 
-    precision, recall, f1, _ = precision_recall_fscore_support(wrong, score > 0, average="binary", zero_division=0.0)
+    precision, recall, f1, _ = precision_recall_fscore_support(wrong, listed, average="binary", zero_division=0.0)
     mixed = 0 < wrong.sum() < len(wrong)
     return {
         "auroc": float(roc_auc_score(wrong, score)) if mixed else None,

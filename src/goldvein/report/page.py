@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from goldvein.decisions import ACTIONS, Decision, of_run
-from goldvein.errors import InputError
 from goldvein.files import write_text
 from goldvein.report import charts, facts
 from goldvein.report.comparison import compare
-from goldvein.report.rows import Look, Rows, picture
+from goldvein.report.rows import Look, Rows, thumbnail
 from goldvein.report.sheet import sheet
-from goldvein.report.thumbnails import SIDE, as_url
+from goldvein.report.thumbnails import SIDE
 from goldvein.runs.folder import ENVIRONMENT, SKIPPED, damaged
 from goldvein.runs.tables import read_json
 
@@ -185,7 +183,7 @@ def _cards(run: Run, rows: Rows, decisions: dict[str, Decision], top: int) -> li
     for issue in run.issues.head(n_shown).to_dict("records"):
         row: Any = issue["id"]
         look, decision = rows.look(row), decisions.get(row)
-        url, problem = _thumbnail(look)
+        url, problem = thumbnail(look, SIDE)
         cards.append(
             Card(
                 id=row,
@@ -203,13 +201,3 @@ def _cards(run: Run, rows: Rows, decisions: dict[str, Decision], top: int) -> li
             )
         )
     return cards
-
-
-def _thumbnail(look: Look) -> tuple[Markup | None, str | None]:
-    """The address of a picture, or why there is nothing to show."""
-    if not look.is_picture:
-        return None, look.missing
-    try:
-        return Markup(as_url(picture(look, SIDE))), None
-    except InputError as error:
-        return None, str(error)

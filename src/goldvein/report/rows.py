@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from goldvein.data import standard
 from goldvein.errors import InputError
+from goldvein.report.thumbnails import as_url
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -118,6 +120,16 @@ def picture(look: Look, side: int) -> Image.Image:
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     image.thumbnail((side, side))
     return image
+
+
+def thumbnail(look: Look, side: int) -> tuple[Markup | None, str | None]:
+    """The address of a picture for a page without other files, or why there is nothing to show."""
+    if not look.is_picture:
+        return None, look.missing
+    try:
+        return Markup(as_url(picture(look, side))), None
+    except InputError as error:
+        return None, str(error)
 
 
 def as_data(look: Look) -> dict[str, str]:

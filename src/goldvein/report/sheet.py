@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 
-from goldvein.errors import InputError
-from goldvein.report.rows import Rows, picture
-from goldvein.report.thumbnails import as_url
+from goldvein.report.rows import Rows, thumbnail
 
 if TYPE_CHECKING:
     from goldvein.runs import Run
@@ -61,13 +60,6 @@ def sheet(run: Run, rows: Rows) -> list[Strip]:
 
 
 def _pictures(rows: Rows, ids: list[str]) -> list[Markup]:
-    """The first that can be shown."""
-    urls: list[Markup] = []
-    for row in ids[: 2 * SHOWN]:
-        look = rows.look(row)
-        if look.is_picture and len(urls) < SHOWN:
-            try:
-                urls.append(Markup(as_url(picture(look, SIDE))))
-            except InputError:  # the gallery says which files are damaged
-                continue
-    return urls
+    """The first that can be shown; the gallery says which files are damaged."""
+    urls = (thumbnail(rows.look(row), SIDE)[0] for row in ids[: 2 * SHOWN])
+    return list(islice((url for url in urls if url is not None), SHOWN))

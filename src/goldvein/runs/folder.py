@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from goldvein.errors import InputError
@@ -85,8 +86,9 @@ def give_up(folder: Path, error: InputError, *, new: bool) -> None:
     """
     if not isinstance(error.__cause__, OSError):
         (folder / CHECKPOINT).unlink(missing_ok=True)
-    if new and not any(folder.iterdir()):
-        folder.rmdir()
+    if new:
+        with suppress(OSError):  # it is not empty, or another of several processes was first
+            folder.rmdir()
 
 
 def check_new(path: str | Path) -> None:
