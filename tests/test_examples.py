@@ -13,6 +13,12 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.fixture(autouse=True)
+def beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script finds the modules in its own folder."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+
 @pytest.fixture
 def data_dir() -> Path:
     folder = os.environ.get("GOLDVEIN_DATA")
