@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldvein.data import noise
-from goldvein.noise_model import NoiseModel, blocks, confident_counts, fit, honest
+from goldvein.noise_model import NoiseModel, _line, blocks, confident_counts, fit, honest
 
 T3 = np.array([[0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.0, 0.3, 0.7]])
 
@@ -93,6 +93,23 @@ def test_honest_leaves_held_out_rows_and_the_shares_of_the_others() -> None:
     rows = np.arange(2000)
     before = probs[rows, other[0]] / probs[rows, other[1]]
     np.testing.assert_allclose(out[rows, other[0]] / out[rows, other[1]], before, rtol=1e-6)
+
+
+def test_honest_does_not_take_over_how_many_are_wrong_by_chance() -> None:
+    rng = np.random.default_rng(0)
+    held_out = np.arange(11_000) < 1000
+    wrong = np.where(held_out, np.arange(11_000) % 200 < 35, np.arange(11_000) % 100 < 20)
+    logit = np.where(wrong, -4.0, 2.0) + 0.5 * rng.standard_normal(11_000)  # nothing is learned by heart
+    own = 1 / (1 + np.exp(-logit))
+    out = honest(np.zeros(11_000, dtype=int), np.c_[own, 1 - own], held_out)
+    assert (out[~held_out, 0] < 0.5).mean() == pytest.approx(0.2, abs=0.002)
+
+
+def test_the_line_weighs_what_is_sure() -> None:
+    x = np.array([0.0, 1, 2, 3])
+    np.testing.assert_allclose(_line(x, 1 + 2 * x, np.array([1, 2, 0.5, 1])), 1 + 2 * x)
+    np.testing.assert_allclose(_line(x, np.array([0.0, 1, 2, 90]), np.array([1, 1, 1, 1e4])), x, atol=1e-4)
+    np.testing.assert_allclose(_line(np.ones(4), x, np.ones(4)), 1.5)
 
 
 def test_honest_needs_enough_witnesses() -> None:

@@ -273,10 +273,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if not hasattr(self, "audit_"):
             n = len(self.y_)
             probs, trained_on = self.evidence_
-            believed = self.signals_.mean_probs()
-            if believed is not None and (trained_on >= 0).any():
+            believed = self.signals_.believed[:n].numpy()
+            if len(believed) and (trained_on >= 0).any():
                 # a network that was trained on the labels comes to believe them
-                probs = np.where((self.y_ >= 0)[:, None], (probs + believed[:n].numpy()) / 2, probs)
+                probs = np.where((self.y_ >= 0)[:, None], believed, probs)
             self.audit_ = audit(
                 self.y_,
                 self.classes_,

@@ -77,7 +77,7 @@ class Run:
         self.rank, self.world = distributed.start(self.device)
         self.generator = torch.Generator().manual_seed(seed)
         self.y = task.y
-        self.signals = Signals(task.y.cpu())
+        self.signals = Signals(task.y.cpu(), task.validation.cpu())
         self.watched = ((task.y >= 0) if watch else task.validation).nonzero()[:, 0]
         self.checkpoint, self.fingerprint = checkpoint, fingerprint
         self.progress = progress or Progress(quiet=True)

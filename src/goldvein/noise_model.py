@@ -168,7 +168,9 @@ def confident_counts(y: Ints, probs: Floats) -> Ints:
 def honest(y: Ints, probs: Floats, held_out: NDArray[np.bool_]) -> Floats:
     """Probabilities (n, K) whose training rows believe their label no more than the held-out rows do theirs.
 
-    The quantiles of the logit of the given label are matched; the other classes share the rest as before.
+    The quantiles of the logit of the given label are matched, by a line; beyond it only as far as a level that is off
+    by two standard errors cannot explain. A held-out set that has fewer wrong labels than the rest by chance would
+    else tell that the rest has fewer, too. The other classes share what is left as before.
 
     Parameters
     ----------
@@ -193,11 +195,25 @@ def honest(y: Ints, probs: Floats, held_out: NDArray[np.bool_]) -> Floats:
     n_knots = int(min(KNOTS, held_out.sum() // KNOT_ROWS))
     levels = (np.arange(n_knots) + 0.5) / n_knots
     seen, unseen = np.quantile(logit[~held_out], levels), np.quantile(logit[held_out], levels)
-    moved = logit + np.where(held_out, 0.0, np.interp(logit, seen, unseen - seen))
+    chance = 2 * np.sqrt(levels * (1 - levels) * (1 / held_out.sum() + 1 / (~held_out).sum()))  # of a level
+    low, high = (np.quantile(logit[~held_out], np.clip(levels + way * chance, 0, 1)) for way in (-1, 1))
+    line = _line(seen, unseen - seen, np.maximum(high - low, LEAST))
+    away = unseen - seen - line
+    explained = np.where(away > 0, high - seen, seen - low) / np.maximum(np.abs(away), LEAST)
+    shift = line + away * np.maximum(0.0, 1 - explained**2)
+    moved = logit + np.where(held_out, 0.0, np.interp(logit, seen, shift))
     told = 1 / (1 + np.exp(-moved))
     out = probs * ((1 - told) / (1 - own))[:, None].astype(probs.dtype)
     out[rows, y] = told
     return out
+
+
+def _line(x: Floats, y: Floats, error: Floats) -> Floats:
+    """The line through y (n,) over x, of least squares in units of ``error``, at x."""
+    weight = 1 / error**2
+    from_mean = x - np.average(x, weights=weight)
+    slope = np.average(from_mean * y, weights=weight) / max(np.average(from_mean**2, weights=weight), LEAST)
+    return np.average(y, weights=weight) + slope * from_mean
 
 
 def _some(rng: np.random.Generator, rows: Ints, n: int) -> Ints:

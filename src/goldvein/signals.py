@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-MOST_CELLS = 2**28  # rows x classes: a gigabyte, above which no mean of the probabilities is kept
+MOST_CELLS = 2**28  # rows x classes: a gigabyte, above which the probabilities of earlier epochs are not kept
+MIN_WITNESSES = 100  # held-out labels
+LEAST = 1e-6  # of a probability
 
 
 @dataclass
@@ -18,6 +20,8 @@ class Signals:
     ----------
     y : Tensor of shape (N,), int64
         Given labels; rows of -1 have no signal.
+    held_out : Tensor of shape (N,), bool
+        Rows that take no part in training.
     n_epochs : int
         Epochs seen.
     agreement : Tensor of shape (N,), int64
@@ -26,12 +30,14 @@ class Signals:
         Sum over epochs of P(given) minus the largest other P, in [-1, 1] an epoch (after Pleiss et al. 2020,
         who take logits).
     believed : Tensor of shape (N, K), float32
-        Sum over epochs of the probabilities, the t-th taken t times: a mean that leans to the end, when the network
-        knows more, and yet remembers what it believed before it learned the labels by heart. (0, 0) before the
-        first epoch, and where it would take more than a gigabyte.
+        Probabilities of several epochs: each new epoch gets the share in the mixture that makes the held-out labels
+        likeliest, or, with fewer than 100 of these, the same share as each before. So a network that gets better
+        speaks for itself, and one that learns wrong labels by heart is not asked any more. (0, 0) before the first
+        epoch, and where it would take more than a gigabyte; 0 for rows without a label.
     """
 
     y: Tensor
+    held_out: Tensor
     n_epochs: int = 0
     agreement: Tensor = field(init=False)
     margin: Tensor = field(init=False)
@@ -54,13 +60,16 @@ class Signals:
         if self.n_epochs == 1 and len(self.y) * probs.shape[1] <= MOST_CELLS:
             self.believed = torch.zeros(len(self.y), probs.shape[1])
         if len(self.believed):
-            self.believed.index_add_(0, rows, probs.float(), alpha=self.n_epochs)
+            self.believed[rows] = self.believed[rows].lerp(probs.float(), self._share(rows, probs))
 
-    def mean_probs(self) -> Tensor | None:
-        """What the network believed on the way (N, K), rows without a label 0; None if it was not kept."""
-        if not len(self.believed):
-            return None
-        return self.believed / (self.n_epochs * (self.n_epochs + 1) / 2)
+    def _share(self, rows: Tensor, probs: Tensor) -> float:
+        """Of the new probabilities (n, K) of rows (n,) in what is believed."""
+        witness = self.held_out[rows]
+        if self.n_epochs == 1 or witness.sum() < MIN_WITNESSES:
+            return 1 / self.n_epochs
+        rows = rows[witness]
+        y = self.y[rows, None]
+        return likeliest_share(self.believed[rows].gather(1, y)[:, 0], probs[witness].gather(1, y)[:, 0])
 
     def state(self) -> dict:
         """What a checkpoint holds."""
@@ -70,3 +79,32 @@ class Signals:
         """Take over what :meth:`state` gave."""
         for name, value in state.items():
             setattr(self, name, value)
+
+
+def likeliest_share(old: Tensor, new: Tensor) -> float:
+    """The a in [0, 1] for which ``sum log((1 - a) old + a new)`` is largest, to a millionth.
+
+    Parameters
+    ----------
+    old, new : Tensor of shape (n,)
+        Probabilities of the same n events by two models.
+
+    Examples
+    --------
+    >>> likeliest_share(torch.tensor([0.2, 0.8]), torch.tensor([0.6, 0.7]))
+    1.0
+    >>> round(likeliest_share(torch.tensor([0.1, 0.9]), torch.tensor([0.9, 0.1])), 4)
+    0.5
+    """
+    old, step = old.double(), new.double() - old.double()
+
+    def gains(a: float) -> bool:  # whether more of the new helps
+        return float((step / (old + a * step).clamp(min=LEAST)).sum()) > 0
+
+    low, high = 0.0, 1.0
+    if gains(high):
+        return high
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if gains(middle) else (low, middle)
+    return low
