@@ -25,12 +25,15 @@ class Method(nn.Module, BaseEstimator):
         is) or ``weak`` (randomly changed).
     over : {"labeled", "unlabeled"}
         The rows that an epoch passes over once; the others are cycled.
+    others : tuple of str
+        Attributes that are further networks which can predict; tables show their accuracy beside that of ``net``.
     net : Module
         The network that predicts. A learner's ``net`` may have been trained before its own training begins.
     """
 
     views: tuple[str, ...] = ("weak",)
     over: str = "labeled"
+    others: tuple[str, ...] = ()
 
     net: nn.Module
 

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -118,6 +119,15 @@ def test_a_job_that_asks_for_issues():
     assert result["accuracy"] > 0.8
     assert result["n_iter"] == 15
     assert "kept" not in result
+
+
+def test_the_other_networks_of_a_method_are_tested_too():
+    result = run_job(replace(job(labels_per_class=40, estimator={"epochs": 8}), method="mean_teacher"))
+    student = result["others"]["student"]
+    assert 0.3 < student <= 1
+    assert student != result["accuracy"]
+    assert (student * 596) % 1 == pytest.approx(0, abs=1e-6)  # a share of the test rows
+    assert "others" not in run_job(job(estimator={"epochs": 1}))
 
 
 def test_the_same_job_gives_the_same_result():

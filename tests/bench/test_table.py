@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldvein.bench.plan import Column, Row, Table
-from goldvein.bench.table import _duration, corrected, is_worse, per_class, render, scores
+from goldvein.bench.table import _duration, corrected, is_worse, others, per_class, render, scores
 
 TABLE = Table(
     title="Two by two",
@@ -147,3 +147,13 @@ def test_scores_of_a_method():
     never = [{**r, "issues": {"scores": {"epsilon": {**one, "auroc": None}}}} for r in results(0, 0, [0.9])]
     assert "| epsilon |  | 0.250 |" in scores(TABLE, never)
     assert scores(TABLE, results(0, 0, [0.9])) == ""
+
+
+def test_other_networks_of_a_method():
+    found = list(results(0, 0, [0.9, 0.9]))
+    for result, accuracy in zip(found, (0.5, 0.6), strict=True):
+        result["others"] = {"guider": accuracy}
+    name = TABLE.columns[0].name
+    assert f"| ce | {name} | guider | 55.00 ± 7.07 |" in others(TABLE, found)
+    assert f"| ce | {name} | guider | 50.00 |" in others(replace(TABLE, measure="error"), found[:1])
+    assert others(TABLE, results(0, 0, [0.9])) == ""

@@ -21,7 +21,7 @@ from goldvein.errors import InputError
 
 if TYPE_CHECKING:
     from goldvein.classifier import NoisyLabelClassifier
-    from goldvein.data.dataset import Dataset
+    from goldvein.data.dataset import Dataset, Rows
 
 
 def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
 
         - ``key`` and ``job``
         - ``accuracy``, ``balanced_accuracy``: on the official test set, by the weights at the end
+        - ``others``: accuracy of the method's other networks, by name; for methods that have some
         - ``noise_rate``: share of wrong labels among the given ones, as it came out; None if not known
         - ``validation_accuracy``: class-balanced, on noisy labels, last epoch; None without held-out rows
         - ``n_iter``, ``seconds``: epochs and time of the fit
@@ -98,6 +99,8 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
         **_peaks(),
         "versions": versions(),
     }
+    if model.method_.others:
+        result["others"] = judge_others(model, data.x_test, data.y_test)
     kept = getattr(model.method_, "kept", None)
     if kept is not None:
         labels = kept.cpu().numpy()
@@ -139,6 +142,16 @@ def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
         rows = noise.keep_labels(pool, job.trusted_per_class, job.seed) >= 0
         y, trusted = np.where(rows, true, y), trusted | rows
     return y, trusted
+
+
+def judge_others(model: NoisyLabelClassifier, x: Rows, y: np.ndarray) -> dict[str, float]:
+    """Accuracy of the further networks of a fitted model's method, on rows x with true labels y (n,)."""
+    from goldvein.data.inputs import Inputs
+    from goldvein.engine import predict
+
+    inputs = Inputs(x, model.transform_, next(model.net_.parameters()).device)
+    best = {name: predict(getattr(model.method_, name), inputs).argmax(1).cpu() for name in model.method_.others}
+    return {name: float((model.classes_[found.numpy()] == y).mean()) for name, found in best.items()}
 
 
 def correct_by_transition(y: np.ndarray, y_true: np.ndarray, T: np.ndarray, seed: int) -> dict[str, float]:

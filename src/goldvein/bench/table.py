@@ -110,6 +110,18 @@ def issues(table: Table, results: Iterable[Result]) -> str:
     return "\n".join(["### Wrong labels found", "", *_grid(head, lines), ""]) if lines else ""
 
 
+def others(table: Table, results: Iterable[Result]) -> str:
+    """The measure of the further networks of methods that have some; empty if none has."""
+    lines = []
+    for (row, column), found in by_cell(table, results).items():
+        known = [r["others"] for r in found if "others" in r]
+        for name in known[0] if known else ():
+            values = [100 * _measured(table, of[name]) for of in known]
+            lines.append([row, column, name, _mean(values)])
+    head = ["", "", "network", f"test {table.measure}, %"]
+    return "\n".join(["### Other networks of the methods", "", *_grid(head, lines), ""]) if lines else ""
+
+
 def scores(table: Table, results: Iterable[Result]) -> str:
     """How well the scores of a method's own tell wrong labels: means over seeds; empty if no method has any."""
     lines = []
@@ -162,13 +174,16 @@ def _cell(table: Table, row: Row, column: Column, found: Sequence[Result]) -> st
         return f"not run{beside}"
     values = [100 * _measured(table, result["accuracy"]) for result in found]
     mean = fmean(values)
-    spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
     n = f"{len(values)}" if len(values) >= len(table.seeds) else f"{len(values)} of {len(table.seeds)}"
-    text = f"{mean:.2f}{spread} ({n}){beside}"
+    text = f"{_mean(values)} ({n}){beside}"
     if published is None:
         return text
     worse = published - mean if table.measure == "accuracy" else mean - published
     return f"{text}: {mean - published:+.2f}{' **!**' if is_worse(worse, std) else ''}"
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{fmean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
 
 
 def _measured(table: Table, accuracy: float) -> float:

@@ -30,7 +30,7 @@ def bench(
     is 1 if a training run failed or is left.
     """
     from goldvein.bench import plan, run
-    from goldvein.bench.table import corrected, issues, per_class, render, scores
+    from goldvein.bench.table import corrected, issues, others, per_class, render, scores
     from goldvein.progress import Progress
 
     chosen = None if seeds is None else _numbers(seeds)
@@ -46,7 +46,7 @@ def bench(
         table, results, jobs=jobs, seeds=chosen, data_dir=data_dir, limit_s=limit, progress=progress
     )
     found = run.read_results(results)
-    parts = (show(planned, found) for show in (render, corrected, issues, scores, per_class))
+    parts = (show(planned, found) for show in (render, others, corrected, issues, scores, per_class))
     typer.echo("\n".join(filter(None, parts)), nl=False)
     if curves is not None:
         from goldvein.bench.figure import draw_curves

@@ -75,6 +75,7 @@ class MeanTeacher(Method):
 
     views = ("weak", "weak")
     over = "unlabeled"
+    others = ("student",)
     student: nn.Module
     w = 0.0  # weight in force
 

@@ -82,6 +82,7 @@ class UMN(Method):
     """
 
     over = "unlabeled"
+    others = ("guider",)
     steps: Tensor  # number of updates so far
     recent: Tensor  # (10, N), epsilon after each of the last epochs; NaN without a label
     n_labeled: int | None = None  # rows of a batch among which the labeled ones are, the first
