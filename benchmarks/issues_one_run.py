@@ -1,15 +1,15 @@
 """Wrong labels found by one training run, beside five-fold confident learning with the same network.
 
-    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python benchmarks/issues_one_run.py bars --seeds 8 9 10
-    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python benchmarks/issues_one_run.py counts --seeds 8
+    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python benchmarks/issues_one_run.py bars --seeds 10 11
+    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python benchmarks/issues_one_run.py counts --seeds 10
 
 ``bars``: MNIST and Fashion-MNIST with the perceptron of Patrini et al. 2017, 10 epochs, and CIFAR-10N (worst labels)
 with ResNet-14, 5 epochs; with ``--peer``, five folds of the same network on the same labels, and confident learning
 on their probabilities (our own; cleanlab's default rule, too, where it can be imported). ``counts``: whether the true
 number of wrong labels lies in the 90 % interval, over kinds and rates of noise. One line of JSON a run.
 
-The rules of ``goldvein.noise_model`` were made on seeds 0 and 1 of MNIST and Fashion-MNIST. Seeds 2 to 7 were run with
-earlier versions of them; later ones had not been seen.
+The rules of ``goldvein.noise_model`` and ``goldvein.signals`` were made on seeds 0 and 1. Seeds 2 to 9 were run with
+earlier versions of them, which 9 and 3 changed; later ones had not been seen.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ RESNET: dict[str, Any] = {
     "model": "resnet14",
     "optimizer": "sgd",
     "lr": 0.1,
+    "batch_size": 64,  # noisy validation accuracy of seed 0 .472, with 128 .457
     "schedule": "cosine",
     "epochs": 5,
     "keep": "last",
@@ -129,7 +130,7 @@ def judge(wrong: np.ndarray, doubt: np.ndarray, listed: np.ndarray) -> dict[str,
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["bars", "counts"])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[8, 9, 10])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11])
     parser.add_argument("--peer", action="store_true", help="also train five folds, ten times the time")
     parser.add_argument("--data", nargs="+", help="only these data sets")
     options = parser.parse_args()
