@@ -92,6 +92,17 @@ def test_a_column_may_tell_a_method_more():
         plan.validate(replace(table, rows=(replace(told, by_column={"10 %": {"rate": 0.1}}),), published={}))
 
 
+def test_some_rows_and_columns_alone():
+    table = plan.load(TABLES / "ding_table3_mnist.toml")
+    some = plan.jobs(table, [3], ["ours", "savage"], ["p = 0"])
+    assert [(job.method, job.noise, job.seed) for job in some] == [("savage", "none", 3), ("two_stage", "none", 3)]
+    assert {job.key for job in some} < {job.key for job in plan.jobs(table, [3])}
+    with pytest.raises(InputError, match="unknown row 'our': did you mean 'ours'"):
+        plan.jobs(table, rows=["our"])
+    with pytest.raises(InputError, match="unknown column 'p = .2'"):
+        plan.jobs(table, columns=["p = .2"])
+
+
 def test_equal_jobs_are_run_once():
     table = plan.load(SMOKE)
     twin = replace(table.rows[0], name="twin")

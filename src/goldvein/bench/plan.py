@@ -48,7 +48,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from goldvein.configure import arguments, build_method
 from goldvein.errors import InputError, unknown
@@ -106,6 +106,9 @@ class Column:
     trusted_per_class: int = 0
     issues: bool = False
     curve: bool = False
+
+
+Part = TypeVar("Part", Row, Column)
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,12 @@ def load(path: str | Path) -> Table:
         raise InputError(f"{path}: {error}") from error
 
 
-def jobs(table: Table, seeds: Sequence[int] | None = None) -> list[Job]:
+def jobs(
+    table: Table,
+    seeds: Sequence[int] | None = None,
+    rows: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+) -> list[Job]:
     """The training runs of a table, seed after seed, so that an interrupted run has something in every cell.
 
     Parameters
@@ -232,10 +240,27 @@ def jobs(table: Table, seeds: Sequence[int] | None = None) -> list[Job]:
     table : Table
     seeds : sequence of int, optional
         In place of the table's own.
+    rows, columns : sequence of str, optional
+        Names; by default all.
+
+    Raises
+    ------
+    InputError
+        The table has no row or column of that name.
     """
     wanted = table.seeds if seeds is None else seeds
-    found = [table.job(row, column, s) for s in wanted for row in table.rows for column in table.columns]
+    chosen = _named(table.rows, rows, "row"), _named(table.columns, columns, "column")
+    found = [table.job(row, column, s) for s in wanted for row in chosen[0] for column in chosen[1]]
     return list({job.key: job for job in found}.values())
+
+
+def _named(parts: Sequence[Part], names: Sequence[str] | None, kind: str) -> list[Part]:
+    """The rows, or columns, of some names, in the order of the table."""
+    known = [part.name for part in parts]
+    for name in names or ():
+        if name not in known:
+            raise unknown(kind, name, known)
+    return [part for part in parts if names is None or part.name in names]
 
 
 def validate(table: Table) -> None:

@@ -34,6 +34,8 @@ def run(
     *,
     jobs: int = 1,
     seeds: Sequence[int] | None = None,
+    rows: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
     data_dir: str | Path | None = None,
     limit_s: float | None = None,
     progress: Progress | None = None,
@@ -50,6 +52,8 @@ def run(
         Worker processes, each with one thread.
     seeds : sequence of int, optional
         In place of the table's own.
+    rows, columns : sequence of str, optional
+        Names of those that are run; by default all.
     data_dir : path, optional
         As for :func:`goldvein.data.standard.load`.
     limit_s : float, optional
@@ -72,7 +76,7 @@ def run(
     plan.validate(table)
     if jobs < 1:
         raise InputError(f"jobs={jobs}: at least one process must work; give for example jobs=2")
-    planned = plan.jobs(table, seeds)
+    planned = plan.jobs(table, seeds, rows, columns)
     bar = progress or Progress(quiet=True)
     with _appending(Path(results_path)) as file:
         done = {line["key"] for line in read_results(results_path)}

@@ -17,6 +17,8 @@ def bench(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="TOML file of a published table.")],
     jobs: Annotated[int, typer.Option(help="Processes that train at once, one thread each.", min=1)] = 1,
     seeds: Annotated[str | None, typer.Option(help="As 0,1.  [default: the table's own]")] = None,
+    row: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this row; may be repeated.")] = None,
+    column: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this column; may be repeated.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the table, list what is to be run.")] = False,
     results: Annotated[Path, typer.Option(metavar="FILE", help="Keeps every result, of any table.")] = RESULTS,
     limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin no run after that.", min=0)] = None,
@@ -38,12 +40,20 @@ def bench(
     if dry_run:
         plan.validate(planned)
         done = {result["key"] for result in run.read_results(results)}
-        todo = [job for job in plan.jobs(planned, chosen) if job.key not in done]
+        todo = [job for job in plan.jobs(planned, chosen, row, column) if job.key not in done]
         typer.echo("\n".join([*map(str, todo), f"{len(todo)} training runs to do"]))
         return
     progress = Progress(quiet=quiet)
     status = run.run(
-        table, results, jobs=jobs, seeds=chosen, data_dir=data_dir, limit_s=limit, progress=progress
+        table,
+        results,
+        jobs=jobs,
+        seeds=chosen,
+        rows=row,
+        columns=column,
+        data_dir=data_dir,
+        limit_s=limit,
+        progress=progress,
     )
     found = run.read_results(results)
     parts = (show(planned, found) for show in (render, others, corrected, issues, scores, per_class))
