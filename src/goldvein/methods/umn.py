@@ -13,15 +13,13 @@ the mean of its own z_a, for the input with noise of its own. epsilon is a const
 
 Silent or contradictory points, and what was chosen
 - Eq. 4 as printed lacks two signs of a KL and has a wrong sign in the third term: the bound was derived anew.
-- Eq. 6 leaves out ``log(epsilon / (C - 1))``, rightly so if epsilon is a constant. It is linear in q. The text's
-  "re-weights ... classification loss" would be ``labeled="ce"``, ``-f log q(y^)``; eq. 5 under one logarithm is
-  ``labeled="marginal"``, ``-log sum_y q(y) p(y^ | y)``.
+- Eq. 6 leaves out ``log(epsilon / (C - 1))``, rightly so if epsilon is a constant. It is linear in q. To re-weight a
+  "classification loss" would be ``labeled="ce"``, ``-f log q(y^)``; eq. 5 under one logarithm is ``labeled="marginal"``.
 - f is infinite at 0, where learner and guider start, and negative above (C - 1) / C: epsilon is held between.
 - lambda, of a mean over labeled rows beside one over all rows, is not stated. 1 lets labels say what the classes are
   before these become clusters of their own, but has wrong ones learned by heart. So it falls to the share of labeled
   rows, eq. 4 to the letter, where a label weighs f in the bound of its own row. ``release=(1, 1)`` keeps it at 1.
-- gamma is that of Tarvainen & Valpola's code: 0.99, from step 40,000 or half of the training on 0.999, and the plain
-  mean of all steps at first.
+- gamma is 0.99, from step 40,000 or half of the training on 0.999 (Tarvainen & Valpola's code), at first a plain mean.
 - A batch has 5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills
   most of it. Labeled rows are in the bound too; what is reconstructed is the input without noise.
 - "Corrupted if epsilon > 0" spares the labels that both networks give 1 in single precision, late in the training.
@@ -85,7 +83,7 @@ class UMN(Method):
     others = ("guider",)
     steps: Tensor  # number of updates so far
     recent: Tensor  # (10, N), epsilon after each of the last epochs; NaN without a label
-    n_labeled: int | None = None  # rows of a batch among which the labeled ones are, the first
+    n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
     lead = 1.0  # what is left of lambda
 
     def __init__(
@@ -153,7 +151,7 @@ class UMN(Method):
         """What is minimized for labels y (M,), from logits (M, C) of q(y | z_a)."""
         n_classes = logits.shape[1]
         log_q = log_probability(logits, y)
-        if self.labeled == "marginal":
+        if self.labeled == "marginal":  # -log sum_y q(y) p(y^ | y)
             epsilon, q = epsilon.clamp(self.least, 1 - 1 / n_classes), log_q.exp()
             return -((1 - epsilon) * q + epsilon / (n_classes - 1) * (1 - q)).log()
         f = label_log_odds(epsilon, n_classes, self.least)
@@ -166,8 +164,7 @@ class UMN(Method):
 
     def follow(self, gamma: float) -> None:
         """Move the guider towards the learner; running statistics of batch norms too (eq. 7)."""
-        learner, guider = ([*net.parameters(), *net.buffers()] for net in (self.net, self.guider))
-        update_average(guider, learner, gamma)
+        update_average(self.guider.state_dict().values(), self.net.state_dict().values(), gamma)
 
     def train_on(self, run: Run) -> None:
         self.learner.settle(run.inputs)
