@@ -14,7 +14,7 @@ the mean of its own z_a, for the input with noise of its own. epsilon is a const
 Silent or contradictory points, and what was chosen
 - Eq. 4 as printed lacks two signs of a KL and has a wrong sign in the third term: the bound was derived anew.
 - Eq. 6 leaves out ``log(epsilon / (C - 1))``, rightly so if epsilon is a constant. It is linear in q. To re-weight a
-  "classification loss" would be ``labeled="ce"``, ``-f log q(y^)``; eq. 5 under one logarithm is ``labeled="marginal"``.
+  "classification loss" would be ``labeled="ce"``, ``-f log q(y^)``, eq. 5 under one logarithm ``labeled="marginal"``.
 - f is infinite at 0, where learner and guider start, and negative above (C - 1) / C: epsilon is held between.
 - lambda, of a mean over labeled rows beside one over all rows, is not stated. 1 lets labels say what the classes are
   before these become clusters of their own, but has wrong ones learned by heart. So it falls to the share of labeled
