@@ -205,6 +205,16 @@ def test_predictions_are_without_dropout_views_and_gradients(start: Start, image
     (first * torch.ones(2, requires_grad=True)).sum().backward()  # as a target in a loss
 
 
+def test_labels_are_judged_by_the_plain_view_and_two_random_ones(start: Start, blobs: Any) -> None:
+    moves = iter([1.0, 3.0])
+    run = start(March(), blobs.x, blobs.y_true % 2, model=Line, augment=lambda x: x + next(moves))
+    x = torch.as_tensor(blobs.x[:, 0])
+    expected = torch.stack([torch.sigmoid(2 * (x + move)) for move in (0, 1, 3)]).mean(0)
+    torch.testing.assert_close(run.judge()[:, 1], expected)
+    still = start(March(), blobs.x, blobs.y_true % 2, model=Line)
+    assert torch.equal(still.judge(), still.predict())
+
+
 def test_predictions_of_some_rows(start: Start, images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "PREDICT_ROWS", 7)
     run = start(CrossEntropy(), images.x, images.y)

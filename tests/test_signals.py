@@ -63,7 +63,9 @@ def test_without_witnesses_all_epochs_count_the_same() -> None:
 
 def test_nothing_is_kept_where_it_would_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("goldvein.signals.MOST_CELLS", 7)
-    assert len(two_epochs().believed) == 0
+    signals, final = two_epochs(), torch.full((4, 2), 0.5)
+    assert len(signals.believed) == 0
+    assert torch.equal(signals.conclude(final), final)
 
 
 def test_held_out_labels_decide_how_far_an_epoch_is_believed() -> None:
@@ -81,6 +83,15 @@ def test_held_out_labels_decide_how_far_an_epoch_is_believed() -> None:
     other.update(torch.arange(300), undecided)
     # 75 log(0.9 - 0.4 a) + 25 log(0.1 + 0.4 a) is largest where 75 (0.1 + 0.4 a) = 25 (0.9 - 0.4 a)
     torch.testing.assert_close(other.believed, mixed.lerp(undecided, 0.375), atol=1e-5, rtol=0)
+
+
+def test_the_end_is_one_epoch_more() -> None:
+    signals = two_epochs()
+    final = torch.tensor([[0.125, 0.875], [0.5, 0.5], [0.75, 0.25], [0.5, 0.5]])
+    found = signals.conclude(final)
+    torch.testing.assert_close(found[0], torch.tensor([(0.9 + 0.25 + 0.125) / 3, (0.1 + 0.75 + 0.875) / 3]))
+    assert found[2].tolist() == final[2].tolist()  # no label
+    assert signals.n_epochs == 2
 
 
 def test_few_witnesses_do_not_decide() -> None:

@@ -216,6 +216,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
                 run.method.train_on(run)
             finally:
                 run.progress.close()
+            evidence = self._evidence(run) if watch else None
         self.method_ = run.method.eval()
         self.net_ = self.method_.net
         self.history_ = run.at.history
@@ -223,7 +224,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.signals_ = run.signals
         self.validation_ = validation[:n]
         self.y_ = labels[:n]
-        self.evidence_ = tuple(part[:n].cpu().numpy() for part in run.method.evidence(run)) if watch else None
+        self.evidence_ = None if evidence is None else tuple(part[:n].numpy() for part in evidence)
         self.scores_ = {k: v[:n].cpu().numpy() for k, v in run.method.scores(run).items()} if watch else {}
         self.trusted_ = None if trust is None else trust[:n]
         same_images = watch and isinstance(rows, np.ndarray) and rows.ndim == 4  # equal vectors may differ in truth
@@ -263,6 +264,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """Estimated T (K, K): T[i, j] = P(given class j | true class i)."""
         return self._audit().transition
 
+    def _evidence(self, run: Run) -> tuple[torch.Tensor, torch.Tensor]:
+        """Class probabilities (N, K) that labels are judged by, and the labels (N,) that they were learned from."""
+        probs, trained_on = (part.cpu() for part in run.method.evidence(run))
+        if (trained_on >= 0).any():  # a network that was trained on the labels comes to believe them
+            probs = run.signals.conclude(probs)
+        return probs, trained_on
+
     def _audit(self) -> Audit:
         from goldvein.identifiability import names_in_doubt
         from goldvein.issues import audit
@@ -273,10 +281,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if not hasattr(self, "audit_"):
             n = len(self.y_)
             probs, trained_on = self.evidence_
-            believed = self.signals_.believed[:n].numpy()
-            if len(believed) and (trained_on >= 0).any():
-                # a network that was trained on the labels comes to believe them
-                probs = np.where((self.y_ >= 0)[:, None], believed, probs)
             self.audit_ = audit(
                 self.y_,
                 self.classes_,
@@ -288,7 +292,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
                 twin=self.twin_,
                 scores=self.scores_,
             )
-            probs = self.evidence_[0]
             doubt = names_in_doubt(self.y_, probs, held_out=self.validation_, trusted=self.trusted_)
             names = self.classes_.tolist()
             self.audit_ = replace(self.audit_, ambiguous=tuple(found.message(names) for found in doubt))

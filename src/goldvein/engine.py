@@ -31,6 +31,7 @@ from goldvein.task import Batch, Task
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 PREDICT_ROWS = 2048  # rows of a batch without gradients
+JUDGED_VIEWS = 2  # random views of a row, beside the plain one, that its label is judged by
 PREDICT_VALUES = 2**24  # and values of their inputs, 64 MiB: large images come in smaller batches
 
 
@@ -225,12 +226,20 @@ class Run:
         with evaluating(self.method if net is None else net) as judge:
             return self.compute(lambda x: judge(x).softmax(1), rows)
 
-    def compute(self, f: Callable[[Tensor], Tensor], rows: Tensor | None = None) -> Tensor:
-        """What ``f`` makes of the plain views of rows, (n, ...); of several processes each takes its share."""
+    def judge(self, net: nn.Module | None = None) -> Tensor:
+        """Class probabilities (N, K) that labels are judged by: :meth:`predict`, averaged with two random views."""
+        with evaluating(self.method if net is None else net) as judge:
+            return self.compute(lambda x: judge(x).softmax(1), n_random=JUDGED_VIEWS)
+
+    def compute(self, f: Callable[[Tensor], Tensor], rows: Tensor | None = None, n_random: int = 0) -> Tensor:
+        """What ``f`` makes of rows, (n, ...): of the plain view, or its mean with that of some random views.
+
+        Of several processes each takes its share.
+        """
         if rows is None:
             rows = torch.arange(len(self.inputs), device=self.device)
         place = distributed.share(torch.arange(len(rows), device=self.device), self.rank, self.world)
-        values = compute(f, self.inputs, rows[place])
+        values = compute(f, self.inputs, rows[place], n_random)
         place, values = self.gather(place, values)
         return values if self.world == 1 else values[place.argsort()]
 
@@ -366,10 +375,18 @@ def evaluating(net: nn.Module) -> Iterator[nn.Module]:
 
 
 @torch.no_grad()  # not inference_mode, whose results may not enter a later loss
-def compute(f: Callable[[Tensor], Tensor], inputs: Inputs, rows: Tensor) -> Tensor:
-    """What ``f`` makes of the plain views of rows, (n, ...), batch by batch."""
+def compute(f: Callable[[Tensor], Tensor], inputs: Inputs, rows: Tensor, n_random: int = 0) -> Tensor:
+    """The mean of what ``f`` makes of the plain view of rows and of ``n_random`` random ones, (n, ...)."""
     each = max(1, min(PREDICT_ROWS, PREDICT_VALUES // math.prod(inputs.transform.seen_shape)))
-    return torch.cat([f(inputs.view(raw, "plain")) for raw in inputs.stream(rows.split(each))])
+    views = ["plain"] + ["weak"] * (0 if inputs.ready else n_random)  # without augmentation all are alike
+    return torch.cat([mean(f, inputs, raw, views) for raw in inputs.stream(rows.split(each))])
+
+
+def mean(f: Callable[[Tensor], Tensor], inputs: Inputs, raw: Tensor, views: Sequence[str]) -> Tensor:
+    total = f(inputs.view(raw, views[0]))
+    for name in views[1:]:
+        total = total + f(inputs.view(raw, name))
+    return total / len(views)
 
 
 def predict(net: nn.Module, inputs: Inputs) -> Tensor:

@@ -66,7 +66,7 @@ class Method(nn.Module, BaseEstimator):
         Class probabilities (N, K), and the labels (N,) that they were learned from: -1 where a row had none. By
         default the final predictions, learned from all given labels.
         """
-        return run.predict(), run.task.y
+        return run.judge(), run.task.y
 
     def scores(self, run: Run) -> dict[str, Tensor]:
         """What else the method knows of each given label after training: (N,) by name, NaN where there is none.

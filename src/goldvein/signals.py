@@ -21,7 +21,7 @@ class Signals:
     y : Tensor of shape (N,), int64
         Given labels; rows of -1 have no signal.
     held_out : Tensor of shape (N,), bool
-        Rows that take no part in training.
+        Rows that take no part in training: witnesses of what a network knows.
     n_epochs : int
         Epochs seen.
     agreement : Tensor of shape (N,), int64
@@ -59,14 +59,24 @@ class Signals:
         self.margin[rows] += given - others.max(1).values
         if self.n_epochs == 1 and len(self.y) * probs.shape[1] <= MOST_CELLS:
             self.believed = torch.zeros(len(self.y), probs.shape[1])
-        if len(self.believed):
-            self.believed[rows] = self.believed[rows].lerp(probs.float(), self._share(rows, probs))
+        self.believe(rows, probs, 1 / self.n_epochs)
 
-    def _share(self, rows: Tensor, probs: Tensor) -> float:
-        """Of the new probabilities (n, K) of rows (n,) in what is believed."""
+    def conclude(self, probs: Tensor) -> Tensor:
+        """Final probabilities (N, K), those of labeled rows mixed with what was believed on the way."""
+        rows = (self.y >= 0).nonzero()[:, 0]
+        self.believe(rows, probs[rows], 1 / (self.n_epochs + 1))
+        return probs.index_copy(0, rows, self.believed[rows]) if len(self.believed) else probs
+
+    def believe(self, rows: Tensor, probs: Tensor, share: float) -> None:
+        """Mix probabilities (n, K) of rows (n,) into what is believed; ``share`` is theirs where none can tell."""
+        if len(self.believed):
+            share = self._share(rows, probs, share)
+            self.believed[rows] = self.believed[rows].lerp(probs.float(), share)
+
+    def _share(self, rows: Tensor, probs: Tensor, otherwise: float) -> float:
         witness = self.held_out[rows]
-        if self.n_epochs == 1 or witness.sum() < MIN_WITNESSES:
-            return 1 / self.n_epochs
+        if witness.sum() < MIN_WITNESSES:
+            return otherwise
         rows = rows[witness]
         y = self.y[rows, None]
         return likeliest_share(self.believed[rows].gather(1, y)[:, 0], probs[witness].gather(1, y)[:, 0])

@@ -99,8 +99,8 @@ def test_some_rows_and_columns_alone():
     assert {job.key for job in some} < {job.key for job in plan.jobs(table, [3])}
     with pytest.raises(InputError, match="unknown row 'our': did you mean 'ours'"):
         plan.jobs(table, rows=["our"])
-    with pytest.raises(InputError, match="unknown column 'p = .2'"):
-        plan.jobs(table, columns=["p = .2"])
+    with pytest.raises(InputError, match="unknown column 'p'"):
+        plan.jobs(table, columns=["p"])
 
 
 def test_equal_jobs_are_run_once():

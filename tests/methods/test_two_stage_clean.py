@@ -55,7 +55,7 @@ class Known:
     def __init__(self, probs: Tensor) -> None:
         self.probs = probs
 
-    def predict(self) -> Tensor:
+    def judge(self) -> Tensor:
         return self.probs
 
 

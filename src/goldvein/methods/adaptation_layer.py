@@ -100,4 +100,4 @@ class AdaptationLayer(Method):
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """The network's probabilities are of the true class, free of the labels' noise."""
-        return run.predict(), torch.full_like(run.task.y, -1)
+        return run.judge(), torch.full_like(run.task.y, -1)

@@ -106,4 +106,4 @@ class BackwardCorrection(Method):
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """The network predicts the true class, free of the noise that it was trained against."""
-        return run.predict(), torch.full_like(run.task.y, -1)
+        return run.judge(), torch.full_like(run.task.y, -1)

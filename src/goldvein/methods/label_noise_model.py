@@ -154,7 +154,7 @@ class LabelNoiseModel(Method):
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """The network's probabilities are of the true class, free of the labels' noise."""
-        return run.predict(), torch.full_like(run.task.y, -1)
+        return run.judge(), torch.full_like(run.task.y, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
         """P(type | x, given label): ``p_free``, ``p_random``, ``p_confusing``."""

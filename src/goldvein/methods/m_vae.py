@@ -140,4 +140,4 @@ class MVAE(Method):
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """Class probabilities (N, C); no label has been learned, for y is about the true class."""
-        return run.predict(), torch.full_like(run.task.y, -1)
+        return run.judge(), torch.full_like(run.task.y, -1)

@@ -154,7 +154,7 @@ class MentorNet(Method):
         """The final predictions, and the labels that they were learned from: -1 where another was taught."""
         if self.curriculum != "learned":
             return super().evidence(run)
-        return run.predict(), torch.where(self.taught == run.task.y, run.task.y, -1)
+        return run.judge(), torch.where(self.taught == run.task.y, run.task.y, -1)
 
 
 def lesson(percent: int) -> int:

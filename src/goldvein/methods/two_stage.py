@@ -152,8 +152,8 @@ class TwoStage(Method):
         unseen = torch.full_like(self.kept, -1)
         if len(self.out_of_fold):  # rows without a label are in no fold
             probs = (self.believed / self.rounds + self.out_of_fold) / 2
-            return torch.where((self.fold >= 0)[:, None], probs, run.predict()), unseen
-        return (self.believed + self.clean(*self.current(run))) / (self.rounds + 1), unseen
+            return torch.where((self.fold >= 0)[:, None], probs, run.judge()), unseen
+        return (self.believed + self.clean(run.judge(), self.kept)) / (self.rounds + 1), unseen
 
     def scores(self, run: Run) -> dict[str, Tensor]:
         """``kept``: 1 where the label was kept in the end, 0 where it was removed; and the scores of the learner."""

@@ -183,7 +183,7 @@ class TwoStageClean(Method):
         """Mean (N, K) of what the classifiers believe, who saw no doubtful label, and the learner, who saw the kept."""
         odds = (self.judged / (1 - self.judged)).clamp(1e-6, 1e6)
         p = odds / (odds + self.judged.shape[1] - 1)  # half of its rows were positive: among K equal classes, 1/K are
-        return (p / p.sum(1, keepdim=True) + run.predict()) / 2, torch.full_like(self.kept, -1)
+        return (p / p.sum(1, keepdim=True) + run.judge()) / 2, torch.full_like(self.kept, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
         """``affirmed``: below 1/2 a label that is not trusted was removed; ``kept``: 1, or 0 where it was removed."""

@@ -192,7 +192,7 @@ class UMN(Method):
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """Class probabilities (N, C) of the guider; no label has been learned, for y is about the true class."""
-        return run.predict(net=self.guider), torch.full_like(run.task.y, -1)
+        return run.judge(self.guider), torch.full_like(run.task.y, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
         """``epsilon``, its mean over ten epochs, the difference of logarithms, and g'(y^): low is doubtful."""
