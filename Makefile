@@ -15,6 +15,7 @@ test: $(VENV)/ready lint
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/mypy
 
 $(VENV)/ready: pyproject.toml constraints.txt

@@ -45,9 +45,7 @@ def make_view() -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 @pytest.mark.parametrize("seed", [3, np.random.RandomState(3)], ids=["int", "RandomState"])
-def test_a_resumed_fit_is_the_same_fit(
-    blobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: Any
-) -> None:
+def test_a_resumed_fit_is_the_same_fit(blobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: Any) -> None:
     monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
 
     def options() -> dict[str, Any]:

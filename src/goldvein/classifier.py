@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from goldvein.issues import Audit
 
+
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     """Classifier for labels of which some are wrong and most may be missing.
 

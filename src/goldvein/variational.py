@@ -184,9 +184,7 @@ class Inference(nn.Module):
         Width of the classifier's hidden layer; 0 is none.
     """
 
-    def __init__(
-        self, network: nn.Module, input_shape: tuple[int, ...], n_classes: int, n_a: int, hidden: int
-    ) -> None:
+    def __init__(self, network: nn.Module, input_shape: tuple[int, ...], n_classes: int, n_a: int, hidden: int) -> None:
         super().__init__()
         self.trunk: Any = without_head(network)
         self.moments = nn.Linear(count_features(network, input_shape), 2 * n_a)

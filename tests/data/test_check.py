@@ -10,9 +10,7 @@ from goldvein.errors import InputError
 def test_a_class_with_one_label_is_named():
     with pytest.raises(InputError) as error:
         check_labels(np.array([0, 1, 1, -1]), ("cat", "dog"))
-    assert str(error.value) == (
-        "class 'cat' has 1 label; each class needs at least 2; add labels or remove the class"
-    )
+    assert str(error.value) == ("class 'cat' has 1 label; each class needs at least 2; add labels or remove the class")
 
 
 def test_an_empty_class_is_named_and_the_others_are_counted():

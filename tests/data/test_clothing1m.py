@@ -12,12 +12,8 @@ def write_official(root):
     root.mkdir()
     lists = {
         "category_names_eng.txt": ["T-Shirt", "Shirt", "Knitwear", *(f"Class {i}" for i in range(3, 14))],
-        "noisy_label_kv.txt": [
-            f"{key} {label}" for key, label in zip(KEYS[:5], [0, 13, 2, 5, 5], strict=True)
-        ],
-        "clean_label_kv.txt": [
-            f"{key} {label}" for key, label in zip(KEYS[3:], [1, 7, 9, 3, 4], strict=True)
-        ],
+        "noisy_label_kv.txt": [f"{key} {label}" for key, label in zip(KEYS[:5], [0, 13, 2, 5, 5], strict=True)],
+        "clean_label_kv.txt": [f"{key} {label}" for key, label in zip(KEYS[3:], [1, 7, 9, 3, 4], strict=True)],
         "noisy_train_key_list.txt": KEYS[:4],
         "clean_train_key_list.txt": KEYS[3:6],
         "clean_val_key_list.txt": KEYS[6:7],

@@ -17,9 +17,7 @@ def save(folder, **arrays):
 
 def test_vectors_with_everything(tmp_path):
     trusted = np.array([1, 0, 0, 1, 0, 0])
-    path = save(
-        tmp_path, X=X, y=Y, trusted=trusted, ids=np.arange(6) * 10, y_true=np.abs(Y), other=np.ones(3)
-    )
+    path = save(tmp_path, X=X, y=Y, trusted=trusted, ids=np.arange(6) * 10, y_true=np.abs(Y), other=np.ones(3))
     data = read_npz(path)
     assert (data.kind, data.x.dtype) == ("vector", np.float32)
     assert np.array_equal(data.x, X)
@@ -100,9 +98,7 @@ def test_new_arrays_of_the_same_shape_need_no_labels(tmp_path):
     data = read_npz(save(tmp_path, X=X[:3]), spec)
     assert (data.y.tolist(), data.classes) == ([-1, -1, -1], (0, 1))
     assert read_npz(save(tmp_path, X=X[:2], y=np.array([1, -1])), spec).y.tolist() == [1, -1]
-    with pytest.raises(
-        InputError, match=r"rows of shape \(1,\): the model was trained on rows of shape \(2,\)"
-    ):
+    with pytest.raises(InputError, match=r"rows of shape \(1,\): the model was trained on rows of shape \(2,\)"):
         read_npz(save(tmp_path, X=X[:, :1]), spec)
     with pytest.raises(InputError, match="y label '2' of row 0 is not among the classes; known: 0, 1"):
         read_npz(save(tmp_path, X=X[:1], y=np.array([2])), spec)

@@ -17,14 +17,14 @@ HOSTILE = ("<script>", '"quoted", and\nlines', "=1+1", "NA", "שלום", "x" * 1
 MADE = {
     "a": Decision("keep", HOSTILE[0], "2026-01-01T00:00:00Z"),
     "b": Decision("relabel", HOSTILE[1], "2026-01-01T00:00:01Z"),
-    "c,\n\"c\"": Decision("drop", None, "2026-01-01T00:00:02Z"),
+    'c,\n"c"': Decision("drop", None, "2026-01-01T00:00:02Z"),
     "d": Decision("skip", None, "2026-01-01T00:00:03Z"),
     "was missing": Decision("relabel", "שלום", "2026-01-01T00:00:04Z"),
 }
 
 
 def issues() -> pd.DataFrame:
-    ids = ["a", "b", "c,\n\"c\"", "d", "e", "f"]
+    ids = ["a", "b", 'c,\n"c"', "d", "e", "f"]
     return pd.DataFrame(
         {
             "id": ids,

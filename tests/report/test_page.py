@@ -13,7 +13,7 @@ from goldvein.decisions import FILE, Log
 from goldvein.report.page import write_report
 from goldvein.report.rows import open_rows
 
-HOSTILE = ("<script>document.title='taken'</script>", '"quoted" & \'quoted\'', "\u202eשלום\u202c", "long " * 2000)
+HOSTILE = ("<script>document.title='taken'</script>", "\"quoted\" & 'quoted'", "\u202eשלום\u202c", "long " * 2000)
 
 
 def write(folder, path, **options) -> str:

@@ -41,9 +41,7 @@ def report(
     spec = trained.config["spec"]
     rows_of_test = None if test is None else load_new(test, spec, skip_bad=False, data_dir=data_dir, progress=not quiet)
     path = out or run / "report.html"
-    absent = write_report(
-        path, trained, open_rows(trained, data, data_dir), top=top, before=earlier, test=rows_of_test
-    )
+    absent = write_report(path, trained, open_rows(trained, data, data_dir), top=top, before=earlier, test=rows_of_test)
     if as_json:
         typer.echo(runs.as_json({"report": str(path), "bytes": path.stat().st_size, "not_shown": absent}))
     elif not quiet:

@@ -62,6 +62,7 @@ def _export(run: Run, path: Path, form: str | None, data: str | None, data_dir: 
 
 def _import(run: Run, path: Path) -> None:
     from goldvein import decisions
+
     found = decisions.read(path)
     decisions.check(found, run)
     log = decisions.Log(run.folder / decisions.FILE)

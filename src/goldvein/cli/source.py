@@ -82,9 +82,7 @@ class Source:
         return replace(dataset, y=y)
 
 
-def load_new(
-    source: str, spec: dict[str, Any], *, skip_bad: bool, data_dir: str | None, progress: bool
-) -> Dataset:
+def load_new(source: str, spec: dict[str, Any], *, skip_bad: bool, data_dir: str | None, progress: bool) -> Dataset:
     """Rows to predict: a path, read with the spec of a run, or the test set of a standard data set.
 
     Raises

@@ -79,9 +79,7 @@ def check_finite(x: np.ndarray, name: str = "X") -> None:
     if count:
         row = int(bad.reshape(len(x), -1).any(axis=1).argmax())
         values = "value" if count == 1 else "values"
-        raise InputError(
-            f"{name} holds {count} NaN or infinite {values}, the first in row {row}; fill or remove them"
-        )
+        raise InputError(f"{name} holds {count} NaN or infinite {values}, the first in row {row}; fill or remove them")
 
 
 def check_trusted(trusted: np.ndarray, y: np.ndarray) -> None:

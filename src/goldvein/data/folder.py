@@ -119,18 +119,12 @@ def _unlabeled(folders: dict[str, list[str]]) -> set[str]:
 
 def _check_layout(path: Path, loose: list[str], folders: dict[str, list[str]]) -> None:
     if loose and not folders:
-        raise InputError(
-            f"{path} holds images but no class folders; put the images of each class into a subfolder"
-        )
+        raise InputError(f"{path} holds images but no class folders; put the images of each class into a subfolder")
     if loose:
-        raise InputError(
-            f"{loose[0]!r} lies beside the class folders; move it into one of them or into 'unlabeled'"
-        )
+        raise InputError(f"{loose[0]!r} lies beside the class folders; move it into one of them or into 'unlabeled'")
     if folders and {name.lower() for name in folders} <= SPLITS:
         first = min(folders)
-        raise InputError(
-            f"{path} holds {', '.join(sorted(folders))} in place of classes; give {path / first}"
-        )
+        raise InputError(f"{path} holds {', '.join(sorted(folders))} in place of classes; give {path / first}")
 
 
 def _check_known(folders: dict[str, list[str]], spec: dict[str, Any]) -> None:

@@ -49,9 +49,7 @@ class Decoding:
         if self.image_size is not None and not 1 <= self.image_size <= 4096:
             raise InputError(f"image_size={self.image_size}: it must be 1..4096 pixels; give for example 64")
         if self.workers is not None and self.workers < 1:
-            raise InputError(
-                f"workers={self.workers}: at least 1 thread is needed; leave it out for a default"
-            )
+            raise InputError(f"workers={self.workers}: at least 1 thread is needed; leave it out for a default")
 
 
 class Images(NamedTuple):
@@ -211,9 +209,7 @@ def read_images(files: Sequence[Path], how: Decoding, spec: dict[str, Any] | Non
         size, channels = (spec["size"][0], spec["size"][1]), spec["channels"]
         if how.image_size and (how.image_size, how.image_size) != size:
             trained = f"{size[0]} x {size[1]}"
-            raise InputError(
-                f"image_size={how.image_size}: the model was trained on {trained} images; leave it out"
-            )
+            raise InputError(f"image_size={how.image_size}: the model was trained on {trained} images; leave it out")
     lazy = len(rows) * channels * size[0] * size[1] >= IN_MEMORY
     x = np.empty((0 if lazy else len(rows), channels, *size), dtype=np.uint8)
     kept: list[int] = []
@@ -347,9 +343,7 @@ def _shown(path: str | Path) -> str:
 def _any_left(kept: list[int], files: Sequence[Path], skipped: dict[int, str]) -> list[int]:
     if not kept:
         first = min(skipped)
-        raise InputError(
-            f"none of the {len(files)} images can be read; {_shown(files[first])}: {skipped[first]}"
-        )
+        raise InputError(f"none of the {len(files)} images can be read; {_shown(files[first])}: {skipped[first]}")
     return kept
 
 

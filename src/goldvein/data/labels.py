@@ -86,9 +86,7 @@ def _as_int(value: str) -> int:
     return int(value.removesuffix(".0"))
 
 
-def encode_array(
-    y: np.ndarray, classes: Classes | None = None, what: str = "y"
-) -> tuple[np.ndarray, Classes]:
+def encode_array(y: np.ndarray, classes: Classes | None = None, what: str = "y") -> tuple[np.ndarray, Classes]:
     """Class indices of a label array: integers (-1 missing), whole floats (NaN), or strings ("").
 
     Parameters
@@ -116,9 +114,7 @@ def encode_array(
     [0, -1, 1]
     """
     if y.ndim != 1:
-        raise InputError(
-            f"{what} has shape {y.shape}: one label a row is needed; give an array of shape (N,)"
-        )
+        raise InputError(f"{what} has shape {y.shape}: one label a row is needed; give an array of shape (N,)")
     if y.dtype.kind in "US":
         names = y if y.dtype.kind == "U" else np.char.decode(y, "utf-8")
         return encode(names.tolist(), classes, integers=False, what=f"{what} label")
@@ -129,8 +125,6 @@ def encode_array(
             raise InputError(f"{what} holds {whole[wrong][0]}: labels must be whole numbers or strings")
         y = whole.astype(np.int64)
     if y.dtype.kind not in "biu":
-        raise InputError(
-            f"{what} has dtype {y.dtype}: labels must be integers (-1 missing) or strings ('' missing)"
-        )
+        raise InputError(f"{what} has dtype {y.dtype}: labels must be integers (-1 missing) or strings ('' missing)")
     written = ["" if value == -1 else str(value) for value in y.astype(np.int64).tolist()]
     return encode(written, classes, what=f"{what} label")

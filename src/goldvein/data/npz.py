@@ -36,16 +36,12 @@ def read_npz(path: Path, spec: dict[str, Any] | None = None) -> Dataset:
     """
     arrays = _load(path)
     if "X" not in arrays or (spec is None and "y" not in arrays):
-        raise InputError(
-            f"{path} holds {', '.join(arrays) or 'nothing'}; save it by numpy.savez(path, X=X, y=y)"
-        )
+        raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}; save it by numpy.savez(path, X=X, y=y)")
     x, kind = _inputs(arrays["X"])
     n = len(x)
     for name, array in arrays.items():
         if array.shape[:1] != (n,):
-            raise InputError(
-                f"{name} has shape {array.shape} beside {n} rows of X; every array needs one entry a row"
-            )
+            raise InputError(f"{name} has shape {array.shape} beside {n} rows of X; every array needs one entry a row")
     check_finite(x)
     classes = None if spec is None else tuple(spec["classes"])
     y, classes = encode_array(arrays.get("y", np.full(n, -1)), classes)
@@ -54,9 +50,7 @@ def read_npz(path: Path, spec: dict[str, Any] | None = None) -> Dataset:
         spec = {**_shape_spec(x), "classes": list(classes)}
     elif any(spec.get(key) != value for key, value in _shape_spec(x).items()):
         trained = (spec["width"],) if spec["reader"] == "vectors" else (spec["channels"], *spec["size"])
-        raise InputError(
-            f"X has rows of shape {x.shape[1:]}: the model was trained on rows of shape {trained}"
-        )
+        raise InputError(f"X has rows of shape {x.shape[1:]}: the model was trained on rows of shape {trained}")
     y_true = encode_array(arrays["y_true"], classes, "y_true")[0] if "y_true" in arrays else None
     trusted = _trusted(arrays["trusted"], y) if "trusted" in arrays and "y" in arrays else None
     ids = _ids(arrays.get("ids", np.arange(n)))
@@ -108,9 +102,7 @@ def _shape_spec(x: np.ndarray) -> dict[str, Any]:
 
 def _trusted(trusted: np.ndarray, y: np.ndarray) -> np.ndarray:
     if trusted.dtype.kind not in "biu" or trusted.ndim != 1 or not np.isin(trusted, (0, 1)).all():
-        raise InputError(
-            f"trusted has dtype {trusted.dtype} and shape {trusted.shape}; give (N,) of True and False"
-        )
+        raise InputError(f"trusted has dtype {trusted.dtype} and shape {trusted.shape}; give (N,) of True and False")
     check_trusted(trusted.astype(bool), y)
     return trusted.astype(bool)
 

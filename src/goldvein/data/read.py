@@ -84,17 +84,13 @@ def read(
         _check_reader(source, spec, "images", "text", "table")
         return read_table(source, label, how, spec)
     if label is not None:
-        raise InputError(
-            f"label={label!r}: only a table has a label column, and {source} is none; leave it out"
-        )
+        raise InputError(f"label={label!r}: only a table has a label column, and {source} is none; leave it out")
     if source.is_dir():
         _check_reader(source, spec, "images")
         return read_folder(source, how, spec)
     if source.is_file() and suffix == ".npz":
         if image_size is not None:
-            raise InputError(
-                f"image_size={image_size}: {source} holds arrays, which keep their size; leave it out"
-            )
+            raise InputError(f"image_size={image_size}: {source} holds arrays, which keep their size; leave it out")
         _check_reader(source, spec, "images", "vectors")
         return read_npz(source, spec)
     raise InputError(f"{source} cannot be read; give {ACCEPTED}")

@@ -57,9 +57,7 @@ def read_table(path: Path, label: str | None, how: Decoding, spec: dict[str, Any
     if spec is None:
         check_labels(y, classes)
     beside = {name.lower(): name for name in _named(columns, BESIDE) if name != label}
-    y_true, trusted, ids = _beside(
-        {role: as_text(columns[name]) for role, name in beside.items()}, y, classes
-    )
+    y_true, trusted, ids = _beside({role: as_text(columns[name]) for role, name in beside.items()}, y, classes)
     inputs = [name for name in columns if name not in (label, *ROW_NUMBERS, *beside.values())]
     x, kept, made, skipped = _inputs(path, columns, inputs, how, spec)
     y = y[kept]
@@ -141,9 +139,7 @@ def _source(path: Path, columns: Columns, names: list[str]) -> tuple[str, str]:
     text = [name for name in _named(columns, ("text",)) if name in names]
     if text:
         return "text", text[0]
-    words = [
-        name for name in names if columns[name].dtype == object and looks_like_text(columns[name].tolist())
-    ]
+    words = [name for name in names if columns[name].dtype == object and looks_like_text(columns[name].tolist())]
     if not words:
         return "table", ""
     if len(names) > 1:
@@ -164,9 +160,7 @@ def _same_source(path: Path, columns: Columns, spec: dict[str, Any]) -> tuple[st
         return reader, trained
     paths = _image_columns(columns, list(columns)) if reader == "images" else []
     if not paths:
-        what = (
-            f"column {trained!r}" if trained else f"a column of image files named {' or '.join(PATH_NAMES)}"
-        )
+        what = f"column {trained!r}" if trained else f"a column of image files named {' or '.join(PATH_NAMES)}"
         raise InputError(f"{path} lacks {what}, which the model needs; it has {', '.join(columns)}")
     return reader, paths[0]
 

@@ -105,6 +105,4 @@ def apply_text(texts: Sequence[str], plan: dict[str, Any]) -> np.ndarray:
 def _vectorizer(**options: Any) -> TfidfVectorizer:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(
-        token_pattern=WORD, strip_accents="unicode", sublinear_tf=True, dtype=np.float32, **options
-    )
+    return TfidfVectorizer(token_pattern=WORD, strip_accents="unicode", sublinear_tf=True, dtype=np.float32, **options)

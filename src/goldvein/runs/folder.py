@@ -48,9 +48,7 @@ def claim(folder: str | Path, *, resume: bool = False) -> None:
         raise InputError(f"{folder} already holds a run: it is not overwritten; choose another folder")
     if (folder / CHECKPOINT).exists():
         if not resume:
-            raise InputError(
-                f"{folder} holds an interrupted run: give --resume to go on with it, or another folder"
-            )
+            raise InputError(f"{folder} holds an interrupted run: give --resume to go on with it, or another folder")
     elif any(folder.iterdir()):
         raise InputError(f"{folder} is not empty and holds no run: choose a new folder")
 

@@ -210,9 +210,7 @@ def _rebuild(run: Run) -> NoisyLabelClassifier:
         model.transform_ = Transform(shape, "flip_crop" if crops else "none")
         model.transform_.load_state_dict(_below("transform.", tensors))
         device, seen = pick_device("auto"), model.transform_.seen_shape
-        build = partial(
-            make_network, network["model"], network["params"], seen, len(run.classes), precision, device
-        )
+        build = partial(make_network, network["model"], network["params"], seen, len(run.classes), precision, device)
         none, nobody = torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.bool)
         method = build_method(run.config["method"]["name"], run.config["method"]["params"])
         with torch.random.fork_rng():

@@ -82,9 +82,7 @@ def probability_right(
     return given_probability(y, posterior(y, probs, trained_on))
 
 
-def posterior(
-    y: NDArray[np.int64], probs: NDArray, trained_on: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
+def posterior(y: NDArray[np.int64], probs: NDArray, trained_on: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
     """P(true = k | x, given label) for each row, (N, K); for a missing label it is p(k | x).
 
     Examples

@@ -79,6 +79,4 @@ def _read_labels(path: Path, *keys: str) -> list[np.ndarray]:
         return [np.asarray(content[key], np.int64) for key in keys]
     except Exception as error:  # what a broken file raises is not bounded
         reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{path} is not the label file of CIFAR-10N ({reason}); get it again from {PAGE}"
-        ) from error
+        raise InputError(f"{path} is not the label file of CIFAR-10N ({reason}); get it again from {PAGE}") from error
