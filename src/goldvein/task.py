@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+
+from goldvein.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,24 @@ class Task:
     trusted: Tensor | None
     validation: Tensor
     build_model: Callable[[], nn.Module]
+
+    def clean_labels(self, method: str) -> Tensor:
+        """Labels of the trusted rows, -1 elsewhere, (N,), for a method that needs some of each class.
+
+        Raises
+        ------
+        InputError
+            No label is trusted, or none of some class but for those held out.
+        """
+        if self.trusted is None or not self.trusted.any():
+            raise InputError(f"no label is trusted: {method} needs some of each class; give them, or use two_stage")
+        n = self.y[self.trusted & ~self.validation].bincount(minlength=self.n_classes)
+        if not n.all():
+            raise InputError(
+                f"class {n.argmin()}, counted from 0 in sorted order, has no trusted label to train on, and {method} "
+                "needs some of each class: mark a right one of it as trusted"
+            )
+        return torch.where(self.trusted, self.y, -1)
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,13 @@ def check_transition(T: ArrayLike, n_classes: int | None = None, *, invertible: 
     n_classes : int, optional
         K, where it is known.
     invertible : bool, default=False
-        Whether the inverse is needed.
+        Whether the labels must tell all classes apart.
 
     Raises
     ------
     InputError
         T is not numeric, not of size K x K, not finite or negative; a row does not sum to 1; or T is singular, or
-        so near to it that its inverse says nothing (condition number above 1e6), where the inverse is needed.
+        so near to it that its inverse says nothing (condition number above 1e6), where it must not be.
 
     Examples
     --------
@@ -59,8 +59,8 @@ def check_transition(T: ArrayLike, n_classes: int | None = None, *, invertible: 
     scaled = T / sums[:, None]
     if invertible and (condition := np.linalg.cond(scaled)) > SINGULAR:
         raise InputError(
-            f"the transition matrix has condition number {condition:.2g}, too near to singular for the inverse that is "
-            "needed: give one whose rows differ more, or a method that needs no inverse"
+            f"the transition matrix has condition number {condition:.2g}, too near to singular: labels of such noise "
+            "cannot tell some classes apart; give one whose rows differ more"
         )
     return scaled
 

@@ -135,6 +135,9 @@ def test_shares_right_after_correction_and_selection():
     assert lines["ce: T, a class drawn"] == ["60.0", "40.0", "0.0"]
     assert lines["ours: labels kept"] == ["50.0", "10.0", "40.0"]
     assert corrected(TABLE, results(0, 0, [0.5], noise_rate=0.0)) == ""
+    text = corrected(TABLE, results(1, 1, [0.9], kept={**kept, "right": [1, 0], "wrong": [0, 0]}, noise_rate=None))
+    assert "as given" not in text  # no true label is known
+    assert text.strip().splitlines()[-1].strip(" |").split(" | ")[-3:] == ["10.0", "0.0", "40.0"]
 
 
 def test_scores_of_a_method():

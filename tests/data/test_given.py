@@ -41,3 +41,13 @@ def test_trusted_rows() -> None:
         trusted_rows([False, True, True], labels)
     with pytest.raises(InputError, match=r"trusted has shape \(2,\): give one bool for each of the 3 rows"):
         trusted_rows([False, True], labels)
+
+
+@pytest.mark.parametrize(("mask", "shown"), [(["no", "yes"], "'no'"), ([0.0, float("nan")], "nan"), ([1, 2], "2")])
+def test_a_mask_that_is_none(mask: list, shown: str) -> None:
+    with pytest.raises(InputError, match=f"trusted holds {shown}: give True or False for each row"):
+        trusted_rows(mask, np.array([0, 1]))
+
+
+def test_zeros_and_ones_are_a_mask() -> None:
+    assert trusted_rows([0, 1.0], np.array([0, 1])).tolist() == [False, True]

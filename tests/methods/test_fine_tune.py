@@ -14,6 +14,7 @@ from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.fine_tune import FineTune
+from goldvein.methods.mean_teacher import MeanTeacher
 from goldvein.methods.two_stage import TwoStage
 from goldvein.recipe import Recipe
 from goldvein.task import Batch, Task
@@ -108,3 +109,14 @@ def test_without_trusted_labels(start: Start, blobs: Any, nobody: Any) -> None:
     run = start(FineTune(), blobs.x, blobs.y, recipe=RECIPE, trusted=nobody)
     with pytest.raises(InputError, match="no label is trusted"):
         run.method.train_on(run)
+
+
+def test_a_clean_set_that_misses_a_class(start: Start, blobs: Any) -> None:
+    some = blobs.trusted & (blobs.y != 2)
+    run = start(FineTune(), blobs.x, blobs.y, recipe=RECIPE, trusted=some)
+    with pytest.raises(InputError, match=r"class 2, counted from 0 in sorted order, has no trusted label .* fine_tune"):
+        run.method.train_on(run)
+
+
+def test_an_epoch_is_that_of_the_method_before(start: Start, blobs: Any) -> None:
+    assert start(FineTune(MeanTeacher()), blobs.x, blobs.y).method.over == "unlabeled"

@@ -86,10 +86,12 @@ def corrected(table: Table, results: Iterable[Result]) -> str:
     lines: list[list[str]] = []
     for column in table.columns:
         after = [line for row in table.rows for line in _after(row.name, cells[row.name, column.name])]
-        rates = [r["noise_rate"] for row in table.rows for r in cells[row.name, column.name]]
-        if after:
+        known = [r["noise_rate"] for row in table.rows for r in cells[row.name, column.name]]
+        rates = [rate for rate in known if rate is not None]
+        if after and rates:
             wrong = 100 * fmean(rates)
-            lines += [[column.name, *line] for line in [["as given", *_shares(100 - wrong, wrong)], *after]]
+            after.insert(0, ["as given", *_shares(100 - wrong, wrong, 0.0)])
+        lines += [[column.name, *line] for line in after]
     head = ["", "", "right", "wrong", "removed"]
     return "\n".join(["### Labels after correction or selection, %", "", *_grid(head, lines), ""]) if lines else ""
 
@@ -209,17 +211,17 @@ def _after(row: str, found: Sequence[Result]) -> list[list[str]]:
     for how, key in (("T, most likely class", "argmax"), ("T, a class drawn", "sampled")):
         right = [100 * result["corrected"][key] for result in found if "corrected" in result]
         if right:
-            lines.append([f"{row}: {how}", *_shares(fmean(right), 100 - fmean(right))])
+            lines.append([f"{row}: {how}", *_shares(fmean(right), 100 - fmean(right), 0.0)])
     kept = [result["kept"] for result in found if "kept" in result]
     if kept:
-        shares = (fmean(100 * sum(k[what]) / k["rows"] for k in kept) for what in ("right", "wrong"))
-        lines.append([f"{row}: labels kept", *_shares(*shares)])
+        shares = {what: fmean(100 * sum(k[what]) / k["rows"] for k in kept) for what in ("right", "wrong", "kept")}
+        lines.append([f"{row}: labels kept", *_shares(shares["right"], shares["wrong"], 100 - shares["kept"])])
     return lines
 
 
-def _shares(right: float, wrong: float) -> list[str]:
-    """Right, wrong, and what is neither, in percent."""
-    return [f"{share:.1f}" for share in (right, wrong, max(0.0, 100 - right - wrong))]
+def _shares(right: float, wrong: float, removed: float) -> list[str]:
+    """In percent; what is missing to 100 is kept, and not known to be right or wrong."""
+    return [f"{share:.1f}" for share in (right, wrong, removed)]
 
 
 def _counts(found: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -56,9 +56,13 @@ def trusted_rows(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np.bo
     Raises
     ------
     InputError
-        If the mask has another length, or a trusted row has no label.
+        If the mask has another length, holds anything but True, False, 1 and 0, or a trusted row has no label.
     """
-    mask = np.asarray(trusted, dtype=bool)
+    given = np.asarray(trusted)
+    strange = [value for value in given.ravel().tolist() if value not in (True, False)]
+    if strange:
+        raise InputError(f"trusted holds {strange[0]!r}: give True or False for each row")
+    mask = given.astype(bool)
     if mask.shape != labels.shape:
         raise InputError(f"trusted has shape {mask.shape}: give one bool for each of the {len(labels)} rows")
     check_trusted(mask, labels)

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from goldvein.engine import Run
-from goldvein.errors import InputError
 from goldvein.method import Method
 from goldvein.methods.two_stage import TwoStage
 from goldvein.task import Batch, Task
@@ -54,6 +53,7 @@ class FineTune(Method):
     def setup(self, task: Task) -> None:
         self.base.setup(without_trusted(task))
         self.views = self.base.views
+        self.over = self.base.over
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]
@@ -66,12 +66,10 @@ class FineTune(Method):
 
     def train_on(self, run: Run) -> None:
         task = run.task
-        if task.trusted is None or not (task.trusted & ~task.validation).any():
-            raise InputError("no label is trusted: fine_tune needs some; give them, or train the method before alone")
-        blind = run.with_labels(torch.where(task.trusted, -1, task.y))
+        clean = run.with_labels(task.clean_labels("fine_tune"))
+        blind = run.with_labels(torch.where(clean.y >= 0, -1, task.y))
         blind.task = without_trusted(task)
         self.base.train_on(blind)
-        clean = run.with_labels(torch.where(task.trusted, task.y, -1))
         recipe = {"optimizer": "adam", "lr": self.lr, "schedule": "constant", "keep": "best"}
         for _ in clean.epochs(self.epochs, net=self.net, **recipe):
             for batch in clean.batches():

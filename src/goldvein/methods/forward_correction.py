@@ -27,7 +27,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from goldvein.engine import Run
-from goldvein.errors import InputError
 from goldvein.losses import forward_corrected, mean_over_labeled
 from goldvein.method import Method
 from goldvein.task import Batch, Task
@@ -72,9 +71,7 @@ class ForwardCorrection(Method):
         self.start = {name: value.clone() for name, value in self.net.state_dict().items()}
         T = torch.eye(task.n_classes)
         if self.transition is not None:
-            T = torch.as_tensor(check_transition(self.transition, task.n_classes)).float()
-            for j in (T.sum(0) == 0).nonzero()[:, 0].tolist():
-                raise InputError(f"column {j} of the transition matrix is 0, but class {j} is given: let it be above 0")
+            T = torch.as_tensor(check_transition(self.transition, task.n_classes, invertible=True)).float()
         self.register_buffer("T", T)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

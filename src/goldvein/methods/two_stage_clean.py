@@ -32,7 +32,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from goldvein.engine import Run
-from goldvein.errors import InputError
 from goldvein.functional import held, one_hot
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
@@ -126,7 +125,7 @@ class TwoStageClean(Method):
         return {"cross_entropy": F.cross_entropy(self.net(batch.views[0]), batch.y, ignore_index=-1)}
 
     def train_on(self, run: Run) -> None:
-        clean = run.with_labels(trusted_labels(run.task))
+        clean = run.with_labels(run.task.clean_labels("two_stage_clean"))
         if self.pretrain:
             self.learn_features(run)
         self.train_classifiers(clean)
@@ -166,14 +165,14 @@ class TwoStageClean(Method):
         self.judged = run.compute(lambda x: self.judge(x).sigmoid())
         affirmed = self.affirmed(run.task.y)
         keep = (affirmed >= 0.5) & ((affirmed >= self.judged.amax(1)) if self.consistent else True)
-        self.kept = torch.where(keep | (trusted_labels(run.task) >= 0), run.task.y, -1)
+        self.kept = torch.where(keep | (run.task.clean_labels("two_stage_clean") >= 0), run.task.y, -1)
 
     def affirmed(self, y: Tensor) -> Tensor:
         """What the classifier of its given class says of each row (N,), NaN without a label."""
         return self.judged.gather(1, y.clamp(min=0)[:, None])[:, 0].masked_fill(y < 0, torch.nan)
 
     def finetune(self, run: Run) -> None:
-        clean = run.with_labels(torch.where(run.task.validation, self.kept, trusted_labels(run.task)))
+        clean = run.with_labels(torch.where(run.task.validation, self.kept, run.task.clean_labels("two_stage_clean")))
         recipe = {"optimizer": "adam", "lr": self.finetune_lr, "schedule": "constant", "keep": "best"}
         for _ in clean.epochs(self.finetune_epochs, net=self.net, **recipe):
             for batch in clean.batches():
@@ -188,13 +187,3 @@ class TwoStageClean(Method):
     def scores(self, run: Run) -> dict[str, Tensor]:
         """``affirmed``: below 1/2 a label that is not trusted was removed; ``kept``: 1, or 0 where it was removed."""
         return {"affirmed": self.affirmed(run.task.y), "kept": held(run.task.y, self.kept)}
-
-
-def trusted_labels(task: Task) -> Tensor:
-    """Labels of the trusted rows (N,), -1 elsewhere; every class must have one that is not held out."""
-    if task.trusted is None or not task.trusted.any():
-        raise InputError("no label is trusted: two_stage_clean needs some of each class; give them, or use two_stage")
-    n = task.y[task.trusted & ~task.validation].bincount(minlength=task.n_classes)
-    if not n.all():
-        raise InputError(f"class {n.argmin()} has no trusted label to train on: mark a right one of it as trusted")
-    return torch.where(task.trusted, task.y, -1)
