@@ -354,3 +354,14 @@ def test_pick_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pick_device("auto") == torch.device("cuda")
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert pick_device("auto") == torch.device("cuda:3")
+
+
+def test_a_list_of_issues_for_a_budget(blobs: Any) -> None:
+    model = NoisyLabelClassifier("cross_entropy", epochs=5, random_state=0).fit(blobs.x, blobs.y)
+    usual = model.label_issues()
+    few = model.label_issues(budget=3, ids=[f"row {k}" for k in range(len(blobs.y))])
+    assert few["is_issue"].sum() == 3
+    assert few["id"][0] == f"row {usual['id'][0]}"
+    assert model.label_issues().equals(usual)
+    with pytest.raises(InputError, match="budget=0"):
+        model.label_issues(budget=0)

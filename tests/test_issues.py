@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from goldvein import find_label_issues
 from goldvein.data import noise
 from goldvein.errors import InputError
+from goldvein.issue_table import apart
 from goldvein.issues import COLUMNS, KINDS, audit
 from goldvein.metrics import calibration_error
 
@@ -298,3 +300,60 @@ def test_errors_that_people_found_rank_above_self_confidence(name: str, self_con
     p_wrong = find_label_issues(y, probs=probs).set_index("id")["p_wrong"].sort_index().to_numpy()
     assert round(roc_auc_score(is_error, -probs[checked, y[checked]]), 3) == self_confidence
     assert roc_auc_score(is_error, p_wrong[checked]) > self_confidence
+
+
+def test_a_trusted_label_settles_its_twin() -> None:
+    y, y_true, probs = separable(0, 5)
+    first, second = np.flatnonzero(y == y_true)[:2]
+    y[second], probs[second] = (y[first] + 1) % 3, probs[first]
+    twin = np.full(90, -1)
+    twin[[first, second]] = second, first
+    free = audit(y, range(3), probs, twin=twin).table.set_index("id")
+    told = audit(y, range(3), probs, twin=twin, trusted=np.arange(90) == first).table.set_index("id")
+    assert free.loc[[first, second], "kind"].tolist() == ["conflict", "conflict"]
+    assert told.loc[first, "p_wrong"] == 0
+    assert told.loc[first, "kind"] == "ok"
+    assert told.loc[second, "p_wrong"] == pytest.approx(1)
+    assert bool(told.loc[second, "is_issue"])
+
+
+def test_too_little_evidence_is_told_of_what_is_listed_too() -> None:
+    probs = np.repeat([[0.98, 0.01, 0.01], [0.01, 0.98, 0.01]], 40, axis=0)
+    y = np.repeat([0, 1], 40)
+    y[[0, 1, 2]] = 2
+    table = find_label_issues(y, probs=probs).set_index("id")
+    assert table.loc[[0, 1, 2], "kind"].tolist() == ["too_little_evidence"] * 3
+    assert table.loc[[0, 1, 2], "is_issue"].all()
+    assert table.loc[0, "reason"].endswith("; but its class has 3 labels alone, too few to judge by")
+
+
+def test_conflicts_name_the_other_row_as_the_user_does() -> None:
+    y = np.repeat([0, 1], 40)
+    features = np.eye(2)[y] + np.random.default_rng(0).normal(0, 0.05, (80, 2))
+    features[7] = features[60]
+    names = [f"{k}.png" for k in range(80)]
+    table = find_label_issues(y, features=features, ids=names).set_index("id")
+    assert "all but the same as row 60.png," in table.loc["7.png", "reason"]
+
+
+def test_names_that_are_read_from_right_to_left_do_not_turn_a_reason_around() -> None:
+    assert apart(["cat", 3, "\u202eton"]) == ["cat", 3, "\u2068\u202eton\u2069"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"probs": [["a", "b"]] * 3}, "probs holds <U1: give numbers"),
+        ({"agreement": [0.1, 5.0, 0.2]}, "agreement reaches 5.0: it is a share of the epochs, from 0 to 1"),
+        ({"agreement": [0.1, 1.0, 0.2], "ids": ["a"]}, "ids has 1 entries and y 3: give one for each row"),
+        ({"agreement": [0.1, 1.0, 0.2], "budget": 1.5}, "budget=1.5: it is a number of labels to look at"),
+    ],
+)
+def test_other_input_that_cannot_be_used(given: dict, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        find_label_issues([0, 1, 0], **given)
+
+
+def test_features_of_one_row_say_nothing() -> None:
+    with pytest.raises(InputError, match="give at least 2 rows with a label"):
+        find_label_issues([0, -1], features=[[0.5, 0.5], [0.1, 0.2]])

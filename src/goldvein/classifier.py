@@ -246,9 +246,19 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "net_")
         return self.classes_[self.predict_proba(X).argmax(1)]
 
-    def label_issues(self) -> pd.DataFrame:
-        """The given labels of the training set, worst first: see :func:`goldvein.issues.find_label_issues`."""
-        return self._audit().table
+    def label_issues(
+        self, *, precision: float = 0.5, budget: int | None = None, ids: ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """The given labels of the training set, worst first.
+
+        Parameters
+        ----------
+        precision, budget, ids
+            What the list is for, and what names a row: see :func:`goldvein.issues.find_label_issues`, which has the
+            columns too.
+        """
+        usual = precision == 0.5 and budget is None and ids is None
+        return (self._audit() if usual else self._judge(precision=precision, budget=budget, ids=ids)).table
 
     @property
     def noise_rate_(self) -> float:
@@ -274,29 +284,35 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _audit(self) -> Audit:
         from goldvein.identifiability import names_in_doubt
+
+        check_is_fitted(self, "net_")
+        if not hasattr(self, "audit_"):
+            self.audit_ = self._judge()
+            assert self.evidence_ is not None
+            doubt = names_in_doubt(self.y_, self.evidence_[0], held_out=self.validation_, trusted=self.trusted_)
+            names = self.classes_.tolist()
+            self.audit_ = replace(self.audit_, ambiguous=tuple(found.message(names) for found in doubt))
+        return self.audit_
+
+    def _judge(self, **target: Any) -> Audit:
         from goldvein.issues import audit
 
         check_is_fitted(self, "net_")
         if self.evidence_ is None:
             raise InputError("this model was fitted with watch=False: fit it again with watch=True for its issues")
-        if not hasattr(self, "audit_"):
-            n = len(self.y_)
-            probs, trained_on = self.evidence_
-            self.audit_ = audit(
-                self.y_,
-                self.classes_,
-                probs,
-                agreement=self.signals_.agreement[:n].numpy() / max(self.signals_.n_epochs, 1),
-                trained_on=trained_on,
-                held_out=self.validation_,
-                trusted=self.trusted_,
-                twin=self.twin_,
-                scores=self.scores_,
-            )
-            doubt = names_in_doubt(self.y_, probs, held_out=self.validation_, trusted=self.trusted_)
-            names = self.classes_.tolist()
-            self.audit_ = replace(self.audit_, ambiguous=tuple(found.message(names) for found in doubt))
-        return self.audit_
+        probs, trained_on = self.evidence_
+        return audit(
+            self.y_,
+            self.classes_,
+            probs,
+            agreement=self.signals_.agreement[: len(self.y_)].numpy() / max(self.signals_.n_epochs, 1),
+            trained_on=trained_on,
+            held_out=self.validation_,
+            trusted=self.trusted_,
+            twin=self.twin_,
+            scores=self.scores_,
+            **target,
+        )
 
     def _start(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from unicodedata import bidirectional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,20 @@ COLUMNS = (
 )
 KINDS = ("ok", "wrong_label", "none_of_these", "conflict", "too_little_evidence")
 OK, WRONG, NONE, CONFLICT, LITTLE = range(5)
+TURNS = {
+    "R",
+    "AL",
+    "AN",
+    "RLE",
+    "RLO",
+    "RLI",
+    "LRE",
+    "LRO",
+    "LRI",
+    "PDF",
+    "PDI",
+    "FSI",
+}  # kinds of characters, by Unicode
 MIN_LABELS = 20  # of a class, below which it cannot be judged
 RARE, RARE_RECALL = 0.5, 0.2  # of the mean size of a class: rare; expected recall that a rare class keeps
 
@@ -180,7 +195,6 @@ def _suggest(
 
 def _kinds(case: Case, marked: NDArray[np.int64], best: NDArray, p_best: NDArray) -> NDArray[np.int8]:
     kind = np.zeros(len(case.y), dtype=np.int8)
-    kind[(np.bincount(case.y) < MIN_LABELS)[case.y]] = LITTLE
     issue = case.is_issue[marked]
     kind[marked[issue]] = WRONG
     # no other class takes half of what the label loses
@@ -188,6 +202,7 @@ def _kinds(case: Case, marked: NDArray[np.int64], best: NDArray, p_best: NDArray
     kind[marked[lost]] = NONE
     if case.far is not None:
         kind[case.is_issue & case.far] = NONE
+    kind[(np.bincount(case.y) < MIN_LABELS)[case.y]] = LITTLE
     if case.twin is not None:
         kind[case.twin >= 0] = CONFLICT
     return kind
@@ -220,7 +235,7 @@ def _reasons(
     looks: tuple[list[float], list[float]] | None,
 ) -> list[str]:
     """Why a label is doubted, in words."""
-    given, other = case.names[case.y[rows]].tolist(), case.names[best].tolist()
+    given, other = apart(case.names[case.y[rows]].tolist()), apart(case.names[best].tolist())
     if looks is None:
         texts = [f"does not look like {label}" for label in given]
     else:
@@ -231,9 +246,24 @@ def _reasons(
     if case.twin is not None:
         for i in np.flatnonzero(kind == CONFLICT):
             texts[i] = f"all but the same as row {case.ids[case.twin[rows[i]]]}, which has another label; " + texts[i]
+    n = np.bincount(case.y)
+    for i in np.flatnonzero(kind == LITTLE):
+        texts[i] += f"; but its class has {n[case.y[rows[i]]]} labels alone, too few to judge by"
     if case.agreement is not None:
         said = zip(texts, given, case.agreement[rows].tolist(), strict=True)
         texts = [f"{text}; predicted as {label} after {share:.0%} of the epochs" for text, label, share in said]
     if case.margins is not None:
         texts = [f"{t}; mean margin {m:.2f}" for t, m in zip(texts, case.margins[rows].tolist(), strict=True)]
     return texts
+
+
+def apart(names: list) -> list:
+    """Names as they are put into a sentence: one that is read from right to left must not turn the rest around.
+
+    Examples
+    --------
+    >>> apart(["cat", "\u05d7\u05ea\u05d5\u05dc"])
+    ['cat', '\u2068\u05d7\u05ea\u05d5\u05dc\u2069']
+    """
+    turned = {name: f"\u2068{name}\u2069" for name in set(names) if any(bidirectional(c) in TURNS for c in str(name))}
+    return [turned.get(name, name) for name in names]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,6 +119,10 @@ def audit(
     scores : mapping of str to ndarray of shape (N,), optional
         Further columns of the table.
     """
+    check_target(precision, budget)
+    ids = np.arange(len(y)) if ids is None else np.asarray(ids)
+    if len(ids) != len(y):
+        raise InputError(f"ids has {len(ids)} entries and y {len(y)}: give one for each row")
     names = np.asarray(classes)
     rows = np.flatnonzero(y >= 0)
 
@@ -135,9 +140,9 @@ def audit(
         judged = _judge(told, probs, mixed, aside, sure)
     else:
         judged = _by_scores(told, len(names), pick(margins), pick(agreement))
-    p_wrong = _exclude(judged.p_wrong, rows, twin)
-    if sure is not None:
-        p_wrong = np.where(sure, np.float32(0), p_wrong)
+    settled = np.zeros(len(told), dtype=bool) if sure is None else sure
+    p_wrong = _exclude(np.where(settled, np.float32(0), judged.p_wrong), rows, twin)
+    p_wrong = np.where(settled, np.float32(0), p_wrong)
     issue = listed(p_wrong, told, precision, budget, len(names))
     case = Case(
         rows=rows,
@@ -145,11 +150,11 @@ def audit(
         y=told,
         p_wrong=p_wrong,
         is_issue=issue,
-        twin=None if twin is None else np.asarray(twin)[rows],
+        twin=None if twin is None else np.where(settled, -1, np.asarray(twin)[rows]),
         margins=pick(margins),
         agreement=pick(agreement),
         far=None if near is None else near > np.median(near) + 10 * _spread_of(near),
-        ids=np.arange(len(y)) if ids is None else np.asarray(ids),
+        ids=ids,
         scores={name: np.asarray(values)[rows] for name, values in (scores or {}).items()},
     )
     table = table_of(case, judged.model, judged.probs)
@@ -215,8 +220,8 @@ def find_label_issues(
     Raises
     ------
     InputError
-        If nothing to go by is given, shapes differ, a label is not below K, a number is NaN, a probability is
-        negative, a row does not sum to 1, or precision or budget is out of range.
+        If nothing to go by is given, shapes differ, a label is not below K, a number is NaN or none, a probability
+        is negative, a row does not sum to 1, or agreement, precision or budget is out of range.
 
     Examples
     --------
@@ -234,18 +239,25 @@ def find_label_issues(
     if all(value is None for value in arrays.values()):
         raise InputError("nothing to judge y by: give probs, margins, agreement or features")
     n_classes = _check(labels, arrays)
-    if not 0 < precision < 1:
-        raise InputError(f"precision={precision}: it must be above 0 and below 1")
-    if budget is not None and budget < 1:
-        raise InputError(f"budget={budget}: it is a number of labels to look at, at least 1")
     names = np.arange(n_classes)
     signals: dict[str, Any] = dict(arrays)
     labels = labels.astype(np.int64, copy=False)
     return audit(labels, names, precision=precision, budget=budget, ids=ids, **signals).table
 
 
+def check_target(precision: float, budget: int | None) -> None:
+    """Refuse a share of wrong labels, or a number of labels to look at, that cannot be aimed at."""
+    if not 0 < precision < 1:
+        raise InputError(f"precision={precision}: it must be above 0 and below 1")
+    if budget is not None and (not isinstance(budget, Integral) or budget < 1):
+        raise InputError(f"budget={budget!r}: it is a number of labels to look at, at least 1")
+
+
 def _check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
     """K, once everything has its shape and its range."""
+    for name, values in arrays.items():
+        if values is not None and values.dtype.kind not in "iufb":
+            raise InputError(f"{name} holds {values.dtype}: give numbers")
     probs = arrays["probs"]
     if probs is not None and (probs.ndim != 2 or y.shape != (len(probs),)):
         raise InputError(f"y has shape {y.shape} and probs {probs.shape}: they must be (N,) and (N, K)")
@@ -266,6 +278,10 @@ def _check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
         bad = np.flatnonzero(~np.isfinite(values[y >= 0].reshape(int((y >= 0).sum()), -1)).all(1))
         if len(bad):
             raise InputError(f"row {np.flatnonzero(y >= 0)[bad[0]]} of {name} is not finite: give a number a row")
+        if name == "features" and (y >= 0).sum() < 2:
+            raise InputError("features say something beside others alone: give at least 2 rows with a label")
+        if name == "agreement" and not 0 <= values[y >= 0].min() <= values[y >= 0].max() <= 1:
+            raise InputError(f"agreement reaches {values[y >= 0].max()}: it is a share of the epochs, from 0 to 1")
     if probs is not None:
         _check_probs(probs)
     return n_classes

@@ -62,7 +62,7 @@ def test_issues_as_a_table_and_as_json_agree(goldvein, trained):
     printed = goldvein("issues", trained, "--top", 3).stdout.splitlines()
     found = json.loads(goldvein("issues", trained, "--top", 3, "--json").stdout)
     metrics = json.loads((trained / "metrics.json").read_text())
-    counts = f"{metrics['n_issues']} of 1,201 labels are likely wrong"
+    counts = f"{metrics['n_issues']} of 1,201 labels are listed as wrong"
     low, high = metrics["n_wrong_interval"]
     span = f"({low:,.0f} to {high:,.0f} wrong labels, with probability 0.9)"
     assert printed[0] == f"{counts}; estimated noise rate {metrics['noise_rate']:.3f} {span}"
@@ -150,3 +150,17 @@ def test_data_of_another_kind(refused, trained, flowers, tmp_path):
     np.savez(tmp_path / "wide.npz", X=np.zeros((2, 65)))
     assert "the model was trained on rows of shape (64,)" in refused("predict", trained, tmp_path / "wide.npz", *given)
     assert "did you mean 'digits'" in refused("predict", trained, "digit", *given)
+
+
+def test_a_list_for_another_target(goldvein, refused, trained):
+    everything = json.loads(goldvein("issues", trained, "--json", "--top", "5000").stdout)
+    likely = [row for row in everything["issues"] if row["is_issue"]]
+    some = json.loads(goldvein("issues", trained, "--json", "--budget", "7").stdout)
+    assert [row["id"] for row in some["issues"]] == [row["id"] for row in everything["issues"][:7]]
+    assert some["n_issues"] == 7
+    expected = sum(row["p_wrong"] for row in likely) / len(likely)
+    aim = str((expected + 1) / 2)
+    sure = json.loads(goldvein("issues", trained, "--json", "--precision", aim, "--top", "5000").stdout)["issues"]
+    assert 0 < len(sure) < len(likely)
+    assert sum(row["p_wrong"] for row in sure) >= float(aim) * len(sure) - 1e-3
+    assert "precision=1.5: it must be above 0 and below 1" in refused("issues", trained, "--precision", "1.5")

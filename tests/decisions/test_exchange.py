@@ -43,10 +43,12 @@ def plain(decisions):
     return {row: (d.action, d.label) for row, d in decisions.items()}
 
 
-@pytest.mark.parametrize(("name", "form"), [("d.csv", None), ("d.json", None), ("d.csv", "cleanlab"), ("d.txt", "csv")])
-def test_what_goes_out_comes_in_again(tmp_path, name, form):
+@pytest.mark.parametrize(
+    ("name", "form", "n"), [("d.csv", None, 5), ("d.json", None, 6), ("d.csv", "cleanlab", 7), ("d.txt", "csv", 5)]
+)
+def test_what_goes_out_comes_in_again(tmp_path, name, form, n):
     path = tmp_path / name
-    assert export(path, issues(), MADE, form=form) == 5
+    assert export(path, issues(), MADE, form=form) == n  # labels: with those that are left to decide
     assert plain(read_file(path)) == plain(MADE)
 
 
@@ -140,3 +142,13 @@ def test_nothing_is_overwritten_and_forms_are_known(tmp_path):
     with pytest.raises(InputError, match=r"unknown form of decisions 'new.xml'"):
         export(tmp_path / "new.xml", issues(), MADE)
     assert [path.name for path in tmp_path.iterdir()] == ["d.csv"]
+
+
+@pytest.mark.parametrize(("text", "columns"), [("", "of nothing"), ("a,b\n", "a, b"), ("\n", "of nothing")])
+def test_a_table_without_the_columns_is_refused_even_if_empty(tmp_path, text, columns):
+    path = tmp_path / "d.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=f"has the columns {columns}: it must have id and label"):
+        read_file(path)
+    path.write_text("id,label\n")
+    assert read_file(path) == {}

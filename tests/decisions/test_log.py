@@ -154,3 +154,9 @@ def test_it_is_what_stacks_of_decisions_would_be(events):
             assert log.undo(client) is None
     assert standing(log) == {row: (action, None) for _, row, action in made}
     log.close()
+
+
+def test_a_decision_that_is_added_keeps_its_time(tmp_path):
+    log = Log(tmp_path / FILE)
+    log.add_all({"a": Decision("drop", None, "2020-02-02T02:02:02Z")}, client="file")
+    assert log.current()["a"].at == "2020-02-02T02:02:02Z"

@@ -34,14 +34,22 @@ def run(make_run, tmp_path):
     return runs.load(make_run(tmp_path / "run", given, source="x", spec=TEXT, p_wrong=wrong))
 
 
+TOLD = [
+    {"class": "a", "n_wrong_low": 1.0, "n_wrong_high": 3.0, "enough": True},
+    {"class": "d", "n_wrong_low": 0.0, "n_wrong_high": 1.0, "enough": False},
+]
+
+
 def test_classes_and_mix_ups(run):
-    a, _, c, d = facts.by_class(run.issues, run.classes)
+    a, _, c, d = facts.by_class(run.issues, run.classes, {"classes": TOLD})
     assert (a["n"], a["n_wrong"], a["share"], a["instead"], a["n_instead"]) == (3, 3, 1.0, "b", 3)
     assert a["quality"] == pytest.approx(0.2)
+    assert (a["low"], a["high"], a["enough"], d["enough"]) == (1.0, 3.0, True, False)
+    assert (c["low"], c["enough"]) == (None, True)
     assert (c["n_wrong"], c["instead"], d["quality"]) == (0, None, 1.0)
     assert facts.mix_ups(run.issues, run.classes, 5) == [(0, 1, 3), (1, 2, 1)]
     assert facts.mix_ups(run.issues, run.classes, 1) == [(0, 1, 3)]
-    assert facts.by_class(run.issues.head(0), run.classes)[0]["quality"] is None
+    assert facts.by_class(run.issues.head(0), run.classes, {})[0]["quality"] is None
 
 
 def test_calibration_by_the_best_evidence(run):

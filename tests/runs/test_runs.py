@@ -236,7 +236,7 @@ def made_run(folder: Path, issues: list[str], predictions: list[str]) -> runs.Ru
     """A run folder written by hand, without weights."""
     config = {"format": 1, "classes": ["cat", "dog"], "network": {}, "method": {}, "spec": {}, "estimator": {}}
     (folder / "config.json").write_text(json.dumps(config))
-    head = "id,given_label,suggested_label,label_quality,p_wrong,is_issue,rank,reason"
+    head = "id,given_label,suggested_label,label_quality,p_wrong,is_issue,rank,reason,p_suggested"
     (folder / "issues.csv").write_text("\n".join([head, *issues]) + "\n")
     (folder / "predictions.csv").write_text("\n".join(["id,predicted,confidence,prob_cat,prob_dog", *predictions]))
     return runs.load(folder)
@@ -246,14 +246,14 @@ def test_cleaning_by_hand(tmp_path):
     run = made_run(
         tmp_path,
         [
-            "a,cat,dog,0.05,0.95,True,1,x",
-            "b,cat,dog,0.3,0.7,True,2,x",
-            "d,dog,dog,0.6,0.4,False,3,",
-            "e,dog,cat,0.45,0.55,True,4,x",
+            "a,cat,dog,0.05,0.95,True,1,x,0.95",
+            "b,cat,dog,0.3,0.7,True,2,x,0.65",
+            "d,dog,dog,0.6,0.4,False,3,,0.6",
+            "e,dog,cat,0.45,0.55,True,4,x,0.55",
         ],
         [
-            "a,dog,0.95,0.05,0.95",
-            "b,dog,0.8,0.2,0.8",
+            "a,dog,0.5,0.5,0.5",
+            "b,dog,0.99,0.01,0.99",
             "c,dog,0.99,0.01,0.99",
             "d,cat,0.97,0.97,0.03",
             "e,cat,0.6,0.6,0.4",
@@ -262,10 +262,10 @@ def test_cleaning_by_hand(tmp_path):
     rows = run.cleaned(relabel_above=0.9, drop_above=0.6).values.tolist()
     assert rows == [
         ["a", "cat", "dog", "relabel"],  # sure enough
-        ["b", "cat", "", "drop"],  # 0.8 is not, but 0.7 is above 0.6
+        ["b", "cat", "", "drop"],  # 0.65 is not, whatever the model says, but 0.7 is above 0.6
         ["c", "", "", "keep"],  # was missing
         ["d", "dog", "dog", "keep"],  # no issue, whatever the model would say
-        ["e", "dog", "dog", "keep"],  # 0.6 is not above 0.9, nor 0.55 above 0.6
+        ["e", "dog", "dog", "keep"],  # 0.55 is not above 0.9, nor above 0.6
     ]
     assert run.cleaned(relabel_above=0.5)["action"].tolist() == ["relabel", "relabel", "keep", "keep", "relabel"]
     assert set(run.cleaned(1, 1)["action"]) == {"keep"}
@@ -274,7 +274,7 @@ def test_cleaning_by_hand(tmp_path):
 
 
 def test_labels_that_are_no_class_are_damage(tmp_path):
-    run = made_run(tmp_path, ["a,cow,dog,0.05,0.95,True,1,x"], ["a,dog,0.95,0.05,0.95"])
+    run = made_run(tmp_path, ["a,cow,dog,0.05,0.95,True,1,x,0.95"], ["a,dog,0.95,0.05,0.95"])
     with pytest.raises(InputError, match=r"issues\.csv is damaged"):
         run.cleaned()
 

@@ -18,6 +18,10 @@ MIX_UPS = 3  # classes that are taken for each other, shown above the table
 def issues(
     run: RunFolder,
     top: Annotated[int, typer.Option(help="Labels to show, worst first.", min=1)] = 50,
+    precision: Annotated[
+        float | None, typer.Option(help="List labels of which that share is expected to be wrong.  [default: 0.5]")
+    ] = None,
+    budget: Annotated[int | None, typer.Option(metavar="N", help="List the N worst in place of that.", min=1)] = None,
     as_json: Json = False,
 ) -> None:
     """List the labels that are likely wrong, worst first.
@@ -28,19 +32,23 @@ def issues(
     from goldvein.cli import show
 
     trained = runs.load(run)
-    worst = trained.issues.head(top)
-    metrics = trained.metrics
+    metrics, table = trained.metrics, trained.issues
+    if precision is not None or budget is not None:
+        table = trained.listed(0.5 if precision is None else precision, budget)
+        metrics = {**metrics, "n_issues": int(table["is_issue"].sum())}
+        table = table[table["is_issue"]]
+    worst = table.head(top)
     if as_json:
         found = {key: metrics.get(key) for key in HEADER}
         typer.echo(runs.as_json({**found, "classes": trained.classes, "issues": worst.to_dict("records")}))
         return
-    wrong = f"{metrics['n_issues']:,} of {metrics['n_labeled']:,} labels are likely wrong"
+    wrong = f"{metrics['n_issues']:,} of {metrics['n_labeled']:,} labels are listed as wrong"
     typer.echo(f"{wrong}; estimated noise rate {metrics['noise_rate']:.3f}{_span(metrics)}")
     for message in metrics.get("ambiguous") or ():
-        typer.echo(f"warning: {message}")
+        typer.echo(f"warning: {show.plain(message)}")
     mixed = _mix_ups(trained)
     if mixed:
-        typer.echo(f"most often mixed up, true -> given: {', '.join(mixed)}")
+        typer.echo(show.plain(f"most often mixed up, true -> given: {', '.join(mixed)}"))
     columns = ["rank", "id", "given_label", "suggested_label", "p_wrong", "reason"]
     rows = worst[columns].assign(p_wrong=worst["p_wrong"].map("{:.3f}".format)).astype(str)
     show.table(("rank", "id", "given", "suggested", "p_wrong", "reason"), rows.itertuples(index=False))

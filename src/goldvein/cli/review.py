@@ -57,7 +57,7 @@ def _export(run: Run, path: Path, form: str | None, data: str | None, data_dir: 
 
     made, rows = decisions.of_run(run), open_rows(run, data, data_dir)
     n = decisions.export(path, run.issues, made, form=form, content=lambda row: as_data(rows.look(row)))
-    typer.echo(f"{n:,} decisions written: {path}")
+    typer.echo(f"{n:,} labels written, {len(made):,} of them decided: {path}")
 
 
 def _import(run: Run, path: Path) -> None:

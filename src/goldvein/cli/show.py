@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import typer
 
+LONGEST = 200  # characters of a cell
+
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table to standard output.
@@ -20,7 +22,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     7   dog
     12  cat
     """
-    cells = [[_printable(cell) for cell in row] for row in rows]
+    cells = [[plain(cell) for cell in row] for row in rows]
     if sys.stdout.isatty() and _rich(header, cells):
         return
     lines = [list(header), *cells]
@@ -29,7 +31,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _printable(text: str) -> str:
+def plain(text: str) -> str:
+    """A text without characters that would steer a terminal, and of at most 200.
+
+    Examples
+    --------
+    >>> plain("tab\\there")
+    'tab\ufffdhere'
+    """
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

@@ -49,7 +49,7 @@ def export(
     Returns
     -------
     int
-        Decisions in the file.
+        Labels in the file.
 
     Raises
     ------
@@ -63,16 +63,18 @@ def export(
     table = _beside(issues, decisions)
     if form == "label-studio":
         lines: list[dict[str, Any]] = [dict(line) for line in table.to_dict("records")]  # type: ignore[arg-type]
-        tasks = (_task(line, decisions.get(line["id"]), content) for line in lines)
-        write_text(path, "[\n" + ",\n".join(as_json(task) for task in tasks if task) + "\n]\n")
-    elif form == "csv":
+        tasks = [task for line in lines if (task := _task(line, decisions.get(line["id"]), content))]
+        write_text(path, "[\n" + ",\n".join(map(as_json, tasks)) + "\n]\n")
+        return len(tasks)
+    if form == "csv":
         columns = ["id", "given_label", "suggested_label", "action", "label", "at"]
-        write_table(path, table[table["action"] != ""][columns])
+        table = table[table["action"] != ""][columns]
+        write_table(path, table)
     else:
         names = {"is_issue": "is_label_issue", "suggested_label": "predicted_label", "label": "corrected_label"}
         columns = ["id", "is_label_issue", "label_quality", "given_label", "predicted_label"]
         write_table(path, table.rename(columns=names)[[*columns, "corrected_label", "action"]])
-    return len(decisions)
+    return len(table)
 
 
 def read_file(path: Path) -> dict[str, Decision]:
@@ -142,15 +144,15 @@ def _choice(name: str, value: str) -> dict[str, Any]:
 def _table(path: Path, text: str) -> Iterator[tuple[str, Decision]]:
     before = csv.field_size_limit(LONGEST_CELL)
     try:
-        lines = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        header, lines = list(reader.fieldnames or ()), list(reader)
     except csv.Error as error:
         raise InputError(f"{path} is no CSV ({error}): double the quotes inside a cell") from error
     finally:
         csv.field_size_limit(before)
-    header = set(lines[0]) if lines else set()
     label_name = "label" if "label" in header else "corrected_label"
-    if lines and not {"id", label_name} <= header:
-        raise InputError(f"{path} has the columns {', '.join(map(str, lines[0]))}: it must have id and label")
+    if not {"id", label_name} <= set(header):
+        raise InputError(f"{path} has the columns {', '.join(header) or 'of nothing'}: it must have id and label")
     for number, line in enumerate(lines, start=1):
         row, label, action = (line.get(name) or "" for name in ("id", label_name, "action"))
         if not action and not label:

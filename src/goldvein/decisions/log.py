@@ -151,7 +151,7 @@ class Log:
             for row, decision in decisions.items():
                 there = before.get(row)
                 if there is None or (there.action, there.label) != (decision.action, decision.label):
-                    self._add(row, decision.action, decision.label, client)
+                    self._add(row, decision.action, decision.label, client, decision.at)
                     new += 1
             return new
 
@@ -197,8 +197,8 @@ class Log:
             f"BEGIN IMMEDIATE; {TABLE} PRAGMA application_id = {MARK}; PRAGMA user_version = {VERSION}; COMMIT;"
         )
 
-    def _add(self, row: str, action: str, label: str | None, client: str) -> Decision:
-        at = _now()
+    def _add(self, row: str, action: str, label: str | None, client: str, at: str = "") -> Decision:
+        at = at or _now()
         seq = self._db.execute(
             "INSERT INTO events (at, client, row, action, label) VALUES (?, ?, ?, ?, ?)",
             (at, client, row, action, label),

@@ -67,13 +67,19 @@ def noise_interval(metrics: Mapping[str, Any], p_wrong: ArrayLike) -> tuple[floa
     return max(0.0, float(p.mean()) - half), min(1.0, float(p.mean()) + half), 95
 
 
-def by_class(issues: pd.DataFrame, classes: Sequence[str | int]) -> list[dict[str, Any]]:
-    """Of each class: its labels, how many of them are doubted, their mean quality, and what they look like instead."""
+def by_class(issues: pd.DataFrame, classes: Sequence[str | int], metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each class: its labels, how many of them are doubted, their mean quality, and what they look like instead.
+
+    ``low`` and ``high`` are the 90 % interval of the number of wrong labels, None where the run has none; ``enough``
+    tells whether the class has labels enough to judge by.
+    """
     found = []
+    counted = {str(line["class"]): line for line in metrics.get("classes") or ()}
     of_class = dict(iter(issues.groupby("given_label", sort=False)))
     for k, label in enumerate(classes):
         rows = of_class.get(label, issues.head(0))
         wrong = rows[rows["is_issue"]]
+        told = counted.get(str(label), {})
         likely = wrong["suggested_label"][wrong["suggested_label"] != label].value_counts()
         found.append(
             {
@@ -81,6 +87,9 @@ def by_class(issues: pd.DataFrame, classes: Sequence[str | int]) -> list[dict[st
                 "label": label,
                 "n": len(rows),
                 "n_wrong": len(wrong),
+                "low": told.get("n_wrong_low"),
+                "high": told.get("n_wrong_high"),
+                "enough": told.get("enough", True),
                 "share": len(wrong) / len(rows) if len(rows) else 0.0,
                 "quality": float(rows["label_quality"].mean()) if len(rows) else None,
                 "instead": likely.index[0] if len(likely) else None,

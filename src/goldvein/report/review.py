@@ -64,13 +64,16 @@ class Review:
     def card(self, k: int) -> dict[str, Any]:
         """All that a person is shown about the planned row ``k``, as plain values."""
         issue, look = self.planned.iloc[k], self.rows.look(self.ids[k])
-        probs = self._probs[self._row_of[self.ids[k]]]
+        given, suggested = (self._class_of[str(issue[name])] for name in ("given_label", "suggested_label"))
+        probs = self._probs[self._row_of[self.ids[k]]].copy()
+        probs[suggested] = issue.get("p_suggested", probs[suggested])  # the model, and what the label tells besides
+        probs[given] = 1 - issue["p_wrong"]
         likely = np.argsort(-probs, kind="stable")[:LIKELY].tolist()
         text = look.text if look.text is None else look.text[:LONGEST_TEXT]
         return {
             "id": self.ids[k],
-            "given": self._class_of[str(issue["given_label"])],
-            "suggested": self._class_of[str(issue["suggested_label"])],
+            "given": given,
+            "suggested": suggested,
             "p_wrong": float(issue["p_wrong"]),
             "reason": issue["reason"],
             "likely": [[c, float(probs[c])] for c in likely],
@@ -130,7 +133,7 @@ class Review:
         given = str(self.planned["given_label"].iloc[k])
         name = given if action == "keep" else None
         if action == "relabel":
-            if label is None or not 0 <= label < len(self.classes):
+            if label is None or isinstance(label, bool) or not 0 <= label < len(self.classes):
                 raise InputError(f"label {label}: it must be a position in 0..{len(self.classes) - 1}")
             name = self.classes[label]
             action = "keep" if name == given else action

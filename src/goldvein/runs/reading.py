@@ -87,6 +87,20 @@ class Run:
         path = self.folder / ISSUES
         return read_table(path, ("given_label", "suggested_label"), kinds, self.classes, more={"kind": str})
 
+    def listed(self, precision: float = 0.5, budget: int | None = None) -> pd.DataFrame:
+        """:attr:`issues`, with ``is_issue`` for another target: see :func:`goldvein.issues.find_label_issues`.
+
+        Labels that were not listed in training have no reason and no suggestion.
+        """
+        from goldvein.issue_table import listed
+        from goldvein.issues import check_target
+
+        check_target(precision, budget)
+        position = {label: k for k, label in enumerate(self.classes)}
+        y = np.array([position[label] for label in self.issues["given_label"]], dtype=np.int64)
+        chosen = listed(self.issues["p_wrong"].to_numpy(), y, precision, budget, len(self.classes))
+        return self.issues.assign(is_issue=chosen)
+
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """Every training row in the order of the data: the columns of ``predictions.csv``."""
@@ -136,8 +150,9 @@ class Run:
     ) -> pd.DataFrame:
         """A label for every training row, with the wrong ones mended or taken out.
 
-        Only a label that is marked as an issue is touched: it is replaced by the suggested one if the model gives
-        that a probability above ``relabel_above``, else dropped if ``p_wrong`` is above ``drop_above``, else kept.
+        Only a label that is marked as an issue is touched: it is replaced by the suggested one if that has a
+        probability (``p_suggested``) above ``relabel_above``, else dropped if ``p_wrong`` is above ``drop_above``, else
+        kept.
         A threshold of 1 switches its action off.
 
         Parameters
@@ -158,17 +173,18 @@ class Run:
         InputError
             If a threshold is not in [0, 1], or a table is damaged.
         """
+        import pandas as pd
+
         for name, value in (("relabel_above", relabel_above), ("drop_above", drop_above)):
             if not 0 <= value <= 1:
                 raise InputError(f"{name}={value}: it must lie in 0..1; 1 switches the action off")
         table = self.predictions.merge(self.issues, on="id", how="left")
         given = table["given_label"].where(table["given_label"].notna(), "")
         suggested = table["suggested_label"].where(table["suggested_label"].notna(), "")
-        column = {label: k for k, label in enumerate(self.classes)}
-        probs = table[[f"prob_{label}" for label in self.classes]].to_numpy()
-        confidence = probs[np.arange(len(table)), [column.get(label, 0) for label in suggested]]
         issue = table["is_issue"].eq(True)
-        relabel = issue & (suggested != given) & (confidence > relabel_above)
+        relabel = (
+            issue & (suggested != given) & (table.get("p_suggested", pd.Series(np.nan, table.index)) > relabel_above)
+        )
         drop = issue & ~relabel & (table["p_wrong"] > drop_above)
         out = table[["id"]].copy()
         out["given_label"] = given

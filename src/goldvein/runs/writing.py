@@ -63,8 +63,7 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     named = _with_names(classifier, dataset)
     classes = tuple(named.classes_.tolist())
     network, weights = _network(classifier), _weights(classifier)
-    issues = named.label_issues()
-    issues["id"] = dataset.ids[issues["id"].to_numpy()]
+    issues = named.label_issues(ids=dataset.ids)
     names.make(folder)
     write_whole(folder / names.WEIGHTS, lambda file: file.write(weights))
     write_text(folder / names.HISTORY, "".join(as_json(epoch) + "\n" for epoch in classifier.history_))
@@ -150,6 +149,7 @@ def _metrics(named: NoisyLabelClassifier, dataset: Dataset, issues: pd.DataFrame
         "n_issues": int(issues["is_issue"].sum()),
         "n_wrong": named.audit_.n_wrong,
         "n_wrong_interval": named.audit_.n_wrong_interval,
+        "classes": named.audit_.classes.to_dict("records"),
         "ambiguous": named.ambiguous_,
     }
     if dataset.x_test is not None and dataset.y_test is not None:
