@@ -228,8 +228,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.evidence_ = None if evidence is None else tuple(part[:n].numpy() for part in evidence)
         self.scores_ = {k: v[:n].cpu().numpy() for k, v in run.method.scores(run).items()} if watch else {}
         self.trusted_ = None if trust is None else trust[:n]
-        same_images = watch and isinstance(rows, np.ndarray) and rows.ndim == 4  # equal vectors may differ in truth
-        self.twin_ = twins(np.asarray(rows), labels)[:n] if same_images else None
+        self.twin_ = twins(rows, labels)[:n] if watch and isinstance(rows, np.ndarray) else None
         self.__dict__.pop("audit_", None)  # of an earlier fit
         return self
 

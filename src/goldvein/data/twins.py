@@ -1,4 +1,9 @@
-"""Rows that are the same, and yet have different labels."""
+"""Rows that are the same, or all but the same, and yet have different labels.
+
+Equal rows are found by their bytes. Pictures that were saved anew, a little darker or noisier, are found by sketches:
+the signs of random projections of a coarse picture, of which one part of four is likely to have come through unchanged
+(locality-sensitive hashing, Charikar 2002). Whether two candidates are twins is then asked of all their pixels.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +12,93 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+SIDE = 8  # of the coarse picture
+BANDS, BITS = 4, 16  # parts of a sketch, and signs in each
+NEXT = 8  # rows behind a row, of those with the same part in the order of one projection more, that it is compared with
+ALIKE = 0.2  # root mean square of the difference of two twins, in standard deviations of the pixels of one
+UNIQUE = 0.95  # share of different rows from which on equal vectors are copies, not rows that happen to be equal
+CELLS = 2**22  # values that are compared at a time
+
 
 def twins(rows: NDArray, y: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each row (N,) the first equal one with another label, or -1; rows without a label (-1) have none.
+    """For each row (N,) one that is the same, with another label, or -1; rows without a label (-1) have none.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (N, D), or (N, C, H, W)
+        Equal vectors count only where nearly all rows differ: where features are few, rows may happen to be equal.
+        Pictures count that are all but equal, too.
+    y : ndarray of shape (N,), int64
 
     Examples
     --------
-    >>> twins(np.array([[1, 2], [3, 4], [1, 2], [1, 2]]), np.array([0, 0, 1, -1])).tolist()
+    >>> pictures = np.random.default_rng(0).integers(0, 256, (4, 1, 8, 8))
+    >>> pictures[2] = pictures[0]
+    >>> twins(pictures, np.array([0, 0, 1, -1])).tolist()
     [2, -1, 0, -1]
     """
-    out: NDArray[np.int64] = np.full(len(y), -1)
-    groups: dict[int, list[int]] = {}
+    out = np.full(len(y), -1)
     given = np.flatnonzero(y >= 0)
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
+    groups: dict[int, list[int]] = {}
     for i in given.tolist():
         groups.setdefault(hash(flat[i].tobytes()), []).append(i)
+    if rows.ndim < 4 and len(groups) < UNIQUE * len(given):
+        return out
     for group in groups.values():
         if len(group) > 1 and len(set(y[group].tolist())) > 1:
             for i in group:
                 out[i] = next((j for j in group if y[j] != y[i] and np.array_equal(flat[i], flat[j])), -1)
+    if rows.ndim == 4 and min(rows.shape[2:]) >= SIDE and len(given) > 1:
+        for a, b in _candidates(rows, y, given[out[given] < 0]):
+            same = _alike(flat, a, b)
+            out[a[same]], out[b[same]] = b[same], a[same]
     return out
+
+
+def _candidates(
+    rows: NDArray, y: NDArray[np.int64], of: NDArray[np.int64]
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Pairs of pictures with different labels whose sketches agree in a part, and that are alike as coarse ones."""
+    coarse, spread = _coarse(rows, of)
+    middle = coarse.mean(0)
+    planes = np.random.default_rng(0).standard_normal((coarse.shape[1], BANDS * (BITS + 1))).astype(np.float32)
+    places = ((coarse - middle) @ planes).reshape(len(of), BANDS, BITS + 1)
+    keys = (places[:, :, :BITS] > 0) @ (1 << np.arange(BITS))
+    pairs = []
+    for band in range(BANDS):
+        order = np.lexsort((places[:, band, BITS], keys[:, band]))
+        for step in range(1, NEXT + 1):
+            a, b = order[:-step], order[step:]
+            chosen = (keys[a, band] == keys[b, band]) & (y[of[a]] != y[of[b]])
+            a, b = a[chosen], b[chosen]
+            near = np.square(coarse[a] - coarse[b]).mean(1) < np.square(
+                ALIKE * spread[a]
+            )  # blocks differ less than pixels
+            pairs.append((of[a[near]], of[b[near]]))
+    return pairs
+
+
+def _coarse(rows: NDArray, of: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Pictures (n,) in 8 x 8 gray blocks of mean 0, (n, 64), and the standard deviation of their pixels (n,)."""
+    height, width = (side // SIDE for side in rows.shape[2:])
+    out, spread = np.empty((len(of), SIDE * SIDE), dtype=np.float32), np.empty(len(of), dtype=np.float32)
+    step = max(1, CELLS // math.prod(rows.shape[1:]))
+    for start in range(0, len(of), step):
+        some = rows[of[start : start + step]]
+        spread[start : start + step] = some.reshape(len(some), -1).std(1, dtype=np.float32)
+        some = some[:, :, : height * SIDE, : width * SIDE]
+        blocks = some.reshape(len(some), -1, SIDE, height, SIDE, width).mean((1, 3, 5), dtype=np.float32)
+        out[start : start + step] = blocks.reshape(len(some), -1)
+    return out - out.mean(1, keepdims=True), spread
+
+
+def _alike(flat: NDArray, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which pairs of rows differ by next to nothing."""
+    parts = []
+    step = max(1, CELLS // flat.shape[1])
+    for start in range(0, len(a), step):
+        one, other = (flat[rows[start : start + step]].astype(np.float32) for rows in (a, b))
+        gap = np.sqrt(np.square(one - other).mean(1))
+        parts.append(gap < ALIKE * one.std(1))
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
