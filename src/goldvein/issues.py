@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "KINDS", "RARE", "Audit", "audit", "find_label_issues"]
 SAMPLE = 50_000  # rows that the readings of T are compared on
 NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
-SLACK = 1e-2  # by which a row of probabilities may miss 1
+SLACK = 1e-2  # by which a row of probabilities may miss 1,
+ROUNDING = 1e-6  # and one of them 0
 
 
 @dataclass(frozen=True)
@@ -293,9 +294,9 @@ def _check_probs(probs: NDArray) -> None:
         p = probs[part]
         sums = p @ ones
         fine = np.abs(sums - 1) < SLACK
-        if fine.all() and p.min() >= 0:
+        if fine.all() and p.min() >= -ROUNDING:
             continue
-        row = int(np.flatnonzero(~(fine & (p >= 0).all(1)))[0])
+        row = int(np.flatnonzero(~(fine & (p >= -ROUNDING).all(1)))[0])
         where = f"row {part.start + row} of probs"
         if np.isnan(p[row]).any():
             raise InputError(f"{where} sums to nan: it holds NaN; give probabilities, or leave the row out")

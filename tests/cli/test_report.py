@@ -46,7 +46,7 @@ def test_report_of_a_run(goldvein, run, tmp_path):
     assert goldvein("report", run, "-q").output == ""
 
 
-def test_test_rows_of_one_s_own_judge_two_runs(goldvein, flowers, tmp_path):
+def test_test_rows_of_one_s_own_judge_two_runs(goldvein, refused, flowers, tmp_path):
     for name, epochs in (("first", 1), ("second", 30)):
         settings = ("--method", "cross_entropy", "--set", f"epochs={epochs}")
         goldvein("train", flowers, "--out", tmp_path / name, "--label", "kind", *settings)
@@ -60,6 +60,20 @@ def test_test_rows_of_one_s_own_judge_two_runs(goldvein, flowers, tmp_path):
     assert "Gain: <b>" in page
     goldvein("report", tmp_path / "second", "--out", out)
     assert "This run has no test labels" in out.read_text()
+    told = refused("report", tmp_path / "second", "--before", tmp_path / "first", "--out", out)
+    assert "this run was not judged on test labels: give --test DATA" in told
+
+
+def test_a_run_after_a_review_is_compared_with_the_one_before(goldvein, flowers, tmp_path):
+    settings = ("--label", "kind", "--method", "cross_entropy", "--set", "epochs=2")
+    goldvein("train", flowers, "--out", tmp_path / "first", *settings)
+    some = listed(tmp_path / "first")[0]
+    Log(tmp_path / "first" / FILE).decide(some["id"], "keep", some["given_label"], client="me")
+    goldvein("train", flowers, "--out", tmp_path / "second", *settings, "--decisions", tmp_path / "first")
+    test = tmp_path / "test.csv"
+    test.write_text("width,color,kind\n" + "1.1,red,rose\n9,white,lily\n" * 10)
+    goldvein("report", tmp_path / "second", "--test", test)
+    assert "<td>before</td>" in (tmp_path / "second" / "report.html").read_text()
 
 
 def test_reviewed_labels_make_the_next_run_better_and_its_report_shows_it(goldvein, run, tmp_path):

@@ -37,6 +37,9 @@ def report(
     from goldvein.report.rows import open_rows
 
     trained = runs.load(run)
+    reviewed = (trained.config.get("decisions") or {}).get("source", "")
+    if before is None and test is not None and reviewed and Path(reviewed).is_dir():
+        before = Path(reviewed)
     earlier = None if before is None else runs.load(before)
     spec = trained.config["spec"]
     rows_of_test = None if test is None else load_new(test, spec, skip_bad=False, data_dir=data_dir, progress=not quiet)

@@ -63,12 +63,15 @@ def compare(run: Run, before: Run | None, test: Dataset | None) -> Comparison:
     Raises
     ------
     InputError
-        If the test rows have no label, or the two runs were not judged on the same number of test labels.
+        If the test rows have no label, there are none to compare by, or the two runs were not judged on the same
+        number of test labels.
     """
     if test is not None:
         return _on(test, run, before)
     after = _noted("this run", run.metrics)
     earlier = _noted("before", before.metrics if before else _reviewed(run).get("before"))
+    if after is None and before is not None:
+        raise InputError("this run was not judged on test labels: give --test DATA to compare it with the run before")
     if after is None:
         return Comparison([], "")
     if earlier is None or (before is None and earlier.n != after.n):
