@@ -70,6 +70,9 @@ def test_correction_by_a_matrix_against_hand_computed_shares():
     # of the 70 labels 0, 40 are of class 0: the likeliest stays 0, a draw is right in (40^2 + 30^2) / 70 cases
     assert shares["given"] == shares["argmax"] == 0.7
     assert shares["sampled"] == pytest.approx((2500 / 70 + 30) / 100, abs=0.1)
+    assert shares["transition_error"] == 0
+    off = correct_by_transition(y, y_true, np.array([[0.9, 0.1], [0.5, 0.5]]), seed=0)
+    assert off["transition_error"] == pytest.approx(0.2 / 4)
 
 
 def test_true_labels_are_unknown_where_only_some_are_trusted():

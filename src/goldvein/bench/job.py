@@ -170,7 +170,8 @@ def correct_by_transition(y: np.ndarray, y_true: np.ndarray, T: np.ndarray, seed
     Returns
     -------
     dict
-        ``given``, ``argmax`` and ``sampled``, in [0, 1].
+        ``given``, ``argmax`` and ``sampled``, in [0, 1]; ``transition_error``, the mean absolute difference between T and
+        the one that came out, over the classes that have rows.
 
     Examples
     --------
@@ -179,7 +180,9 @@ def correct_by_transition(y: np.ndarray, y_true: np.ndarray, T: np.ndarray, seed
     0.5
     """
     K = len(T)
-    given = np.bincount(y, minlength=K) / len(y)
+    counts = np.bincount(y_true * K + y, minlength=K * K).reshape(K, K)
+    n = counts.sum(1, keepdims=True)
+    given = counts.sum(0) / len(y)
     prior = np.clip(np.linalg.lstsq(T.T, given, rcond=None)[0], 1e-6, None)
     of_label = prior[:, None] * T  # (K, K), column j ~ P(true | given j)
     of_label /= np.maximum(of_label.sum(0), 1e-12)
@@ -188,6 +191,7 @@ def correct_by_transition(y: np.ndarray, y_true: np.ndarray, T: np.ndarray, seed
         "given": float((y == y_true).mean()),
         "argmax": float((of_label.argmax(0)[y] == y_true).mean()),
         "sampled": float((np.minimum(drawn, K - 1) == y_true).mean()),
+        "transition_error": float(np.abs(T - counts / np.maximum(n, 1))[n[:, 0] > 0].mean()),
     }
 
 

@@ -90,9 +90,9 @@ def corrected(table: Table, results: Iterable[Result]) -> str:
         rates = [rate for rate in known if rate is not None]
         if after and rates:
             wrong = 100 * fmean(rates)
-            after.insert(0, ["as given", *_shares(100 - wrong, wrong, 0.0)])
+            after.insert(0, ["as given", *_shares(100 - wrong, wrong, 0.0), ""])
         lines += [[column.name, *line] for line in after]
-    head = ["", "", "right", "wrong", "removed"]
+    head = ["", "", "right", "wrong", "removed", "mean error of T"]
     return "\n".join(["### Labels after correction or selection, %", "", *_grid(head, lines), ""]) if lines else ""
 
 
@@ -211,11 +211,13 @@ def _after(row: str, found: Sequence[Result]) -> list[list[str]]:
     for how, key in (("T, most likely class", "argmax"), ("T, a class drawn", "sampled")):
         right = [100 * result["corrected"][key] for result in found if "corrected" in result]
         if right:
-            lines.append([f"{row}: {how}", *_shares(fmean(right), 100 - fmean(right), 0.0)])
+            off = [r["corrected"]["transition_error"] for r in found if "transition_error" in r.get("corrected", ())]
+            error = f"{fmean(off):.4f}" if off else ""
+            lines.append([f"{row}: {how}", *_shares(fmean(right), 100 - fmean(right), 0.0), error])
     kept = [result["kept"] for result in found if "kept" in result]
     if kept:
         shares = {what: fmean(100 * sum(k[what]) / k["rows"] for k in kept) for what in ("right", "wrong", "kept")}
-        lines.append([f"{row}: labels kept", *_shares(shares["right"], shares["wrong"], 100 - shares["kept"])])
+        lines.append([f"{row}: labels kept", *_shares(shares["right"], shares["wrong"], 100 - shares["kept"]), ""])
     return lines
 
 
