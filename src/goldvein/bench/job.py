@@ -170,8 +170,8 @@ def correct_by_transition(y: np.ndarray, y_true: np.ndarray, T: np.ndarray, seed
     Returns
     -------
     dict
-        ``given``, ``argmax`` and ``sampled``, in [0, 1]; ``transition_error``, the mean absolute difference between T and
-        the one that came out, over the classes that have rows.
+        ``given``, ``argmax`` and ``sampled``, in [0, 1]; ``transition_error``, the mean absolute difference between T
+        and the one that came out, over the classes that have rows.
 
     Examples
     --------
