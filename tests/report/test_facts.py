@@ -106,7 +106,9 @@ def test_before_and_after_as_noted(make_run, tmp_path):
     with pytest.raises(InputError, match="judged on 10 test labels and this one on 1,000"):
         compare(one, alone, None)
     without = runs.load(make_run(tmp_path / "c", ["a", "b"], source="x", spec=TEXT))
-    assert compare(without, one, None).rows == []
+    assert compare(without, None, None).rows == []
+    with pytest.raises(InputError, match="this run was not judged on test labels: give --test DATA"):
+        compare(without, one, None)
 
 
 def test_both_runs_are_judged_on_the_same_rows_as_they_came(make_run, tmp_path, monkeypatch):
