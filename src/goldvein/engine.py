@@ -30,6 +30,7 @@ from goldvein.signals import Signals
 from goldvein.task import Batch, Task
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
+CURVE_POINTS = 200  # of a stage, at which the test set is measured
 PREDICT_ROWS = 2048  # rows of a batch without gradients
 JUDGED_VIEWS = 2  # random views of a row, beside the plain one, that its label is judged by
 PREDICT_VALUES = 2**24  # and values of their inputs, 64 MiB: large images come in smaller batches
@@ -55,7 +56,8 @@ class Run:
     fingerprint : str
         What the checkpoint must match: a digest of configuration and data.
     test : (Inputs, Tensor) or None
-        Rows and true labels whose accuracy goes into the history after each epoch, and nowhere else.
+        Rows and true labels whose accuracy goes into the history, and nowhere else: after each epoch, or after every
+        m-th of a stage of 200 m or more.
     """
 
     def __init__(
@@ -284,7 +286,7 @@ class Run:
         rate = self.plateau.step(entry["validation_accuracy"], entry["lr"])
         if rate != entry["lr"]:
             self.set_rate(rate)
-        if self.test is not None:
+        if self.test is not None and (epoch + 1) % max(1, self.n_epochs // CURVE_POINTS) == 0:
             inputs, y = self.test
             entry["test_accuracy"] = (predict(self.method, inputs).argmax(1) == y).double().mean().item()
         entry["seconds"] = time.perf_counter() - self._started

@@ -16,7 +16,7 @@ TABLE = Table("Two by two", "", "", "", "", "digits", ROWS, COLUMNS, seeds=(0, 1
 def results(row, column, *curves):
     for seed, curve in enumerate(curves):
         job = TABLE.job(ROWS[row], COLUMNS[column], seed)
-        yield {"key": job.key, "job": asdict(job), "accuracy": 0.5, **({"curve": curve} if curve else {})}
+        yield {"key": job.key, "job": asdict(job), "accuracy": 0.5, **({"curve": curve, "n_iter": 3} if curve else {})}
 
 
 def test_a_panel_for_each_column_that_has_curves(tmp_path):

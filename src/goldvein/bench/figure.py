@@ -59,12 +59,14 @@ def _figure(table: Table, cells: dict[tuple[str, str], list[Any]], drawn: list[C
     axes = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
     for axis, column in zip(axes, drawn, strict=True):
         for k, row in enumerate(table.rows):
-            curves = [r["curve"] for r in cells[row.name, column.name] if "curve" in r]
-            if curves:
+            results = [r for r in cells[row.name, column.name] if "curve" in r]
+            if results:
+                curves = [r["curve"] for r in results]
                 length = min(map(len, curves))
+                apart = max(1, round(results[0]["n_iter"] / len(curves[0])))  # epochs from one point to the next
                 values = 100 * np.array([curve[:length] for curve in curves])
                 values = values if table.measure == "accuracy" else 100 - values
-                epochs = np.arange(1, length + 1)
+                epochs = apart * np.arange(1, length + 1)
                 axis.plot(epochs, values.mean(0), color=f"C{k}", linewidth=1.2, label=row.name)
                 axis.fill_between(epochs, values.min(0), values.max(0), color=f"C{k}", alpha=0.15, linewidth=0)
         axis.set_title(column.name, fontsize=10)

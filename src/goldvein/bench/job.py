@@ -48,7 +48,7 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
         - ``versions``: see :func:`versions`
         - ``kept``: see :func:`count_kept`; for methods that drop labels
         - ``corrected``: see :func:`correct_by_transition`; for methods that estimate T
-        - ``curve``: test accuracy after each epoch; for jobs that ask for it
+        - ``curve``: test accuracy after each epoch, or every m-th of 200 m or more; for jobs that ask for it
         - ``issues``: see :func:`judge_issues`; for jobs that ask for it
 
     Raises
@@ -111,7 +111,7 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
     if T is not None:
         result["corrected"] = correct_by_transition(y[counted], y_true[counted], T.detach().cpu().numpy(), job.seed)
     if job.curve:
-        result["curve"] = [round(entry["test_accuracy"], 5) for entry in model.history_]
+        result["curve"] = [round(entry["test_accuracy"], 5) for entry in model.history_ if "test_accuracy" in entry]
     if job.issues:
         result["issues"] = judge_issues(model, y, y_true)
     return result
