@@ -94,12 +94,12 @@ def ours(x: Any, y: np.ndarray, y_true: np.ndarray, seed: int, net: dict[str, An
     p_wrong, listed = np.zeros(len(y)), np.zeros(len(y), dtype=bool)
     p_wrong[rows], listed[rows] = table["p_wrong"], table["is_issue"]
     issues = table[table["is_issue"]]
-    low, high = model.audit_.n_wrong_interval
+    low, high = model.audit().n_wrong_interval
     return {
         **judge(wrong, p_wrong, listed),
         "ece": calibration_error(p_wrong, wrong),
         "suggested_right": float((issues["suggested_label"].to_numpy() == y_true[issues["id"]]).mean()),
-        "n_wrong": [round(low), round(model.audit_.n_wrong), round(high)],
+        "n_wrong": [round(low), round(model.audit().n_wrong), round(high)],
         "true_n_wrong": int(wrong.sum()),
         "inside": bool(low <= wrong.sum() <= high),
         "seconds": seconds,

@@ -95,7 +95,7 @@ def test_it_learns_in_spite_of_wrong_and_missing_labels(name: str, blobs: Any) -
 def test_its_issues_have_the_columns_of_all(name: str, blobs: Any) -> None:
     model = fitted(name, blobs)
     table = model.label_issues()
-    assert tuple(table.columns) == (*COLUMNS, *model.scores_)
+    assert tuple(table.columns) == (*COLUMNS, *model.evidence_.scores)
     assert sorted(table["id"]) == np.flatnonzero(blobs.y >= 0).tolist()
     assert table["p_wrong"].between(0, 1).all()
     wrong = (blobs.y_true != blobs.y)[table["id"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -21,9 +21,9 @@ from goldvein.data.check import check_finite
 from goldvein.data.dataset import Rows
 from goldvein.data.given import encode, encode_as, hold_out, split_missing, trusted_rows
 from goldvein.data.inputs import Augment, Inputs, Transform
-from goldvein.data.twins import twins
 from goldvein.engine import Run, predict
 from goldvein.errors import InputError
+from goldvein.evidence import Evidence
 from goldvein.fingerprint import fingerprint
 from goldvein.method import Method
 from goldvein.network import make_network, pick_device
@@ -91,8 +91,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Epochs run, over all stages.
     validation_ : ndarray of shape (n_samples,), bool
         Rows that were held out.
-    signals_ : Signals
-        What the run saw of each given label.
+    evidence_ : Evidence or None
+        What the run leaves behind to judge each given label by; None with ``watch=False``.
 
     Examples
     --------
@@ -217,18 +217,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
                 run.method.train_on(run)
             finally:
                 run.progress.close()
-            evidence = self._evidence(run) if watch else None
+            self.evidence_ = Evidence.of(run, rows, n) if watch else None
         self.method_ = run.method.eval()
         self.net_ = self.method_.net
         self.history_ = run.at.history
         self.n_iter_ = len(self.history_)
-        self.signals_ = run.signals
         self.validation_ = validation[:n]
         self.y_ = labels[:n]
-        self.evidence_ = None if evidence is None else tuple(part[:n].numpy() for part in evidence)
-        self.scores_ = {k: v[:n].cpu().numpy() for k, v in run.method.scores(run).items()} if watch else {}
-        self.trusted_ = None if trust is None else trust[:n]
-        self.twin_ = twins(rows, labels)[:n] if watch and isinstance(rows, np.ndarray) else None
         self.__dict__.pop("audit_", None)  # of an earlier fit
         return self
 
@@ -256,62 +251,39 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             What the list is for, and what names a row: see :func:`goldvein.issues.find_label_issues`, which has the
             columns too.
         """
-        usual = precision == 0.5 and budget is None and ids is None
-        return (self._audit() if usual else self._judge(precision=precision, budget=budget, ids=ids)).table
+        return self.audit(precision=precision, budget=budget, ids=ids).table
+
+    def audit(self, *, precision: float = 0.5, budget: int | None = None, ids: ArrayLike | None = None) -> Audit:
+        """The table of :meth:`label_issues`, and how many labels are wrong, by class, and how they are mixed up.
+
+        Parameters
+        ----------
+        precision, budget, ids
+            As for :meth:`label_issues`; nothing else depends on them.
+        """
+        check_is_fitted(self, "net_")
+        if self.evidence_ is None:
+            raise InputError("this model was fitted with watch=False: fit it again with watch=True for its issues")
+        if precision != 0.5 or budget is not None or ids is not None:
+            return self.evidence_.audit(self.classes_, precision=precision, budget=budget, ids=ids)
+        if not hasattr(self, "audit_"):
+            self.audit_ = self.evidence_.audit(self.classes_)
+        return self.audit_
 
     @property
     def noise_rate_(self) -> float:
         """Estimated share of wrong labels among the given ones."""
-        return self._audit().noise_rate
+        return self.audit().noise_rate
 
     @property
     def ambiguous_(self) -> tuple[str, ...]:
         """Classes that may have exchanged names, in words; empty where the labels leave no doubt."""
-        return self._audit().ambiguous
+        return self.audit().ambiguous
 
     @property
     def transition_(self) -> NDArray[np.float64]:
         """Estimated T (K, K): T[i, j] = P(given class j | true class i)."""
-        return self._audit().transition
-
-    def _evidence(self, run: Run) -> tuple[torch.Tensor, torch.Tensor]:
-        """Class probabilities (N, K) that labels are judged by, and the labels (N,) that they were learned from."""
-        probs, trained_on = (part.cpu() for part in run.method.evidence(run))
-        if (trained_on >= 0).any():  # a network that was trained on the labels comes to believe them
-            probs = run.signals.conclude(probs)
-        return probs, trained_on
-
-    def _audit(self) -> Audit:
-        from goldvein.identifiability import names_in_doubt
-
-        check_is_fitted(self, "net_")
-        if not hasattr(self, "audit_"):
-            self.audit_ = self._judge()
-            assert self.evidence_ is not None
-            doubt = names_in_doubt(self.y_, self.evidence_[0], held_out=self.validation_, trusted=self.trusted_)
-            names = self.classes_.tolist()
-            self.audit_ = replace(self.audit_, ambiguous=tuple(found.message(names) for found in doubt))
-        return self.audit_
-
-    def _judge(self, **target: Any) -> Audit:
-        from goldvein.issues import audit
-
-        check_is_fitted(self, "net_")
-        if self.evidence_ is None:
-            raise InputError("this model was fitted with watch=False: fit it again with watch=True for its issues")
-        probs, trained_on = self.evidence_
-        return audit(
-            self.y_,
-            self.classes_,
-            probs,
-            agreement=self.signals_.agreement[: len(self.y_)].numpy() / max(self.signals_.n_epochs, 1),
-            trained_on=trained_on,
-            held_out=self.validation_,
-            trusted=self.trusted_,
-            twin=self.twin_,
-            scores=self.scores_,
-            **target,
-        )
+        return self.audit().transition
 
     def _start(
         self,

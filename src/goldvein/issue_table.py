@@ -28,20 +28,8 @@ COLUMNS = (
 )
 KINDS = ("ok", "wrong_label", "none_of_these", "conflict", "too_little_evidence")
 OK, WRONG, NONE, CONFLICT, LITTLE = range(5)
-TURNS = {
-    "R",
-    "AL",
-    "AN",
-    "RLE",
-    "RLO",
-    "RLI",
-    "LRE",
-    "LRO",
-    "LRI",
-    "PDF",
-    "PDI",
-    "FSI",
-}  # kinds of characters, by Unicode
+# kinds of characters by Unicode, after which the text may run to the left
+TURNS = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "PDF", "PDI", "FSI"}
 MIN_LABELS = 20  # of a class, below which it cannot be judged
 RARE, RARE_RECALL = 0.5, 0.2  # of the mean size of a class: rare; expected recall that a rare class keeps
 

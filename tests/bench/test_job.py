@@ -96,7 +96,7 @@ def test_issues_against_hand_computed_measures():
         {"id": [3, 0, 1, 4, 2], "p_wrong": [0.9, 0.8, 0.3, 0.2, 0.1], "is_issue": [True, True, False, True, False]}
     ).assign(doubt=[0.5, 0.0, 0.2, np.nan, 0.1])
     T = np.array([[0.5, 0.5], [0.25, 0.75]])
-    model = SimpleNamespace(label_issues=lambda: listed, noise_rate_=0.4, transition_=T, scores_={"doubt": None})
+    model = SimpleNamespace(audit=lambda: SimpleNamespace(table=listed, noise_rate=0.4, transition=T))
     y = np.array([0, 1, 0, 1, 1])
     y_true = np.array([0, 0, 0, 0, -1])  # rows 1 and 3 are wrong, row 4 is not known
     found = judge_issues(model, y, y_true)

@@ -248,21 +248,23 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
         of each, and of the rule "wrong if above 0" (Sun et al. 2021, Table 3).
     """
     from goldvein.data.noise import describe
+    from goldvein.issues import COLUMNS
     from goldvein.metrics import calibration_error
 
-    table = model.label_issues()
+    audit = model.audit()
+    table = audit.table
     rows = table["id"].to_numpy()
     known = y_true[rows] >= 0
     wrong = (y != y_true)[rows][known]
     p_wrong, listed = table["p_wrong"].to_numpy()[known], table["is_issue"].to_numpy()[known]
     T = describe(y_true, y).transition
-    of_scores = {name: table[name].to_numpy(dtype=float)[known] for name in model.scores_}
+    of_scores = {name: table[name].to_numpy(dtype=float)[known] for name in table if name not in COLUMNS}
     scores = {name: judge_score(score, score > 0, wrong) for name, score in of_scores.items()}
     return {
         **judge_score(p_wrong, listed, wrong),
         "calibration_error": calibration_error(p_wrong, wrong),
-        "noise_rate": model.noise_rate_,
-        "transition_error": float(np.nanmean(np.abs(model.transition_[: len(T), : len(T)] - T))),
+        "noise_rate": audit.noise_rate,
+        "transition_error": float(np.nanmean(np.abs(audit.transition[: len(T), : len(T)] - T))),
         **({"scores": scores} if scores else {}),
     }
 

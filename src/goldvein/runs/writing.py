@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.data.dataset import Dataset
+    from goldvein.issues import Audit
 
 DISTRIBUTIONS = ("torch", "numpy", "scikit-learn")
 FIRST_WEIGHTS = ("weights", "pretrained", "pretrained_cfg_overlay", "checkpoint_path")
@@ -63,13 +64,13 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     named = _with_names(classifier, dataset)
     classes = tuple(named.classes_.tolist())
     network, weights = _network(classifier), _weights(classifier)
-    issues = named.label_issues(ids=dataset.ids)
+    audit = named.audit(ids=dataset.ids)
     names.make(folder)
     write_whole(folder / names.WEIGHTS, lambda file: file.write(weights))
     write_text(folder / names.HISTORY, "".join(as_json(epoch) + "\n" for epoch in classifier.history_))
     write_table(folder / names.PREDICTIONS, predictions(dataset.ids, classifier.predict_proba(dataset.x), classes))
-    write_table(folder / names.ISSUES, issues)
-    write_json(folder / names.METRICS, _metrics(named, dataset, issues))
+    write_table(folder / names.ISSUES, audit.table)
+    write_json(folder / names.METRICS, _metrics(named, dataset, audit))
     write_json(folder / names.ENVIRONMENT, _environment(classifier))
     if dataset.skipped:
         write_table(folder / names.SKIPPED, _skipped(dataset))
@@ -94,7 +95,6 @@ def _with_names(classifier: NoisyLabelClassifier, dataset: Dataset) -> NoisyLabe
     if len(classifier.y_) != len(dataset.y) or any(code not in known for code in codes):
         raise InputError("the classifier was fitted on other labels: fit it on dataset.x and dataset.y")
     named = copy.copy(classifier)
-    named.__dict__.pop("audit_", None)
     named.classes_ = np.array([dataset.classes[code] for code in codes])
     return named
 
@@ -139,25 +139,25 @@ def _weights(classifier: NoisyLabelClassifier) -> bytes:
     return to_bytes({name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()})
 
 
-def _metrics(named: NoisyLabelClassifier, dataset: Dataset, issues: pd.DataFrame) -> dict[str, Any]:
+def _metrics(named: NoisyLabelClassifier, dataset: Dataset, audit: Audit) -> dict[str, Any]:
     found: dict[str, Any] = {
         "n_rows": len(dataset.y),
         "n_labeled": int((dataset.y >= 0).sum()),
         "n_epochs": named.n_iter_,
-        "noise_rate": named.noise_rate_,
-        "transition": named.transition_,
-        "n_issues": int(issues["is_issue"].sum()),
-        "n_wrong": named.audit_.n_wrong,
-        "n_wrong_interval": named.audit_.n_wrong_interval,
-        "classes": named.audit_.classes.to_dict("records"),
-        "ambiguous": named.ambiguous_,
+        "noise_rate": audit.noise_rate,
+        "transition": audit.transition,
+        "n_issues": int(audit.table["is_issue"].sum()),
+        "n_wrong": audit.n_wrong,
+        "n_wrong_interval": audit.n_wrong_interval,
+        "classes": audit.classes.to_dict("records"),
+        "ambiguous": audit.ambiguous,
     }
     if dataset.x_test is not None and dataset.y_test is not None:
         codes = named.predict_proba(dataset.x_test).argmax(1)
         truth = np.array([dataset.classes[code] for code in dataset.y_test.tolist()])
         found |= {"n_test": len(truth), "test_accuracy": float((named.classes_[codes] == truth).mean())}
     if dataset.y_true is not None:
-        found["true_noise"] = _true_noise(dataset, issues)
+        found["true_noise"] = _true_noise(dataset, audit.table)
     return found
 
 

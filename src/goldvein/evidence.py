@@ -1,0 +1,91 @@
+"""What a training run leaves behind to judge its labels by, and the judgment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from goldvein.data.dataset import Rows
+from goldvein.data.twins import twins
+from goldvein.engine import Run
+
+if TYPE_CHECKING:
+    from goldvein.issues import Audit
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Arrays of the n rows that a classifier was fitted on.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n,), int64
+        Given labels as indices of classes; -1 is a missing one.
+    probs : ndarray of shape (n, K), float32
+        Class probabilities that labels are judged by.
+    trained_on : ndarray of shape (n,), int64
+        Labels that these were learned from; -1 for none.
+    agreement : ndarray of shape (n,), float
+        Share of the epochs after which the network predicted the given label.
+    held_out : ndarray of shape (n,), bool
+    trusted : ndarray of shape (n,), bool, optional
+    twin : ndarray of shape (n,), int64, optional
+        The row that is all but the same and has another label; -1 for none.
+    scores : dict of ndarray, each (n,)
+        The method's own, by name; low is doubtful.
+    """
+
+    y: NDArray[np.int64]
+    probs: NDArray[np.floating]
+    trained_on: NDArray[np.int64]
+    agreement: NDArray[np.floating]
+    held_out: NDArray[np.bool_]
+    trusted: NDArray[np.bool_] | None
+    twin: NDArray[np.int64] | None
+    scores: dict[str, NDArray]
+
+    @classmethod
+    def of(cls, run: Run, rows: Rows, n: int) -> Self:
+        """That of a run which is over, on the first n of its rows."""
+
+        def part(values: Tensor) -> NDArray:
+            return values[:n].cpu().numpy()
+
+        probs, trained_on = (values.cpu() for values in run.method.evidence(run))
+        if (trained_on >= 0).any():  # a network that was trained on the labels comes to believe them
+            probs = run.signals.conclude(probs)
+        y, trusted = run.task.y.cpu().numpy(), run.task.trusted
+        return cls(
+            y=y[:n],
+            probs=part(probs),
+            trained_on=part(trained_on),
+            agreement=part(run.signals.agreement) / max(run.signals.n_epochs, 1),
+            held_out=part(run.task.validation),
+            trusted=None if trusted is None else part(trusted),
+            twin=twins(rows, y)[:n] if isinstance(rows, np.ndarray) else None,
+            scores={name: part(values) for name, values in run.method.scores(run).items()},
+        )
+
+    def audit(self, classes: NDArray, **target: Any) -> Audit:
+        """The labels judged, for a ``target`` as :func:`goldvein.issues.audit` takes it."""
+        from goldvein.identifiability import names_in_doubt
+        from goldvein.issues import audit
+
+        judged = audit(
+            self.y,
+            classes,
+            self.probs,
+            agreement=self.agreement,
+            trained_on=self.trained_on,
+            held_out=self.held_out,
+            trusted=self.trusted,
+            twin=self.twin,
+            scores=self.scores,
+            **target,
+        )
+        doubt = names_in_doubt(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
+        return replace(judged, ambiguous=tuple(found.message(classes.tolist()) for found in doubt))

@@ -1,0 +1,65 @@
+"""What a run leaves behind: arrays of the fitted rows alone, and one judgment of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from goldvein import NoisyLabelClassifier
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(0, 1, (100, 2)), rng.normal(6, 1, (100, 2))].astype(np.float32)
+    y = np.repeat([0, 1], 100)
+    y[:10] = 1
+    held_out = X[::20] + 0.1, y[::20]
+    model = NoisyLabelClassifier("cross_entropy", epochs=15, lr=0.01, random_state=0)
+    return model.fit(X, y, X_val=held_out[0], y_val=held_out[1]).evidence_
+
+
+def test_it_speaks_of_the_fitted_rows_and_not_of_a_validation_set_beside_them(evidence):
+    assert evidence.probs.shape == (200, 2)
+    parts = (evidence.y, evidence.trained_on, evidence.agreement, evidence.held_out, evidence.twin)
+    assert [len(part) for part in parts] == [200] * 5
+    assert not evidence.held_out.any()
+    assert evidence.agreement.min() >= 0
+    assert evidence.agreement.max() <= 1
+
+
+def test_a_list_with_names_and_a_budget_judges_alike(evidence):
+    classes = np.array(["cat", "dog"])
+    usual = evidence.audit(classes)
+    named = evidence.audit(classes, ids=[f"row {k}" for k in range(200)], budget=3)
+    assert set(usual.table["id"][:10]) == set(range(10))
+    assert named.table["id"].tolist() == [f"row {k}" for k in usual.table["id"]]
+    assert named.table["is_issue"].sum() == 3
+    assert named.n_wrong_interval == usual.n_wrong_interval
+    assert np.array_equal(named.transition, usual.transition)
+
+
+def test_classes_that_have_exchanged_names_are_told_by_name(evidence):
+    rng = np.random.default_rng(1)
+    truth = np.repeat([0, 1, 2], 300)
+    y = truth.copy()
+    swapped = (truth < 2) & (rng.random(900) < 0.6)
+    y[swapped] = 1 - y[swapped]
+    probs = np.full((900, 3), 0.002)
+    probs[np.arange(900), truth] = 0.4
+    probs[truth < 2, 1 - truth[truth < 2]] = 0.598
+    probs[truth == 2, 2] = 0.996
+    unseen = np.full(900, -1)
+    swapped_names = replace(
+        evidence,
+        y=y,
+        probs=probs,
+        trained_on=unseen,
+        agreement=np.zeros(900),
+        held_out=np.ones(900, bool),
+        twin=None,
+    )
+    (message,) = swapped_names.audit(np.array(["cat", "dog", "fish"])).ambiguous
+    assert "cat" in message
+    assert "dog" in message
+    assert "fish" not in message
