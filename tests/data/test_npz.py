@@ -67,7 +67,7 @@ def test_images_come_out_channels_first(tmp_path, shape, expected):
         ({"X": np.zeros((6, 4, 4)), "y": Y}, "dtype float64; give .* uint8 images"),
         ({"X": np.zeros((6, 4, 4, 2), np.uint8), "y": Y}, "with C 1 or 3"),
         ({"X": np.zeros(6), "y": Y}, r"shape \(6,\)"),
-        ({"X": X, "y": Y, "trusted": Y}, "trusted has dtype int64"),
+        ({"X": X, "y": Y, "trusted": Y}, "trusted holds -1"),
         ({"X": X, "y": Y, "trusted": np.arange(6) == 4}, "row 4 is trusted but has no label"),
         ({"X": X, "y": Y, "ids": np.zeros(6, int)}, "id '0' occurs 6 times"),
         ({"X": X, "y": Y, "ids": np.zeros(6)}, "ids has dtype float64"),

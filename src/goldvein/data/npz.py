@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from goldvein.data.check import check_finite, check_ids, check_labels, check_trusted
+from goldvein.data.check import check_finite, check_ids, check_labels
 from goldvein.data.dataset import Dataset, Kind
+from goldvein.data.given import trusted_rows
 from goldvein.data.labels import encode_array
 from goldvein.errors import InputError
 
@@ -52,7 +53,7 @@ def read_npz(path: Path, spec: dict[str, Any] | None = None) -> Dataset:
         trained = (spec["width"],) if spec["reader"] == "vectors" else (spec["channels"], *spec["size"])
         raise InputError(f"X has rows of shape {x.shape[1:]}: the model was trained on rows of shape {trained}")
     y_true = encode_array(arrays["y_true"], classes, "y_true")[0] if "y_true" in arrays else None
-    trusted = _trusted(arrays["trusted"], y) if "trusted" in arrays and "y" in arrays else None
+    trusted = trusted_rows(arrays["trusted"], y) if "trusted" in arrays and "y" in arrays else None
     ids = _ids(arrays.get("ids", np.arange(n)))
     return Dataset(str(path), kind, x, y, classes, ids, y_true, trusted, spec=spec)
 
@@ -98,13 +99,6 @@ def _shape_spec(x: np.ndarray) -> dict[str, Any]:
     if x.ndim == 2:
         return {"reader": "vectors", "width": x.shape[1]}
     return {"reader": "images", "size": list(x.shape[2:]), "channels": x.shape[1]}
-
-
-def _trusted(trusted: np.ndarray, y: np.ndarray) -> np.ndarray:
-    if trusted.dtype.kind not in "biu" or trusted.ndim != 1 or not np.isin(trusted, (0, 1)).all():
-        raise InputError(f"trusted has dtype {trusted.dtype} and shape {trusted.shape}; give (N,) of True and False")
-    check_trusted(trusted.astype(bool), y)
-    return trusted.astype(bool)
 
 
 def _ids(ids: np.ndarray) -> np.ndarray:
