@@ -126,9 +126,30 @@ def test_failures_do_not_stop_the_others(tmp_path, monkeypatch, capfd):
 
 
 def test_ctrl_c_leaves_what_is_finished(tmp_path):
+    process, path = _underway(tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in told
+    assert 1 <= len(read_results(path)) < 6
+    assert path.read_bytes().endswith(b"}\n")
+    assert _ends(process.pid)
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    process, _ = _underway(tmp_path, epochs=20_000)
+    time.sleep(0.5)  # the second job is under way
+    process.kill()
+    process.wait(timeout=30)
+    process.stderr.close()
+    assert _ends(process.pid)
+
+
+def _underway(tmp_path, epochs=20):
+    """A run of six jobs in a process group of its own, after its first job: that one is short."""
     rows = ", ".join(
-        f'{{ name = "{lr}", method = "cross_entropy", estimator = {{ lr = {lr}, epochs = 20 }} }}'
-        for lr in (0.001, 0.002, 0.003, 0.004, 0.005, 0.006)
+        f'{{ name = "{lr}", method = "cross_entropy", estimator = {{ lr = {lr}, epochs = {n} }} }}'
+        for lr, n in zip((0.001, 0.002, 0.003, 0.004, 0.005, 0.006), [20, *[epochs] * 5], strict=True)
     )
     table, path = tmp_path / "table.toml", tmp_path / "results.jsonl"
     table.write_text(QUICK.format(rows=rows))
@@ -141,13 +162,7 @@ def test_ctrl_c_leaves_what_is_finished(tmp_path):
     deadline = time.monotonic() + 60
     while not read_results(path) and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=30)
-    assert process.returncode != 0
-    assert "KeyboardInterrupt" in told
-    assert 1 <= len(read_results(path)) < 6
-    assert path.read_bytes().endswith(b"}\n")
-    assert _ends(process.pid)
+    return process, path
 
 
 def _ends(group):

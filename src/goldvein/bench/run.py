@@ -11,12 +11,13 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import IO, Any
@@ -156,12 +157,21 @@ class Worker:
 def _work(pipe: Connection, data_dir: str | Path | None) -> None:
     """The life of a worker: jobs in, results out, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     import torch
 
     torch.set_num_threads(1)
     with suppress(EOFError, BrokenPipeError):
         while True:
             pipe.send(_attempt(pipe.recv(), data_dir))
+
+
+def _end_with_the_parent() -> None:
+    """A parent that is killed can end nobody, and a training run lasts for hours."""
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _attempt(job: Job, data_dir: str | Path | None) -> dict[str, Any] | str:
