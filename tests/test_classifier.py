@@ -332,6 +332,21 @@ def test_a_validation_set_that_does_not_fit(blobs: Any, images: Any) -> None:
     refused(images.x, images.y, r"an input has shape \(1, 5, 6\)", X_val=images.x[:2, :, 1:], y_val=[0, 1])
 
 
+def test_labels_from_before_a_review_change_the_judgment_alone(blobs: Any) -> None:
+    came = np.array(["left", "right"])[blobs.y.clip(0, 1)].astype(object)
+    came[0] = "gone"  # a class that the review did away with
+    y, trusted = came.copy(), np.zeros(len(came), dtype=bool)
+    y[0], trusted[:20] = "left", True
+    blind = model().fit(blobs.x, y, trusted=trusted)
+    told = model().fit(blobs.x, y, trusted=trusted, y_before=came)
+    assert np.array_equal(told.predict_proba(blobs.x), blind.predict_proba(blobs.x))
+    assert blind.evidence_.before is None
+    assert told.evidence_.before[0] == -1
+    assert np.array_equal(told.classes_[told.evidence_.before[1:]], came[1:])
+    with pytest.raises(InputError, match=r"y_before has 3 labels and X \d+ rows: give one for each row"):
+        model().fit(blobs.x, y, trusted=trusted, y_before=came[:3])
+
+
 def test_trusted_rows_that_do_not_fit(blobs: Any) -> None:
     refused(blobs.x, blobs.y, r"trusted has shape \(3,\)", trusted=[True] * 3)
     row = int(np.flatnonzero(blobs.y < 0)[0])

@@ -117,3 +117,43 @@ def test_honest_needs_enough_witnesses() -> None:
     y = np.zeros(300, dtype=int)
     assert honest(y, probs, np.arange(300) < 99) is probs
     assert honest(y, probs, np.ones(300, dtype=bool)) is probs
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 2**31 - 1), st.sampled_from(["symmetric", "pair"]))
+def test_a_review_of_the_worst_labels_does_not_hide_the_rest(seed: int, kind: str) -> None:
+    """Who goes through the labels in the order of the list leaves few wrong ones: T is still that of all labels."""
+    rng = np.random.default_rng(seed)
+    T = noise.transition(kind, 4, 0.3)
+    y_true = rng.integers(0, 4, 8000)
+    sharp = rng.beta(2, 1, 8000)[:, None]  # rows are easy or hard
+    clean = sharp * np.eye(4)[y_true] + (1 - sharp) * rng.dirichlet(np.ones(4), 8000)
+    came = noise.corrupt(y_true, T, seed)
+    first, _ = fit(came, clean, mixed=False)
+    trusted = np.zeros(8000, dtype=bool)
+    trusted[np.argsort(first.right(came, clean))[:1800]] = True
+    y = np.where(trusted, y_true, came)
+    rest, left = ~trusted, (came != y_true)[~trusted].sum()
+    told, before = fit(y, clean, mixed=False, trusted=trusted, before=came)
+    np.testing.assert_allclose(told.T, T, atol=0.08)
+    assert len(before) == 2
+    expected = (1 - told.right(y[rest], clean[rest])).sum()
+    blind, _ = fit(y, clean, mixed=False, trusted=trusted)
+    missed = (1 - blind.right(y[rest], clean[rest])).sum()
+    assert abs(expected - left) < abs(missed - left)
+    assert 0.6 * left < expected < 1.5 * left
+
+
+def test_labels_from_before_a_review_by_hand() -> None:
+    """Two classes that no probability tells apart: T of all labels is what the reviewed ones say."""
+    y, came = np.repeat([0, 1], 500), np.repeat([0, 1], 500)
+    probs = np.repeat([[0.999, 0.001], [0.001, 0.999]], 500, axis=0)
+    trusted = np.arange(1000) % 2 == 0
+    came[np.flatnonzero(trusted & (y == 0))[:100]] = 1  # of 500 rows of class 0, 250 reviewed, 100 were labeled 1
+    model, _ = fit(y, probs, mixed=False, trusted=trusted, before=came)
+    # class 0 has 100 of 500 wrong, and a few more by the doubt that is left about the others
+    assert model.T[0, 1] == pytest.approx(0.2, abs=0.02)
+    assert model.T[1, 0] < 0.02
+    same, _ = fit(y, probs, mixed=False, trusted=trusted, before=np.full(1000, -1))
+    blind, _ = fit(y, probs, mixed=False, trusted=trusted)
+    np.testing.assert_array_equal(same.T, blind.T)

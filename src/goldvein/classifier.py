@@ -152,6 +152,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         *,
         trusted: ArrayLike | None = None,
+        y_before: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         X_test: ArrayLike | None = None,
@@ -170,6 +171,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             int (-1 is missing) or str ("" , None and NaN are missing). Any label may be wrong.
         trusted : array of shape (n_samples,), bool, optional
             Labels known to be right: they are never dropped.
+        y_before : array of shape (n_samples,), optional
+            ``y`` before a person decided on the trusted labels. Nothing is trained on it: how often the label of a
+            reviewed row was wrong tells what to think of the others.
         X_val, y_val : arrays, optional
             A validation set to use in place of a held-out share; its labels may be noisy too.
         X_test, y_test : arrays, optional
@@ -193,6 +197,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         rows = self._rows(X, reset=True)
         self.classes_, labels = encode(y, len(rows))
         n = len(rows)
+        before = None if y_before is None else self._before(y_before, n)
         device = pick_device(self.device)
         if checkpoint is not None and self.random_state is None:
             raise InputError("a checkpoint needs random_state, or a resumed run is another one: give an integer")
@@ -217,7 +222,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
                 run.method.train_on(run)
             finally:
                 run.progress.close()
-            self.evidence_ = Evidence.of(run, rows, n) if watch else None
+            self.evidence_ = Evidence.of(run, rows, n, before) if watch else None
         self.method_ = run.method.eval()
         self.net_ = self.method_.net
         self.history_ = run.at.history
@@ -360,6 +365,14 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"y_test has {len(labels)} labels and X_test {len(rows)} rows: give one for each row")
         codes = np.where(labels[:, None] == self.classes_, np.arange(len(self.classes_)), -1).max(1)
         return Inputs(rows, self.transform_, device), torch.as_tensor(codes).to(device)
+
+    def _before(self, y: ArrayLike, n: int) -> NDArray[np.int64]:
+        """Earlier labels (n,) as indices into ``classes_``; -1 for none, and for a class that is no more."""
+        given, missing = split_missing(y)
+        if len(given) != n:
+            raise InputError(f"y_before has {len(given)} labels and X {n} rows: give one for each row")
+        same = (given[:, None] == self.classes_) & ~missing[:, None]
+        return np.where(same.any(1), same.argmax(1), -1)
 
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None

@@ -33,6 +33,8 @@ class Evidence:
         Share of the epochs after which the network predicted the given label.
     held_out : ndarray of shape (n,), bool
     trusted : ndarray of shape (n,), bool, optional
+    before : ndarray of shape (n,), int64, optional
+        Given labels before a person decided on some of them.
     twin : ndarray of shape (n,), int64, optional
         The row that is all but the same and has another label; -1 for none.
     scores : dict of ndarray, each (n,)
@@ -45,11 +47,12 @@ class Evidence:
     agreement: NDArray[np.floating]
     held_out: NDArray[np.bool_]
     trusted: NDArray[np.bool_] | None
+    before: NDArray[np.int64] | None
     twin: NDArray[np.int64] | None
     scores: dict[str, NDArray]
 
     @classmethod
-    def of(cls, run: Run, rows: Rows, n: int) -> Self:
+    def of(cls, run: Run, rows: Rows, n: int, before: NDArray[np.int64] | None) -> Self:
         """That of a run which is over, on the first n of its rows."""
 
         def part(values: Tensor) -> NDArray:
@@ -66,6 +69,7 @@ class Evidence:
             agreement=part(run.signals.agreement) / max(run.signals.n_epochs, 1),
             held_out=part(run.task.validation),
             trusted=None if trusted is None else part(trusted),
+            before=before,
             twin=twins(rows, y)[:n] if isinstance(rows, np.ndarray) else None,
             scores={name: part(values) for name, values in run.method.scores(run).items()},
         )
@@ -83,6 +87,7 @@ class Evidence:
             trained_on=self.trained_on,
             held_out=self.held_out,
             trusted=self.trusted,
+            before=self.before,
             twin=self.twin,
             scores=self.scores,
             **target,

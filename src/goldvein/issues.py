@@ -90,6 +90,7 @@ def audit(
     trained_on: NDArray[np.int64] | None = None,
     held_out: NDArray[np.bool_] | None = None,
     trusted: NDArray[np.bool_] | None = None,
+    before: NDArray[np.int64] | None = None,
     twin: NDArray[np.int64] | None = None,
     scores: Mapping[str, NDArray] | None = None,
     precision: float = 0.5,
@@ -115,6 +116,8 @@ def audit(
         Labeled rows that took no part in training. With none, all rows are taken for such.
     trusted : ndarray of shape (N,), bool, optional
         Labels known to be right.
+    before : ndarray of shape (N,), int64, optional
+        What ``y`` was before the trusted labels became known: what a person went through is no sample of all labels.
     twin : ndarray of shape (N,), int64, optional
         For each row another that is all but the same and has another label, or -1.
     scores : mapping of str to ndarray of shape (N,), optional
@@ -138,7 +141,7 @@ def audit(
         probs = votes if probs is None else (probs + votes) / 2
     if probs is not None:
         mixed = None if trained_on is None else bool((pick(trained_on) >= 0).any())
-        judged = _judge(told, probs, mixed, aside, sure)
+        judged = _judge(told, probs, mixed, aside, sure, pick(before))
     else:
         judged = _by_scores(told, len(names), pick(margins), pick(agreement))
     settled = np.zeros(len(told), dtype=bool) if sure is None else sure
@@ -311,11 +314,15 @@ def _judge(
     mixed: bool | None,
     held_out: NDArray[np.bool_] | None,
     trusted: NDArray[np.bool_] | None,
+    first: NDArray[np.int64] | None,
 ) -> Judgment:
     """By the noise model of the class probabilities."""
     if held_out is not None and held_out.any():
-        probs = noise_model.honest(y, probs, held_out)
-    model, before = noise_model.fit(y, probs, mixed=mixed, trusted=trusted)
+        doubted = slice(None) if trusted is None else np.flatnonzero(~trusted)  # right labels are believed rightly
+        told = noise_model.honest(y[doubted], probs[doubted], held_out[doubted])
+        probs = told if trusted is None else np.copy(probs)
+        probs[doubted] = told
+    model, before = noise_model.fit(y, probs, mixed=mixed, trusted=trusted, before=first)
     p_wrong = 1 - model.right(y, probs)
     rng = np.random.default_rng(0)
     some = np.arange(len(y)) if len(y) <= SAMPLE else np.sort(rng.choice(len(y), SAMPLE, replace=False))

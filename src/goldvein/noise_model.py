@@ -17,6 +17,10 @@ Most of the rows have no say in this, so all of them set how much noise each cla
 of the rows of T beside the diagonal. The readings before the last are kept: how far they are apart is how far T may
 be off.
 
+Labels that a person decided on are no sample of all: most were wrong, and fewer of the rest are. What was chosen was
+chosen by the row and its label, so (1) holds for the rest with T of all labels as they came. So the decided labels are
+counted beside the others, and (2) is fitted on all labels as they came.
+
 A network half believes a label that it was trained on. Held-out rows show by how much: the logits of the given label
 of the training rows are moved until they are distributed as those of the held-out rows (:func:`honest`).
 """
@@ -24,7 +28,7 @@ of the training rows are moved until they are distributed as those of the held-o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +43,7 @@ BLOCK_CELLS = 2**18  # rows x classes of a block: one megabyte, which stays in t
 MIXED_UP = 2  # times the usual rate of its row, from which an entry of T is one of its own
 MIN_ROWS = 200  # rows of a class below which its row of T is not counted again
 QUANTILE_ROWS = 2000  # rows of a class that its quantiles are taken from
+REVIEWED_FITS, REVIEWED_STEPS = 3, 5  # fits of (2) with labels that were decided on, EM steps before each
 MIN_HELD_OUT, KNOT_ROWS, KNOTS = 100, 25, 20  # held-out labels for :func:`honest`, for each of its knots, knots
 
 
@@ -99,7 +104,12 @@ def blocks(probs: Floats) -> Iterator[slice]:
 
 
 def fit(
-    y: Ints, probs: Floats, *, mixed: bool | None = None, trusted: NDArray[np.bool_] | None = None
+    y: Ints,
+    probs: Floats,
+    *,
+    mixed: bool | None = None,
+    trusted: NDArray[np.bool_] | None = None,
+    before: Ints | None = None,
 ) -> tuple[NoiseModel, tuple[NoiseModel, ...]]:
     """The noise model of given labels, and the readings that led to it.
 
@@ -113,6 +123,8 @@ def fit(
         Whether the probabilities are of given labels, noise included; by default what makes the labels likelier.
     trusted : ndarray of shape (n,), bool, optional
         Labels known to be right, which tell nothing of T.
+    before : ndarray of shape (n,), int64, optional
+        What the labels were before the trusted ones became known; then these do tell. -1 where there was none.
 
     Examples
     --------
@@ -132,15 +144,27 @@ def fit(
     counts = confident_counts(labels, p) + np.eye(n_classes)  # one right label and one wrong one for each class
     counts += (1 - np.eye(n_classes)) / max(n_classes - 1, 1)
     T = counts / counts.sum(1, keepdims=True)
-    choices = [_calibrate(T, y[told], probs[told], kind) for kind in ((True, False) if mixed is None else (mixed,))]
+    kinds = (True, False) if mixed is None else (mixed,)
+    choices = [_calibrate(T, y[told], probs[told], _inverse(T, kind)) for kind in kinds]
     _, first = min(choices, key=lambda choice: choice[0])
     mixed, model = first.inverse is not None, first
     for _ in range(2):
-        _, model = _calibrate(_recount(model, labels, p, first.T), y[told], probs[told], mixed, model)
+        T = _recount(model, labels, p, first.T)
+        _, model = _calibrate(T, y[told], probs[told], _inverse(T, mixed), model)
     counted = model
     for _ in range(2):
-        _, model = _calibrate(_scaled(model, labels, p), y[told], probs[told], mixed, model)
-    return model, (first, counted)
+        T = _scaled(model, labels, p)
+        _, model = _calibrate(T, y[told], probs[told], _inverse(T, mixed), model)
+    models = (model, first, counted)
+    if before is not None and trusted is not None and (trusted & (before >= 0)).any():
+        came = np.where(trusted, before, y)
+        witnesses = _some(rng, np.flatnonzero(came >= 0), FIT_CELLS // n_classes)
+        settled = np.flatnonzero(trusted & (before >= 0))
+        pairs = np.bincount(y[settled] * n_classes + before[settled], minlength=n_classes**2)
+        reviewed = pairs.reshape(n_classes, n_classes) * (len(sample) / len(doubted))
+        of_all = (came[witnesses], probs[witnesses])
+        models = tuple(_with_reviewed(each, labels, p, reviewed, *of_all) for each in models)  # type: ignore[assignment]
+    return models[0], models[1:]
 
 
 def confident_counts(y: Ints, probs: Floats) -> Ints:
@@ -220,14 +244,18 @@ def _some(rng: np.random.Generator, rows: Ints, n: int) -> Ints:
     return rows if len(rows) <= n else np.sort(rng.choice(rows, n, replace=False))
 
 
+def _inverse(T: NDArray[np.float64], mixed: bool) -> Any:
+    """What takes the noise out of probabilities that are mixed up by T, if it can be."""
+    return np.linalg.inv(T) if mixed and np.linalg.cond(T) < SINGULAR else None
+
+
 def _calibrate(
-    T: NDArray[np.float64], y: Ints, probs: Floats, mixed: bool, start: NoiseModel | None = None
+    T: NDArray[np.float64], y: Ints, probs: Floats, inverse: Any, start: NoiseModel | None = None
 ) -> tuple[float, NoiseModel]:
     """Temperature and bias for a T, and the loss: minus the mean log-likelihood of the labels (n,)."""
     from scipy.optimize import minimize
 
     n_classes = len(T)
-    inverse: Any = np.linalg.inv(T) if mixed and np.linalg.cond(T) < SINGULAR else None
     p = np.asarray(probs, dtype=np.float64)  # in single precision the end of the search hangs on the order of the rows
     logs = np.log(np.maximum(p if inverse is None else p @ inverse, LEAST))
     reach = np.maximum(T.T[y], 1e-9)
@@ -282,10 +310,33 @@ def _recount(model: NoiseModel, y: Ints, probs: Floats, first: NDArray[np.float6
     return _rows_of(hits, seen, alike, model.T.copy())
 
 
-def _scaled(model: NoiseModel, y: Ints, probs: Floats) -> NDArray[np.float64]:
+def _with_reviewed(
+    model: NoiseModel, y: Ints, probs: Floats, reviewed: NDArray[np.floating], came: Ints, of_all: Floats
+) -> NoiseModel:
+    """The model of all labels as they came.
+
+    ``y`` (n,) and ``probs`` are of doubtful rows, ``reviewed`` (K, K) counts the others, true by given label; ``came``
+    (m,) and ``of_all`` are of rows of both kinds.
+    """
+    expected = sum((model.clean(probs[part]).sum(0) for part in blocks(probs)), start=np.zeros(len(model.T)))
+    counts = reviewed + expected[:, None] * model.T
+    model = replace(model, T=counts / counts.sum(1, keepdims=True))
+    for _ in range(REVIEWED_FITS):
+        for _ in range(REVIEWED_STEPS):
+            model = replace(model, T=_scaled(model, y, probs, reviewed))
+        _, model = _calibrate(model.T, came, of_all, model.inverse, model)
+    return model
+
+
+def _scaled(
+    model: NoiseModel, y: Ints, probs: Floats, reviewed: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
     """T, each row of it with as much noise as eq. 1 finds: an EM step for the sums of the rows beside the diagonal."""
     n_classes = len(model.T)
     found, foretold = np.ones(n_classes), np.ones(n_classes)  # one label more keeps one label from deciding
+    if reviewed is not None:
+        found += reviewed.sum(1) - np.diag(reviewed)
+        foretold += reviewed.sum(1) * (1 - np.diag(model.T))
     for part in blocks(probs):
         q, given = model.posterior(y[part], probs[part]), y[part]
         found += q.sum(0) - np.bincount(given, q[np.arange(len(q)), given], minlength=n_classes)

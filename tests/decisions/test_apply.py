@@ -30,6 +30,7 @@ def test_each_action_by_hand(data):
     found = apply(data, made)
     assert found.y.tolist() == [-1, 0, 0, 1, 1]
     assert found.trusted.tolist() == [False, True, True, False, True]
+    assert found.y_before.tolist() == [0, 0, 1, 1, -1]
     assert data.y.tolist() == [0, 0, 1, 1, -1]  # the data set itself is left alone
     assert data.trusted.tolist() == [True, False, False, False, False]
 

@@ -73,7 +73,8 @@ def train(
     new = runs.make(out)
     checkpoint = out / runs.CHECKPOINT
     try:
-        classifier.fit(dataset.x, dataset.y, trusted=dataset.trusted, checkpoint=checkpoint, resume=resume)
+        beside: dict[str, Any] = {"trusted": dataset.trusted, "y_before": dataset.y_before}
+        classifier.fit(dataset.x, dataset.y, **beside, checkpoint=checkpoint, resume=resume)
         if os.environ.get("RANK", "0") != "0":
             return  # of several processes that train as one, the first writes
         runs.save(out, classifier, dataset, kept)

@@ -43,6 +43,8 @@ class Dataset:
         Hidden true labels, where a benchmark has them. Only reports read them, never training.
     trusted : ndarray of shape (N,), bool, or None
         Labels known to be right.
+    y_before : ndarray of shape (N,), int64, or None
+        ``y`` before a person decided on some labels.
     x_test, y_test : Rows and ndarray of shape (M,), or None
         The official test set, labels never corrupted.
     spec : dict
@@ -59,6 +61,7 @@ class Dataset:
     ids: np.ndarray
     y_true: np.ndarray | None = None
     trusted: np.ndarray | None = None
+    y_before: np.ndarray | None = None
     x_test: Rows | None = None
     y_test: np.ndarray | None = None
     spec: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +76,7 @@ class Dataset:
             return self
         parts: dict[str, Any] = {}
         skipped = list(self.skipped)
-        rows_of = {"x": ("y", "ids", "y_true", "trusted"), "x_test": ("y_test",)}
+        rows_of = {"x": ("y", "ids", "y_true", "trusted", "y_before"), "x_test": ("y_test",)}
         for name, beside in rows_of.items():
             files: Any = getattr(self, name)
             bad = {} if files is None else files.problems(progress=progress)

@@ -16,7 +16,8 @@ def apply(dataset: Dataset, decisions: Mapping[str, Decision]) -> Dataset:
     """The data set with decided labels in place of given ones.
 
     A kept or changed label is trusted from then on; a dropped one becomes missing; a skipped row stays as it was.
-    Only training labels are touched: the test set is the same object before and after.
+    ``y_before`` keeps what was given. Only training labels are touched: the test set is the same object before and
+    after.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def apply(dataset: Dataset, decisions: Mapping[str, Decision]) -> Dataset:
         k = row_of[row]
         y[k] = -1 if decision.label is None else code_of[decision.label]
         trusted[k] = decision.label is not None
-    return replace(dataset, y=y, trusted=trusted)
+    return replace(dataset, y=y, trusted=trusted, y_before=dataset.y)
 
 
 def check_known(decisions: Iterable[str], known: Mapping[str, object] | set[str], where: str) -> None:
