@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 
+import numpy as np
 import pytest
 
 from goldvein.decisions import FILE, Log
@@ -74,6 +76,38 @@ def test_a_run_after_a_review_is_compared_with_the_one_before(goldvein, flowers,
     test.write_text("width,color,kind\n" + "1.1,red,rose\n9,white,lily\n" * 10)
     goldvein("report", tmp_path / "second", "--test", test)
     assert "<td>before</td>" in (tmp_path / "second" / "report.html").read_text()
+
+
+def test_each_run_reads_the_test_rows_by_its_own_columns(goldvein, refused, tmp_path):
+    rng = np.random.default_rng(0)
+    height, kind = rng.normal(0, 1, 200), np.repeat(["low", "high"], 100)
+    height[100:] += 6
+    rows = [f"{h:.3f},{w:.3f},{k}" for h, w, k in zip(height, rng.normal(50, 1, 200), kind, strict=True)]
+    swapped = [",".join((w, h, k)) for h, w, k in (row.split(",") for row in rows)]
+    (tmp_path / "a.csv").write_text("height,weight,kind\n" + "\n".join(rows[::2]))
+    (tmp_path / "b.csv").write_text("weight,height,kind\n" + "\n".join(swapped[::2]))
+    (tmp_path / "test.csv").write_text("height,weight,kind\n" + "\n".join(rows[1::2]))
+    for name in "ab":
+        settings = ("--label", "kind", "--method", "cross_entropy", "--set", "epochs=60")
+        goldvein("train", tmp_path / f"{name}.csv", "--out", tmp_path / name, *settings)
+    goldvein("report", tmp_path / "b", "--before", tmp_path / "a", "--test", tmp_path / "test.csv")
+    page = (tmp_path / "b" / "report.html").read_text()
+    shares = [
+        float(share) for share in re.findall(r"<td[^>]*>([\d.]+)\xa0%</td>", page[page.index("<td>before</td>") :])
+    ]
+    assert min(shares[:2]) > 95
+    told = refused("report", tmp_path / "b", "--test", tmp_path / "b.csv")
+    assert "is what" in told
+    assert "was trained on: give rows that no run has seen" in told
+
+
+def test_a_run_finds_its_data_from_anywhere(goldvein, flowers, tmp_path, monkeypatch):
+    monkeypatch.chdir(flowers.parent)
+    settings = ("--label", "kind", "--method", "cross_entropy", "--set", "epochs=1")
+    goldvein("train", flowers.name, "--out", tmp_path / "run", *settings)
+    monkeypatch.chdir("/")
+    goldvein("report", tmp_path / "run")
+    assert "not there any more" not in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_reviewed_labels_make_the_next_run_better_and_its_report_shows_it(goldvein, run, tmp_path):

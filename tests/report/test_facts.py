@@ -117,9 +117,12 @@ def test_both_runs_are_judged_on_the_same_rows_as_they_came(make_run, tmp_path, 
     said = {"old": [0, 1, 1, 0, 0], "new": [0, 0, 1, 0, 0]}
     monkeypatch.setattr(runs.Run, "predict_proba", lambda self, data: np.eye(2)[said[self.folder.name]])
     old, new = (runs.load(make_run(tmp_path / name, ["a", "b"], source="x", spec=TEXT)) for name in said)
-    found = compare(new, old, test)
+    found = compare(new, old, lambda of: test)
     assert [(a.hits, a.n) for a in found.rows] == [(2, 4), (3, 4)]  # the row without a label does not count
     # gains of the rows 0, 1, 0, 0: mean 0.25, deviation sqrt(3)/4
     assert found.difference == pytest.approx((0.25, 0.25 - 0.42435, 0.25 + 0.42435), abs=1e-4)
     with pytest.raises(InputError, match=r"test.csv has no label to judge by"):
-        compare(new, old, Dataset("test.csv", "vector", x, np.full(5, -1), ("a", "b"), test.ids))
+        compare(new, old, lambda of: Dataset("test.csv", "vector", x, np.full(5, -1), ("a", "b"), test.ids))
+    other = Dataset("test.csv", "vector", x, y, ("c", "d"), test.ids)
+    with pytest.raises(InputError, match="old was trained on other data"):
+        compare(new, old, lambda of: test if of is new else other)

@@ -33,6 +33,8 @@ def report(
     """
     from goldvein import runs
     from goldvein.cli.source import load_new
+    from goldvein.data.dataset import Dataset
+    from goldvein.errors import InputError
     from goldvein.report.page import write_report
     from goldvein.report.rows import open_rows
 
@@ -41,10 +43,16 @@ def report(
     if before is None and test is not None and reviewed and Path(reviewed).is_dir():
         before = Path(reviewed)
     earlier = None if before is None else runs.load(before)
-    spec = trained.config["spec"]
-    rows_of_test = None if test is None else load_new(test, spec, skip_bad=False, data_dir=data_dir, progress=not quiet)
+    for of in (trained, earlier or trained):
+        if test and of.source and Path(test).exists() and Path(test).resolve() == Path(of.source).resolve():
+            raise InputError(f"--test {test} is what {of.folder} was trained on: give rows that no run has seen")
+
+    def read(of: runs.Run) -> Dataset:
+        return load_new(str(test), of.config["spec"], skip_bad=False, data_dir=data_dir, progress=not quiet)
+
+    shown = open_rows(trained, data, data_dir)
     path = out or run / "report.html"
-    absent = write_report(path, trained, open_rows(trained, data, data_dir), top=top, before=earlier, test=rows_of_test)
+    absent = write_report(path, trained, shown, top=top, before=earlier, test=None if test is None else read)
     if as_json:
         typer.echo(runs.as_json({"report": str(path), "bytes": path.stat().st_size, "not_shown": absent}))
     elif not quiet:

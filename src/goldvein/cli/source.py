@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from goldvein.data import noise, standard
@@ -30,9 +31,13 @@ class Source:
         """Whether the source is a standard data set. A file or folder of that name is meant by ``./NAME``."""
         return self.source in standard.names()
 
-    def described(self) -> dict[str, Any]:
-        """The options that were given."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, False)}
+    def described(self, out: Path) -> dict[str, Any]:
+        """The options that were given; with a relative path ``from_run``, where that lies seen from the run folder."""
+        given = {name: value for name, value in asdict(self).items() if value not in (None, False)}
+        path = os.path.expanduser(self.source)
+        if self.is_standard or os.path.isabs(path):
+            return given
+        return {**given, "from_run": os.path.relpath(path, out)}
 
     def load(self, seed: int, *, progress: bool = False) -> Dataset:
         """Rows with labels to train on.

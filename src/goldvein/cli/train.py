@@ -65,7 +65,7 @@ def train(
     source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
     reviewed = None if decisions is None else read(decisions)
     dataset = source.load(classifier.get_params()["random_state"], progress=not quiet)
-    kept: dict[str, Any] = {"data": source.described()}
+    kept: dict[str, Any] = {"data": source.described(out)}
     if decisions is not None and reviewed is not None:
         dataset = apply(dataset, reviewed)
         check_labels(dataset.y, dataset.classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from goldvein.report.facts import Z, wilson
 if TYPE_CHECKING:
     from goldvein.data.dataset import Dataset
     from goldvein.runs import Run
+
+    Read = Callable[[Run], Dataset]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ AS_THEY_CAME = (
 )
 
 
-def compare(run: Run, before: Run | None, test: Dataset | None) -> Comparison:
+def compare(run: Run, before: Run | None, test: Read | None) -> Comparison:
     """Test accuracy of a run, and of the one before it, by one rule: nobody touches the test labels.
 
     Parameters
@@ -57,14 +59,15 @@ def compare(run: Run, before: Run | None, test: Dataset | None) -> Comparison:
     run : Run
     before : Run, optional
         By default what ``goldvein train --decisions`` noted of the run that was reviewed.
-    test : Dataset, optional
-        Labeled rows that neither run was trained on; by default the test set of a standard data set.
+    test : callable, optional
+        Reads labeled rows that neither run was trained on the way a run reads its inputs: columns and vocabulary are
+        the run's own. By default the test set of a standard data set.
 
     Raises
     ------
     InputError
         If the test rows have no label, there are none to compare by, or the two runs were not judged on the same
-        number of test labels.
+        test labels.
     """
     if test is not None:
         return _on(test, run, before)
@@ -98,20 +101,28 @@ def _noted(name: str, metrics: Any) -> Accuracy | None:
     return Accuracy(name, round(metrics["test_accuracy"] * n), n)
 
 
-def _on(test: Dataset, run: Run, before: Run | None) -> Comparison:
-    known = test.y >= 0
-    if not known.any():
-        raise InputError(f"{test.name} has no label to judge by: give test rows with labels")
-    truth = np.array([str(test.classes[code]) for code in test.y[known]])
-
-    def hits(of: Run) -> np.ndarray:
-        return np.array([str(of.classes[k]) for k in of.predict_proba(test).argmax(1)])[known] == truth
-
-    n, after = len(truth), hits(run)
+def _on(test: Read, run: Run, before: Run | None) -> Comparison:
+    truth, after = _hits(test, run)
+    n = len(truth)
     if before is None:
         return Comparison([Accuracy("this run", after.sum(), n)], AS_THEY_CAME)
-    earlier = hits(before)
+    same, earlier = _hits(test, before)
+    if not np.array_equal(same, truth):
+        raise InputError(
+            f"the two runs read other labels from the test rows: {before.folder} was trained on other data"
+        )
     gains = after.astype(float) - earlier  # of the same rows, so what both get right cancels out
     gap, half = float(gains.mean()), Z * float(gains.std()) / math.sqrt(n)
     rows = [Accuracy("before", earlier.sum(), n), Accuracy("this run", after.sum(), n)]
     return Comparison(rows, AS_THEY_CAME, (gap, gap - half, gap + half))
+
+
+def _hits(test: Read, run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """The labels of the test rows that have one, as text, and whether a run says the same."""
+    rows = test(run)
+    known = rows.y >= 0
+    if not known.any():
+        raise InputError(f"{rows.name} has no label to judge by: give test rows with labels")
+    truth = np.array([str(rows.classes[code]) for code in rows.y[known]])
+    said = np.array([str(run.classes[k]) for k in run.predict_proba(rows).argmax(1)])
+    return truth, said[known] == truth

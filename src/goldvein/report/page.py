@@ -22,7 +22,7 @@ from goldvein.runs.folder import ENVIRONMENT, SKIPPED, damaged
 from goldvein.runs.tables import read_json
 
 if TYPE_CHECKING:
-    from goldvein.data.dataset import Dataset
+    from goldvein.report.comparison import Read
     from goldvein.runs import Run
 
 TOP = 200  # suspects in the gallery
@@ -56,7 +56,7 @@ def write_report(
     *,
     top: int = TOP,
     before: Run | None = None,
-    test: Dataset | None = None,
+    test: Read | None = None,
 ) -> int:
     """Write the report of a run.
 

@@ -89,8 +89,8 @@ def open_rows(run: Run, data: str | None = None, data_dir: str | None = None) ->
     """
     config = run.config.get("data")
     config = config if isinstance(config, dict) else {}
-    source = data or config.get("source")
-    if not source or not isinstance(source, str):
+    source = data or run.source
+    if not source:
         return _nothing("the run does not say where its data lies; give --data")
     try:
         if source in standard.names():

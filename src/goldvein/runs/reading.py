@@ -75,6 +75,17 @@ class Run:
         """The labels as the user wrote them, in the order of the columns of :meth:`predict_proba`."""
         return tuple(self.config["classes"])
 
+    @property
+    def source(self) -> str | None:
+        """Where the data lies: the name of a standard data set, or a path, from here or from the run folder."""
+        data = self.config.get("data")
+        given, from_run = (data.get("source"), data.get("from_run")) if isinstance(data, dict) else (None, None)
+        if not given or not isinstance(given, str):
+            return None
+        if isinstance(from_run, str) and not Path(given).expanduser().exists():
+            return str(self.folder / from_run)
+        return given
+
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The content of ``metrics.json``."""
