@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -237,9 +237,9 @@ def find_label_issues(
        id  given_label  suggested_label         kind
     0   0            1                0  wrong_label
     """
-    labels = np.asarray(y)
+    labels = _array("y", y)
     given = {"probs": probs, "margins": margins, "agreement": agreement, "features": features}
-    arrays = {name: None if value is None else np.asarray(value) for name, value in given.items()}
+    arrays = {name: None if value is None else _array(name, value) for name, value in given.items()}
     if all(value is None for value in arrays.values()):
         raise InputError("nothing to judge y by: give probs, margins, agreement or features")
     n_classes = _check(labels, arrays)
@@ -251,10 +251,17 @@ def find_label_issues(
 
 def check_target(precision: float, budget: int | None) -> None:
     """Refuse a share of wrong labels, or a number of labels to look at, that cannot be aimed at."""
-    if not 0 < precision < 1:
-        raise InputError(f"precision={precision}: it must be above 0 and below 1")
-    if budget is not None and (not isinstance(budget, Integral) or budget < 1):
+    if not isinstance(precision, Real) or not 0 < precision < 1:
+        raise InputError(f"precision={precision!r}: it must be above 0 and below 1")
+    if budget is not None and (not isinstance(budget, Integral) or isinstance(budget, bool) or budget < 1):
         raise InputError(f"budget={budget!r}: it is a number of labels to look at, at least 1")
+
+
+def _array(name: str, values: ArrayLike) -> NDArray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different length
+        raise InputError(f"{name} is no array ({error}): give rows of the same length") from error
 
 
 def _check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
@@ -267,9 +274,13 @@ def _check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
         raise InputError(f"y has shape {y.shape} and probs {probs.shape}: they must be (N,) and (N, K)")
     n_classes = int(y.max(initial=0)) + 1 if probs is None and y.dtype.kind in "iu" else 0
     n_classes = n_classes if probs is None else probs.shape[1]
-    if y.dtype.kind not in "iu" or y.ndim != 1 or y.max(initial=-1) >= n_classes or y.min(initial=0) < -1:
-        last = max(n_classes - 1, 0)
-        raise InputError(f"y must hold class numbers 0 to {last}, the columns of probs, or -1 for missing")
+    if y.ndim != 1 or not len(y):
+        raise InputError(f"y has shape {y.shape}: give one label for each row, at least one")
+    if y.dtype.kind not in "iu":
+        raise InputError(f"y holds {y.dtype}, as {y[0]!r}: give class numbers, as np.unique(y, return_inverse=True)[1]")
+    if y.max() >= n_classes or y.min() < -1:
+        last, stranger = n_classes - 1, int(y[(y >= n_classes) | (y < -1)][0])
+        raise InputError(f"y holds {stranger}: give class numbers 0 to {last}, the columns of probs, or -1 for missing")
     if not (y >= 0).any():
         raise InputError("y holds no label: every entry is -1; give at least one label per class")
     for name, dimensions in (("margins", 1), ("agreement", 1), ("features", 2)):
@@ -284,8 +295,9 @@ def _check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
             raise InputError(f"row {np.flatnonzero(y >= 0)[bad[0]]} of {name} is not finite: give a number a row")
         if name == "features" and (y >= 0).sum() < 2:
             raise InputError("features say something beside others alone: give at least 2 rows with a label")
-        if name == "agreement" and not 0 <= values[y >= 0].min() <= values[y >= 0].max() <= 1:
-            raise InputError(f"agreement reaches {values[y >= 0].max()}: it is a share of the epochs, from 0 to 1")
+        outside = values[(y >= 0) & ((values < 0) | (values > 1))] if name == "agreement" else values[:0]
+        if len(outside):
+            raise InputError(f"agreement holds {outside[0]}: it is a share of the epochs, from 0 to 1")
     if probs is not None:
         _check_probs(probs)
     return n_classes

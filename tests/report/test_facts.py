@@ -69,6 +69,18 @@ def test_calibration_by_the_best_evidence(run):
     assert sum(n for *_, n in found.bins) == 6
 
 
+def test_labels_that_the_training_was_told_say_nothing_of_calibration(make_run, tmp_path):
+    wrong = [0.9] * 20 + [0.0] * 15  # the last were decided on before
+    run = runs.load(make_run(tmp_path / "run", ["a", "b"] * 17 + ["a"], source="x", spec=TEXT, p_wrong=wrong))
+    given = run.issues.set_index("id")["given_label"]
+    everything = {row: Decision("keep", label) for row, label in given.items()}
+    found = facts.calibration(run, {}, everything)
+    assert "verdicts of a person on 20 labels" in found.note
+    assert [n for *_, n in found.bins] == [20]
+    told = {row: d for row, d in everything.items() if run.issues.set_index("id").loc[row, "p_wrong"] == 0}
+    assert facts.calibration(run, {}, told).across == "confidence"
+
+
 def test_only_numbers_become_curves():
     epochs = [{"stage": 0, "epoch": 0, "seconds": 1, "loss": 2.0, "lr": 1, "note": "x"}, {"loss": None, "kl": 0.5}]
     assert facts.series(epochs) == {"loss": [2.0, None], "kl": [None, 0.5]}

@@ -273,6 +273,30 @@ def test_cleaning_by_hand(tmp_path):
         run.cleaned(1.5)
 
 
+def test_a_class_with_too_few_labels_to_judge_by_keeps_them(tmp_path):
+    lines = ["a,cat,dog,0.01,0.99,True,1,x,0.99", "b,dog,cat,0.02,0.98,True,2,x,0.98"]
+    run = made_run(tmp_path, lines, ["a,dog,0.99,0.01,0.99", "b,cat,0.98,0.98,0.02"])
+    assert run.cleaned()["action"].tolist() == ["relabel", "relabel"]
+    head, *rows = (tmp_path / "issues.csv").read_text().splitlines()
+    kinds = ("too_little_evidence", "wrong_label")
+    more = [f"{line},{kind}" for line, kind in zip(rows, kinds, strict=True)]
+    (tmp_path / "issues.csv").write_text("\n".join([f"{head},kind", *more]) + "\n")
+    table = runs.load(tmp_path).cleaned()
+    assert table["action"].tolist() == ["keep", "relabel"]
+    decided = runs.load(tmp_path).cleaned(decided={"a": "dog"})
+    assert decided["cleaned_label"].tolist() == ["dog", "cat"]  # a person knows better
+
+
+def test_a_table_that_was_cut_is_damage(saved, tmp_path):
+    folder, *_ = saved
+    for name in ("config.json", "metrics.json", "issues.csv", "predictions.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    lines = (tmp_path / "issues.csv").read_text().splitlines()
+    (tmp_path / "issues.csv").write_text("\n".join(lines[:20]) + "\n")
+    with pytest.raises(InputError, match=r"issues\.csv is damaged.*it has 19 of 54 rows"):
+        _ = runs.load(tmp_path).issues
+
+
 def test_labels_that_are_no_class_are_damage(tmp_path):
     run = made_run(tmp_path, ["a,cow,dog,0.05,0.95,True,1,x,0.95"], ["a,dog,0.95,0.05,0.95"])
     with pytest.raises(InputError, match=r"issues\.csv is damaged"):

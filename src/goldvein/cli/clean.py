@@ -39,5 +39,8 @@ def clean(
     if as_json:
         typer.echo(runs.as_json({"cleaned": str(out), **counts, "reviewed": len(labels)}))
     elif not quiet:
+        few = int((trained.issues["kind"] == "too_little_evidence").sum()) if "kind" in trained.issues else 0
         told = f"kept {counts['keep']:,}, relabeled {counts['relabel']:,}, dropped {counts['drop']:,}"
         typer.echo(f"{told}{f', {len(labels):,} of them as reviewed' if labels else ''}: {out}")
+        if few:
+            typer.echo(f"{few:,} labels are of classes with too few of them to judge by: only a review changes those")

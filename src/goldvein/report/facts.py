@@ -159,7 +159,7 @@ def calibration(run: Run, truth: Mapping[str, str], decisions: Mapping[str, Deci
         note = f"Against the hidden true labels of {len(rows):,} rows, which no training saw."
         return Calibration(_bins(rows["p_wrong"], wrong), across, up, note)
     judged = {row: d for row, d in decisions.items() if d.action in ("keep", "relabel")}
-    rows = issues[issues["id"].isin(judged.keys())]
+    rows = issues[issues["id"].isin(judged.keys()) & (issues["p_wrong"] > 0)]  # the others were trusted in training
     if len(rows) >= LEAST_VERDICTS:
         wrong = [judged[row].label != str(label) for row, label in zip(rows["id"], rows["given_label"], strict=True)]
         note = f"Against the verdicts of a person on {len(rows):,} labels. Bins with few verdicts say little."

@@ -66,8 +66,12 @@ class Review:
         issue, look = self.planned.iloc[k], self.rows.look(self.ids[k])
         given, suggested = (self._class_of[str(issue[name])] for name in ("given_label", "suggested_label"))
         probs = self._probs[self._row_of[self.ids[k]]].copy()
-        probs[suggested] = issue.get("p_suggested", probs[suggested])  # the model, and what the label tells besides
-        probs[given] = 1 - issue["p_wrong"]
+        told = {given: 1 - issue["p_wrong"]}  # what the label tells besides the network
+        if np.isfinite(issue.get("p_suggested", np.nan)):
+            told[suggested] = issue["p_suggested"]
+        probs[list(told)] = list(told.values())
+        others = np.isin(np.arange(len(probs)), list(told), invert=True)
+        probs[others] *= max(0.0, 1 - sum(told.values())) / max(float(probs[others].sum()), 1e-12)
         likely = np.argsort(-probs, kind="stable")[:LIKELY].tolist()
         text = look.text if look.text is None else look.text[:LONGEST_TEXT]
         return {

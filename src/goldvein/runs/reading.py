@@ -96,7 +96,11 @@ class Run:
         """The given labels, worst first: the columns of ``issues.csv``, labels as the user wrote them."""
         kinds = {"label_quality": float, "p_wrong": float, "is_issue": bool, "rank": int, "reason": str}
         path = self.folder / ISSUES
-        return read_table(path, ("given_label", "suggested_label"), kinds, self.classes, more={"kind": str})
+        table = read_table(path, ("given_label", "suggested_label"), kinds, self.classes, more={"kind": str})
+        wanted = self.metrics.get("n_labeled", len(table)) if (self.folder / METRICS).exists() else len(table)
+        if len(table) != wanted:
+            raise damaged(path, f"it has {len(table):,} of {wanted:,} rows")
+        return table
 
     def listed(self, precision: float = 0.5, budget: int | None = None) -> pd.DataFrame:
         """:attr:`issues`, with ``is_issue`` for another target: see :func:`goldvein.issues.find_label_issues`.
@@ -163,8 +167,7 @@ class Run:
 
         Only a label that is marked as an issue is touched: it is replaced by the suggested one if that has a
         probability (``p_suggested``) above ``relabel_above``, else dropped if ``p_wrong`` is above ``drop_above``, else
-        kept.
-        A threshold of 1 switches its action off.
+        kept. A threshold of 1 switches its action off. A class with too few labels to judge by keeps them all.
 
         Parameters
         ----------
@@ -192,7 +195,8 @@ class Run:
         table = self.predictions.merge(self.issues, on="id", how="left")
         given = table["given_label"].where(table["given_label"].notna(), "")
         suggested = table["suggested_label"].where(table["suggested_label"].notna(), "")
-        issue = table["is_issue"].eq(True)
+        judged_by_enough = table.get("kind", pd.Series("", table.index)) != "too_little_evidence"
+        issue = table["is_issue"].eq(True) & judged_by_enough
         relabel = (
             issue & (suggested != given) & (table.get("p_suggested", pd.Series(np.nan, table.index)) > relabel_above)
         )
