@@ -155,6 +155,21 @@ def test_a_row_that_looks_like_no_class_is_a_kind_of_its_own() -> None:
     assert table["kind"].value_counts()["none_of_these"] == 1
 
 
+def test_rows_like_no_other_are_listed_however_sure_the_network_is() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 4
+    probs = 0.992 * np.eye(4)[y] + 0.002
+    features = 10 * np.eye(4)[y] + rng.normal(0, 0.3, (400, 4))
+    features[:8] += 40 * rng.normal(0, 1, (8, 4))
+    table = find_label_issues(y, probs=probs, features=features).set_index("id")
+    assert table.loc[range(8), "is_issue"].all()
+    assert set(table.loc[range(8), "kind"]) == {"none_of_these"}
+    assert not table.loc[range(8, 400), "is_issue"].any()
+    equal = np.repeat(np.eye(4), 100, axis=0)  # nothing is far where nearly all distances are 0
+    equal[0] += 0.01
+    assert not find_label_issues(np.repeat(np.arange(4), 100), features=equal)["is_issue"].any()
+
+
 def test_two_labels_of_one_row_are_a_conflict() -> None:
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], 40)

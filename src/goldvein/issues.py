@@ -32,6 +32,8 @@ SAMPLE = 50_000  # rows that the readings of T are compared on
 NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
 SLACK = 1e-2  # by which a row of probabilities may miss 1,
 ROUNDING = 1e-6  # and one of them 0
+FAR = 4  # standard deviations, of the logarithm, by which a row is farther from the nearest others than rows are
+LIKE_NONE = 0.6  # least p_wrong of a row that is
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,9 @@ def audit(
         judged = _by_scores(told, len(names), pick(margins), pick(agreement))
     settled = np.zeros(len(told), dtype=bool) if sure is None else sure
     p_wrong = _exclude(np.where(settled, np.float32(0), judged.p_wrong), rows, twin)
+    far = None if near is None else _far(near)
+    if far is not None:
+        p_wrong = np.where(far, np.maximum(p_wrong, np.float32(LIKE_NONE)), p_wrong)
     p_wrong = np.where(settled, np.float32(0), p_wrong)
     issue = listed(p_wrong, told, precision, budget, len(names))
     case = Case(
@@ -157,7 +162,7 @@ def audit(
         twin=None if twin is None else np.where(settled, -1, np.asarray(twin)[rows]),
         margins=pick(margins),
         agreement=pick(agreement),
-        far=None if near is None else near > np.median(near) + 10 * _spread_of(near),
+        far=far,
         ids=ids,
         scores={name: np.asarray(values)[rows] for name, values in (scores or {}).items()},
     )
@@ -199,7 +204,8 @@ def find_label_issues(
     agreement : array of shape (N,), float in [0, 1]
         Share of the epochs after which the given label was predicted.
     features : array of shape (N, D), float
-        What a network makes of each row before its last layer. Finds conflicts and rows like no other, too.
+        What a network makes of each row before its last layer. Finds conflicts, too, and rows like no other, whose
+        label is more likely wrong than not whatever the rest says.
     precision : float in (0, 1), default=0.5
         Least expected share of wrong labels in the list. No label that is more likely right than wrong is listed,
         unless ``precision`` is below 0.5 or its class is rare: of each rare class, the worst labels are listed until
@@ -407,5 +413,9 @@ def _spread(values: NDArray[np.int64], rows: NDArray[np.int64], n: int) -> NDArr
     return out
 
 
-def _spread_of(values: NDArray) -> float:
-    return float(np.median(np.abs(values - np.median(values))))
+def _far(near: NDArray) -> NDArray[np.bool_]:
+    """Rows (n,) that are like no other, by the distance to the nearest ones; none where most distances are equal."""
+    logs = np.log(np.maximum(near, np.finfo(np.float32).tiny))
+    from_middle = logs - np.median(logs)
+    deviation = 1.4826 * float(np.median(np.abs(from_middle)))  # of a normal distribution, by its quartiles
+    return from_middle > FAR * deviation if deviation > 0 else np.zeros(len(near), dtype=bool)

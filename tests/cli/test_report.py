@@ -204,7 +204,8 @@ def test_bad_input_is_told(refused, run, trained, tmp_path):
     told = refused("train", "digits", "--out", tmp_path / "x", "--decisions", tmp_path / "d.csv")
     assert "id 'stranger' is decided on but not in the data" in told
     assert not (tmp_path / "x").exists()
-    assert "unknown form of decisions" in refused("review", trained, "--export", tmp_path / "new.xml")
+    told = refused("review", trained, "--export", tmp_path / "new.xml")
+    assert "new.xml does not tell a form: end it in .csv or .json" in told
     assert not (trained / FILE).exists()
 
 

@@ -139,7 +139,7 @@ def test_nothing_is_overwritten_and_forms_are_known(tmp_path):
         export(tmp_path / "d.csv", issues(), MADE)
     with pytest.raises(InputError, match="unknown form of decisions 'labelstudio': did you mean 'label-studio'"):
         export(tmp_path / "new.json", issues(), MADE, form="labelstudio")
-    with pytest.raises(InputError, match=r"unknown form of decisions 'new.xml'"):
+    with pytest.raises(InputError, match=r"new.xml does not tell a form"):
         export(tmp_path / "new.xml", issues(), MADE)
     assert [path.name for path in tmp_path.iterdir()] == ["d.csv"]
 

@@ -30,7 +30,10 @@ def issues(
     """
     from goldvein import runs
     from goldvein.cli import show
+    from goldvein.errors import InputError
 
+    if precision is not None and budget is not None:
+        raise InputError(f"--precision {precision} and --budget {budget} aim at two lists: give one of the two")
     trained = runs.load(run)
     metrics, table = trained.metrics, trained.issues
     if precision is not None or budget is not None:
@@ -42,7 +45,8 @@ def issues(
         found = {key: metrics.get(key) for key in HEADER}
         typer.echo(runs.as_json({**found, "classes": trained.classes, "issues": worst.to_dict("records")}))
         return
-    wrong = f"{metrics['n_issues']:,} of {metrics['n_labeled']:,} labels are listed as wrong"
+    purpose = "listed as wrong" if budget is None else "listed, those most worth a look"
+    wrong = f"{metrics['n_issues']:,} of {metrics['n_labeled']:,} labels are {purpose}"
     typer.echo(f"{wrong}; estimated noise rate {metrics['noise_rate']:.3f}{_span(metrics)}")
     for message in metrics.get("ambiguous") or ():
         typer.echo(f"warning: {show.plain(message)}")

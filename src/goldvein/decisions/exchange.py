@@ -58,7 +58,10 @@ def export(
     """
     form = form or SUFFIXES.get(path.suffix.lower())
     if form not in FORMS:
-        raise unknown("form of decisions", form or path.name, FORMS)
+        if form is None:
+            known = ", ".join(FORMS)
+            raise InputError(f"{path.name} does not tell a form: end it in .csv or .json, or give --format ({known})")
+        raise unknown("form of decisions", form, FORMS)
     check_new(path)
     table = _beside(issues, decisions)
     if form == "label-studio":

@@ -137,8 +137,8 @@ class Review:
         given = str(self.planned["given_label"].iloc[k])
         name = given if action == "keep" else None
         if action == "relabel":
-            if label is None or isinstance(label, bool) or not 0 <= label < len(self.classes):
-                raise InputError(f"label {label}: it must be a position in 0..{len(self.classes) - 1}")
+            if not isinstance(label, int) or isinstance(label, bool) or not 0 <= label < len(self.classes):
+                raise InputError(f"label {label!r}: it must be a position in 0..{len(self.classes) - 1}")
             name = self.classes[label]
             action = "keep" if name == given else action
         self.log.decide(self.ids[k], action, name, client=client, seen=seen)
