@@ -159,6 +159,33 @@ def test_rows_that_are_held_out_or_dropped_have_no_soft_label(start: Start, blob
     assert (totals[~used] == 0).all()
 
 
+def test_rows_without_a_label_get_soft_labels_of_their_own(start: Start, blobs: Any) -> None:
+    few = np.where(np.arange(len(blobs.y)) % 4 == 0, blobs.y, -1)
+    method: Any = Watched(unlabeled=True, final_epochs=2)
+    method.soft_before, method.outputs = [], []
+    recipe = Recipe(epochs=40, batch_size=60, lr=0.01)
+    run = start(method, blobs.x, few, validation=blobs.validation, recipe=recipe)
+    method.run = run
+    method.train_on(run)
+    training = torch.as_tensor(~blobs.validation)
+    labeled = torch.as_tensor(few >= 0)
+    assert torch.equal(method.soft_before[0], one_hot(torch.as_tensor(few), 3))
+    torch.testing.assert_close(method.soft[training].sum(1), torch.ones(int(training.sum())))
+    assert (method.soft[~training & ~labeled] == 0).all()
+    right = method.soft.argmax(1).numpy() == blobs.y_true
+    assert right[~blobs.validation & (few < 0)].mean() > 0.9
+
+
+def test_cross_entropy_is_a_mean_over_rows_that_have_a_soft_label() -> None:
+    method = fresh([1, 0, 0], 2)
+    method.soft[1:] = 0  # two rows have none
+    logits = torch.tensor([[0.0, 0.0], [5.0, 0.0], [0.0, 9.0]]).double()
+    batch = Batch((logits,), torch.tensor([1, -1, -1]), torch.arange(3))
+    assert method.learned(logits, batch).item() == pytest.approx(math.log(2))
+    method.soft[:] = 0
+    assert method.learned(logits, batch).item() == 0.0
+
+
 def test_the_share_of_the_given_label(start: Start, blobs: Any) -> None:
     run = trained(start, blobs, 20, validation=blobs.validation)
     method: Any = run.method

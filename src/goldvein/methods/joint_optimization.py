@@ -15,23 +15,29 @@ Silent or contradictory points, and what was chosen
 - alpha, beta and the rate are chosen by the authors for each kind and rate of noise: 1.2, 0.8 and 0.08 for 70 %
   symmetric noise (the defaults), 0.8, 0.4 and 0.03 for 40 % asymmetric noise.
 - The outputs of the training passes are used, with their views and dropout, so that the soft labels cost no pass.
-
-Only labeled rows are used.
+- The authors know no row without a label, and such rows are left out. With ``unlabeled=True`` they are in every batch
+  (5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills most of
+  it): at first in the last two terms alone, from the end of epoch 70 on with soft labels as all others. Sun et al. 2021
+  do not say which they compare with.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from goldvein import sampling
 from goldvein.engine import Run
 from goldvein.functional import one_hot, soft_cross_entropy, staircase
 from goldvein.method import Method
 from goldvein.task import Batch, Task
 
 EPOCHS, BEGIN, WINDOW = 200, 70, 10  # of step 1
+SHARE = 0.05  # least share of labeled rows in a batch with unlabeled ones
 FINAL_LR, MILESTONES = 0.2, (40 / 120, 80 / 120)  # of step 2
 
 
@@ -49,14 +55,15 @@ class JointOptimization(Method):
         0.2 that falls to a tenth after a third and two thirds of the epochs.
     lr : float, default=0.08
         Rate of step 1 with ``optimizer="sgd"``.
-
     final_epochs : int, optional
         Epochs of step 2; by default the run's.
+    unlabeled : bool, default=False
+        Whether rows without a label take part.
 
     Attributes
     ----------
     soft : Tensor of shape (L, K), float32
-        Soft labels of the L labeled rows, in their order.
+        Soft labels of the L rows that take part, in their order; zeros as long as a row has none.
 
     Examples
     --------
@@ -66,7 +73,7 @@ class JointOptimization(Method):
 
     soft: Tensor
     recent: Tensor  # (10, L, K), outputs of the last epochs
-    place: Tensor  # (N,) int64, a row's place among the labeled
+    place: Tensor  # (N,) int64, a row's place among those that take part
 
     def __init__(
         self,
@@ -75,6 +82,7 @@ class JointOptimization(Method):
         optimizer: str = "run",
         lr: float = 0.08,
         final_epochs: int | None = None,
+        unlabeled: bool = False,
     ) -> None:
         super().__init__()
         self.alpha = alpha
@@ -82,14 +90,25 @@ class JointOptimization(Method):
         self.optimizer = optimizer
         self.lr = lr
         self.final_epochs = final_epochs
+        self.unlabeled = unlabeled
 
     def setup(self, task: Task) -> None:
         super().setup(task)
         self.build_model = task.build_model
-        labeled = task.y >= 0
-        self.register_buffer("place", labeled.cumsum(0) - 1, persistent=False)
-        self.register_buffer("soft", one_hot(task.y[labeled], task.n_classes))
+        self.over = "unlabeled" if self.unlabeled else "labeled"
+        self.register_buffer("place", self.taking_part(task).cumsum(0) - 1, persistent=False)
+        self.register_buffer("soft", one_hot(task.y[self.taking_part(task)], task.n_classes))
         self.register_buffer("recent", self.soft.new_zeros(WINDOW, *self.soft.shape))
+
+    def taking_part(self, task: Task) -> Tensor:
+        """Rows (N,) that have, or are to get, a soft label."""
+        return torch.ones_like(task.validation) if self.unlabeled else task.y >= 0
+
+    def batches(self, run: Run) -> Iterator[Batch]:
+        if not self.unlabeled:
+            return run.batches()
+        sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
+        return run.batches(unlabeled="rest", sizes=sizes, over="unlabeled" if sizes[0] <= sizes[1] else "labeled")
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Step 1."""
@@ -99,10 +118,15 @@ class JointOptimization(Method):
         self.z = s.detach()
         log_mean = log_s.logsumexp(0) - math.log(len(s))  # (K,)
         return {
-            "cross_entropy": soft_cross_entropy(logits, self.soft[self.place[batch.rows]]).mean(),
+            "cross_entropy": self.learned(logits, batch),
             "prior": -self.alpha * log_mean.mean(),
             "entropy": -self.beta * (s * log_s).sum(1).mean(),
         }
+
+    def learned(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Cross-entropy with the soft labels, over the rows that have one."""
+        soft = self.soft[self.place[batch.rows]]
+        return soft_cross_entropy(logits, soft).sum() / (soft.sum(1) > 0).sum().clamp(min=1)
 
     def train_on(self, run: Run) -> None:
         self.find_labels(run)
@@ -113,15 +137,14 @@ class JointOptimization(Method):
     def find_labels(self, run: Run) -> None:
         """Step 1."""
         if not run.replaying:
-            labeled = run.task.y >= 0
-            self.soft.copy_(one_hot(run.y[labeled], run.task.n_classes))
+            self.soft.copy_(one_hot(run.y[self.taking_part(run.task)], run.task.n_classes))
         changes: dict[str, Any] = {"schedule": "constant", "keep": "last", "stop_after": None}
         if self.optimizer == "sgd":
             changes |= {"optimizer": "sgd", "lr": self.lr, "weight_decay": 1e-4}
         for epoch in run.epochs(**changes):
             share = min(1.0, run.n_epochs / EPOCHS)
             window = max(1, round(WINDOW * share))
-            for batch in run.batches():
+            for batch in self.batches(run):
                 run.update(self.loss(batch))
                 rows, z = run.gather(batch.rows, self.z)
                 self.recent[epoch % window, self.place[rows]] = z
@@ -136,9 +159,8 @@ class JointOptimization(Method):
         for epoch in run.epochs(self.final_epochs, **changes):
             if changes:
                 run.set_rate(FINAL_LR * staircase(epoch / run.n_epochs, MILESTONES))
-            for batch in run.batches():
-                target = self.soft[self.place[batch.rows]]
-                run.update({"cross_entropy": soft_cross_entropy(self.net(batch.views[0]), target).mean()})
+            for batch in self.batches(run):
+                run.update({"cross_entropy": self.learned(self.net(batch.views[0]), batch)})
 
     def scores(self, run: Run) -> dict[str, Tensor]:
         """``soft_label``, the share of the given label in the soft label; NaN where there is none of them."""
