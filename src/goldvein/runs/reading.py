@@ -107,8 +107,8 @@ class Run:
 
         Labels that were not listed in training have no reason and no suggestion.
         """
+        from goldvein.given_signals import check_target
         from goldvein.issue_table import listed
-        from goldvein.issues import check_target
 
         check_target(precision, budget)
         position = {label: k for k, label in enumerate(self.classes)}
