@@ -122,7 +122,9 @@ def _hits(test: Read, run: Run) -> tuple[np.ndarray, np.ndarray]:
     rows = test(run)
     known = rows.y >= 0
     if not known.any():
-        raise InputError(f"{rows.name} has no label to judge by: give test rows with labels")
+        column = run.config["spec"].get("label")
+        where = f" in a column {column!r}" if column else ""
+        raise InputError(f"{rows.name} has no label to judge by: give test rows with labels{where}")
     truth = np.array([str(rows.classes[code]) for code in rows.y[known]])
     said = np.array([str(run.classes[k]) for k in run.predict_proba(rows).argmax(1)])
     return truth, said[known] == truth
