@@ -1,9 +1,12 @@
-"""Progress of long work on a terminal, with the time that is left; silent anywhere else."""
+"""Progress of long work: bars on a terminal, with the time that is left; elsewhere, as in a log, a line a minute."""
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
+
+EVERY = 60.0  # seconds between two lines
 
 
 class Progress:
@@ -12,25 +15,34 @@ class Progress:
     Parameters
     ----------
     quiet : bool, default=False
-        Never show anything. Without a terminal, or without the package rich, nothing is shown either.
+        Never show anything.
     """
 
     def __init__(self, quiet: bool = False) -> None:
         self.bars: Any = None
+        self.lines = not quiet
         if not quiet and sys.stderr.isatty():
             self.bars = _bars()
+            self.lines = self.bars is None
         self.task: Any = None
+        self.name, self.n, self.done = "", 0, 0
+        self.told = time.monotonic()
 
     def stage(self, name: str, n: int, done: int = 0) -> None:
         """Begin a bar of ``n`` steps."""
+        self.name, self.n, self.done = name, n, done
         if self.bars is not None:
             self.bars.start()
             self.task = self.bars.add_task(name, total=n, completed=done, note="")
 
     def step(self, note: str = "") -> None:
         """One step further; ``note`` stands behind the bar."""
+        self.done += 1
         if self.bars is not None:
             self.bars.update(self.task, advance=1, note=note)
+        elif self.lines and time.monotonic() - self.told >= EVERY:
+            self.told = time.monotonic()
+            print(f"{self.name}: {self.done} of {self.n}{f', {note}' if note else ''}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Leave the bars as they are."""
