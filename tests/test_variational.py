@@ -249,7 +249,7 @@ def test_classes_that_are_ruled_out_are_skipped() -> None:
 
 
 def test_parameters_of_the_paper() -> None:
-    model = Variational(MLP((784,), 10, hidden=(500,), dropout=0), (784,), 10, likelihood="bernoulli")
+    model = Variational(MLP((784,), 10, hidden=(500,), dropout=0), (784,), 10, z_b=50, likelihood="bernoulli")
     assert sum(p.numel() for p in model.parameters()) == 1_052_594
     assert sum(p.numel() for p in model.net.parameters()) == 442_600 + 30_510  # encoder and classifier
 

@@ -84,7 +84,7 @@ def test_a_column_may_tell_a_method_more():
     table = plan.load(TABLES / "umn_table1_mnist.toml")
     told = next(row for row in table.rows if row.name == "M-VAE")
     jobs = plan.jobs(replace(table, rows=(told,), published={}), [0])
-    assert [job.params for job in jobs] == [{"noise_rate": job.rate} for job in jobs]
+    assert [job.params for job in jobs] == [{"z_b": 10, "noise_rate": job.rate} for job in jobs]
     assert [job.rate for job in jobs] == [0.1, 0.2, 0.3, 0.4, 0.5]
     with pytest.raises(InputError, match=r"unknown column in by_column of row 'M-VAE' '60 %'"):
         replace(table, rows=(replace(told, by_column={"60 %": {}}),), published={})
