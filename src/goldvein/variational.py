@@ -18,10 +18,10 @@ Choices
   KL(q(z_a | x) || p(z_a | z_b, y)) of some codes is not this bound.
 - The z_b of the K classes have their own means and variances but share one normal draw a row: each is a fair sample
   of its own q, and the difference between two classes is free of noise.
-- The sizes are silent. Kingma et al. 2014 have 50 for both on MNIST. With 10 for z_b the bound is better, and y says more
-  of the class: what z_b can tell of z_a, y need not. On MNIST with 100 labels, 30 % wrong, 20 epochs, seeds 104 and
-  105, the bound was 101.3 and 101.2 nats at 10 (101.6 and 101.5 at 50, 101.4 and 101.4 at 5, 101.7 and 101.7 at 3),
-  the accuracy on noisy labels that the protocol leaves out .630 and .666 (.608 and .651 at 50).
+- The sizes are silent. Kingma et al. 2014 have 50 for both on MNIST. With 10 for z_b the bound is better, and y says
+  more of the class: what z_b can tell of z_a, y need not. On MNIST with 100 labels, 30 % wrong, 20 epochs, seeds 104
+  and 105, the bound was 101.3 and 101.2 nats at 10 (101.6 and 101.5 at 50, 101.4 and 101.4 at 5, 101.7 and 101.7 at
+  3), the accuracy on noisy labels that the protocol leaves out .630 and .666 (.608 and .651 at 50).
 - Log-variances are held in [-8, 8]; those of a Gaussian p(x | z_a) in [-6, 2], and they start at -2. From 0 on, where a
   row has few features, what z_a would tell of them weighs so little against its noise that it is slow to tell anything.
 
