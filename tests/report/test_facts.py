@@ -136,5 +136,5 @@ def test_both_runs_are_judged_on_the_same_rows_as_they_came(make_run, tmp_path, 
     with pytest.raises(InputError, match=r"test.csv has no label to judge by"):
         compare(new, old, lambda of: Dataset("test.csv", "vector", x, np.full(5, -1), ("a", "b"), test.ids))
     other = Dataset("test.csv", "vector", x, y, ("c", "d"), test.ids)
-    with pytest.raises(InputError, match="old was trained on other data"):
+    with pytest.raises(InputError, match="old, which was trained on other data: give the run before on the same data"):
         compare(new, old, lambda of: test if of is new else other)

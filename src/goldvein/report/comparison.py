@@ -108,9 +108,8 @@ def _on(test: Read, run: Run, before: Run | None) -> Comparison:
         return Comparison([Accuracy("this run", after.sum(), n)], AS_THEY_CAME)
     same, earlier = _hits(test, before)
     if not np.array_equal(same, truth):
-        raise InputError(
-            f"the two runs read other labels from the test rows: {before.folder} was trained on other data"
-        )
+        what = f"the test rows have other labels for {before.folder}, which was trained on other data"
+        raise InputError(f"{what}: give the run before on the same data, or none")
     gains = after.astype(float) - earlier  # of the same rows, so what both get right cancels out
     gap, half = float(gains.mean()), Z * float(gains.std()) / math.sqrt(n)
     rows = [Accuracy("before", earlier.sum(), n), Accuracy("this run", after.sum(), n)]
