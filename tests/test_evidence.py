@@ -58,6 +58,7 @@ def test_classes_that_have_exchanged_names_are_told_by_name(evidence):
         agreement=np.zeros(900),
         held_out=np.ones(900, bool),
         twin=None,
+        far=None,
     )
     (message,) = swapped_names.audit(np.array(["cat", "dog", "fish"])).ambiguous
     assert "cat" in message

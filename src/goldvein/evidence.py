@@ -12,6 +12,7 @@ from torch import Tensor
 from goldvein.data.dataset import Rows
 from goldvein.data.twins import twins
 from goldvein.engine import Run
+from goldvein.remote import remoteness
 
 if TYPE_CHECKING:
     from goldvein.issues import Audit
@@ -37,6 +38,8 @@ class Evidence:
         Given labels before a person decided on some of them.
     twin : ndarray of shape (n,), int64, optional
         The row that is all but the same and has another label; -1 for none.
+    far : ndarray of shape (n,), float32, optional
+        How unlike all others a row is: see :mod:`goldvein.remote`.
     scores : dict of ndarray, each (n,)
         The method's own, by name; low is doubtful.
     """
@@ -49,6 +52,7 @@ class Evidence:
     trusted: NDArray[np.bool_] | None
     before: NDArray[np.int64] | None
     twin: NDArray[np.int64] | None
+    far: NDArray[np.float32] | None
     scores: dict[str, NDArray]
 
     @classmethod
@@ -71,6 +75,7 @@ class Evidence:
             trusted=None if trusted is None else part(trusted),
             before=before,
             twin=twins(rows, y)[:n] if isinstance(rows, np.ndarray) else None,
+            far=remoteness(run, run.task.y[:n].cpu(), probs[:n]),
             scores={name: part(values) for name, values in run.method.scores(run).items()},
         )
 
@@ -89,6 +94,7 @@ class Evidence:
             trusted=self.trusted,
             before=self.before,
             twin=self.twin,
+            far=self.far,
             scores=self.scores,
             **target,
         )

@@ -22,7 +22,7 @@ from goldvein.given_signals import as_array, check, check_target
 from goldvein.issue_table import COLUMNS, KINDS, RARE, Case, by_class, listed, table_of
 from goldvein.selectors.agreement import Agreement
 from goldvein.selectors.margin import Margin
-from goldvein.selectors.neighbors import vote
+from goldvein.selectors.neighbors import deviations, vote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "KINDS", "RARE", "Audit", "audit", "find_label_issues"]
 SAMPLE = 50_000  # rows that the readings of T are compared on
 NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
-FAR = 4  # standard deviations, of the logarithm, by which a row is farther from the nearest others than rows are
-LIKE_NONE = 0.6  # least p_wrong of a row that is
+FAR, DOUBT = 3, 0.1  # deviations and p_wrong from which a row is like no other,
+LOST = 6  # deviations from which it is so whatever its label,
+LIKE_NONE = 0.6  # and the least p_wrong that it then has
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def audit(
     trusted: NDArray[np.bool_] | None = None,
     before: NDArray[np.int64] | None = None,
     twin: NDArray[np.int64] | None = None,
+    far: NDArray[np.floating] | None = None,
     scores: Mapping[str, NDArray] | None = None,
     precision: float = 0.5,
     budget: int | None = None,
@@ -120,6 +122,8 @@ def audit(
         What ``y`` was before the trusted labels became known: what a person went through is no sample of all labels.
     twin : ndarray of shape (N,), int64, optional
         For each row another that is all but the same and has another label, or -1.
+    far : ndarray of shape (N,), float, optional
+        By how many deviations a row is farther from its nearest ones than rows are; with ``features``, these tell.
     scores : mapping of str to ndarray of shape (N,), optional
         Further columns of the table.
     """
@@ -133,11 +137,12 @@ def audit(
     def pick(values: Any) -> Any:
         return values if values is None or len(rows) == len(y) else np.asarray(values)[rows]
 
-    told, aside, sure, near = pick(y), pick(held_out), pick(trusted), None
+    told, aside, sure, far = pick(y), pick(held_out), pick(trusted), pick(far)
     probs = pick(probs)
     if features is not None:
         votes, near, other = vote(told, pick(features), n_classes=len(names))
         twin = _spread(other, rows, len(y))
+        far = deviations(np.sqrt(near), np.sqrt(near))
         probs = votes if probs is None else (probs + votes) / 2
     if probs is not None:
         mixed = None if trained_on is None else bool((pick(trained_on) >= 0).any())
@@ -146,9 +151,10 @@ def audit(
         judged = _by_scores(told, len(names), pick(margins), pick(agreement))
     settled = np.zeros(len(told), dtype=bool) if sure is None else sure
     p_wrong = _exclude(np.where(settled, np.float32(0), judged.p_wrong), rows, twin)
-    far = None if near is None else _far(near)
+    strange = None
     if far is not None:
-        p_wrong = np.where(far, np.maximum(p_wrong, np.float32(LIKE_NONE)), p_wrong)
+        strange = ((far > FAR) & (p_wrong > DOUBT)) | (far > LOST)
+        p_wrong = np.where(strange, np.maximum(p_wrong, np.float32(LIKE_NONE)), p_wrong)
     p_wrong = np.where(settled, np.float32(0), p_wrong)
     issue = listed(p_wrong, told, precision, budget, len(names))
     case = Case(
@@ -160,7 +166,7 @@ def audit(
         twin=None if twin is None else np.where(settled, -1, np.asarray(twin)[rows]),
         margins=pick(margins),
         agreement=pick(agreement),
-        far=far,
+        far=strange,
         ids=ids,
         scores={name: np.asarray(values)[rows] for name, values in (scores or {}).items()},
     )
@@ -338,11 +344,3 @@ def _spread(values: NDArray[np.int64], rows: NDArray[np.int64], n: int) -> NDArr
     out = np.full(n, -1)
     out[rows] = np.where(values >= 0, rows[values], -1)
     return out
-
-
-def _far(near: NDArray) -> NDArray[np.bool_]:
-    """Rows (n,) that are like no other, by the distance to the nearest ones; none where most distances are equal."""
-    logs = np.log(np.maximum(near, np.finfo(np.float32).tiny))
-    from_middle = logs - np.median(logs)
-    deviation = 1.4826 * float(np.median(np.abs(from_middle)))  # of a normal distribution, by its quartiles
-    return from_middle > FAR * deviation if deviation > 0 else np.zeros(len(near), dtype=bool)

@@ -18,6 +18,7 @@ from goldvein.noise_model import fit
 MOST = 20_000  # rows among which neighbors are looked for; all rows are judged
 BLOCK_CELLS = 2**22
 SAME = 1e-3  # cosine distance below which two rows are all but the same
+EQUAL = 1e-6  # distances between which there is no telling
 
 
 class Neighbors(BaseEstimator):
@@ -107,6 +108,18 @@ def vote(
     return votes / votes.sum(1, keepdims=True), distance, twin
 
 
+def deviations(distance: NDArray, usual: NDArray) -> NDArray:
+    """How far distances (n,) are beyond ``usual`` ones (m,), in deviations of the upper half of these.
+
+    Examples
+    --------
+    >>> deviations(np.array([0.5, 1.5]), np.linspace(0, 1, 101)).round(1).tolist()
+    [0.0, 2.9]
+    """
+    middle, upper = np.quantile(usual, [0.5, 0.8413])  # of a normal distribution, one deviation apart
+    return (distance - middle) / (upper - middle) if upper - middle > EQUAL else np.zeros_like(distance)
+
+
 def _nearest(features: NDArray, k: int) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
     """Rows, their k nearest others, nearest first, and the distances, block by block."""
     f = np.array(features, dtype=np.float32)
@@ -121,6 +134,6 @@ def _nearest(features: NDArray, k: int) -> Iterator[tuple[NDArray, NDArray, NDAr
         own = place[rows] >= 0
         alike[np.flatnonzero(own), place[rows][own]] = -np.inf
         near = np.argpartition(-alike, k - 1, axis=1)[:, :k] if k < len(among) else np.argsort(-alike, axis=1)[:, :k]
-        away = 1 - np.take_along_axis(alike, near, 1)
+        away = np.maximum(1 - np.take_along_axis(alike, near, 1), 0)
         order = np.argsort(away, axis=1, kind="stable")
         yield rows, among[np.take_along_axis(near, order, 1)], np.take_along_axis(away, order, 1)
