@@ -28,6 +28,15 @@ def test_it_speaks_of_the_fitted_rows_and_not_of_a_validation_set_beside_them(ev
     assert evidence.agreement.max() <= 1
 
 
+def test_a_copy_in_the_validation_set_is_no_twin():
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(0, 1, (100, 3)), rng.normal(5, 1, (100, 3))].astype(np.float32)
+    y = np.repeat([0, 1], 100)
+    model = NoisyLabelClassifier("cross_entropy", epochs=2, random_state=0)
+    model.fit(X, y, X_val=X[[0, 150]].copy(), y_val=1 - y[[0, 150]])
+    assert "conflict" not in set(model.label_issues()["kind"])
+
+
 def test_a_list_with_names_and_a_budget_judges_alike(evidence):
     classes = np.array(["cat", "dog"])
     usual = evidence.audit(classes)

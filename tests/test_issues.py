@@ -175,7 +175,7 @@ def test_two_labels_of_one_row_are_a_conflict() -> None:
     features[7] = features[100] * 2  # the same direction
     table = find_label_issues(y, features=features).set_index("id")
     assert table["kind"].value_counts()["conflict"] == 2
-    assert table.loc[7, "reason"].startswith("all but the same as row 100, which has another label")
+    assert table.loc[7, "reason"].startswith("all but the same as row 100, which is labeled 2; ")
     assert table.loc[7, "is_issue"]
     assert table.loc[7, "suggested_label"] == 2
     assert not table.loc[100, "is_issue"]

@@ -74,7 +74,7 @@ class Evidence:
             held_out=part(run.task.validation),
             trusted=None if trusted is None else part(trusted),
             before=before,
-            twin=twins(rows, y)[:n] if isinstance(rows, np.ndarray) else None,
+            twin=twins(rows[:n], y[:n]) if isinstance(rows, np.ndarray) else None,
             far=remoteness(run, run.task.y[:n].cpu(), probs[:n]),
             scores={name: part(values) for name, values in run.method.scores(run).items()},
         )

@@ -233,7 +233,9 @@ def _reasons(
         texts[i] = f"looks like no class, least unlike {other[i]}; given {given[i]}"
     if case.twin is not None:
         for i in np.flatnonzero(kind == CONFLICT):
-            texts[i] = f"all but the same as row {case.ids[case.twin[rows[i]]]}, which has another label; " + texts[i]
+            twin = case.twin[rows[i]]
+            (label,) = apart([case.names[case.y[np.searchsorted(case.rows, twin)]]])
+            texts[i] = f"all but the same as row {case.ids[twin]}, which is labeled {label}; " + texts[i]
     n = np.bincount(case.y)
     for i in np.flatnonzero(kind == LITTLE):
         texts[i] += f"; but its class has {n[case.y[rows[i]]]} labels alone, too few to judge by"
