@@ -36,6 +36,20 @@ class Verbs(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
+        except Exception as error:
+            if not hasattr(error, "format_message"):
+                raise
+            typer.echo(f"error: {_usage(error)}", err=True)
+            raise typer.Exit(2) from error
+
+
+def _usage(error: Any) -> str:
+    """What typer says of a command that cannot be read, in one line; where it says so, with the value."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    details: list[Any] = getattr(error.__cause__, "errors", list)()
+    given = f", not {details[0]['input']!r}" if details and "input" in details[0] else ""
+    command = error.ctx.command_path if error.ctx is not None else "goldvein"
+    return f"{message}{given}; see {command} -h"
 
 
 app = typer.Typer(
