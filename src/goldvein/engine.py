@@ -134,7 +134,8 @@ class Run:
         self.plateau = Plateau(recipe)
         self.best: dict[str, Tensor] | None = None
         first = self._take_up()
-        self.progress.stage(f"stage {self.at.stage + 1}", self.n_epochs, first)
+        of = f" of {self.method.stages}" if self.method.stages else ""
+        self.progress.stage(f"stage {self.at.stage + 1}{of}", self.n_epochs, first)
         for epoch in range(first, self.n_epochs):
             self._open_epoch(epoch, recipe)
             yield epoch

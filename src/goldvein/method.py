@@ -27,6 +27,8 @@ class Method(nn.Module, BaseEstimator):
         The rows that an epoch passes over once; the others are cycled.
     others : tuple of str
         Attributes that are further networks which can predict; tables show their accuracy beside that of ``net``.
+    stages : int or None
+        How often :meth:`train_on` goes through epochs, where that is known beforehand: progress tells.
     net : Module
         The network that predicts. A learner's ``net`` may have been trained before its own training begins.
     """
@@ -34,6 +36,7 @@ class Method(nn.Module, BaseEstimator):
     views: tuple[str, ...] = ("weak",)
     over: str = "labeled"
     others: tuple[str, ...] = ()
+    stages: int | None = None
 
     net: nn.Module
 

@@ -252,3 +252,10 @@ def test_deal(labels: list[int], n_folds: int) -> None:
 
 def test_no_folds() -> None:
     assert deal(torch.tensor([0, 1, -1]), 2, 0).tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize(("folds", "rounds"), [(0, 2), (3, 1), (2, 2)])
+def test_the_stages_that_are_announced_are_those_that_come(start: Start, blobs: Any, folds: int, rounds: int) -> None:
+    method = TwoStage(selector=Every(1), learner=Learner(), rounds=rounds, folds=folds)
+    run = trained(start, blobs, method)
+    assert run.at.stage + 1 == method.stages

@@ -96,14 +96,14 @@ class TwoStage(Method):
 
     def setup(self, task: Task) -> None:
         self.learner.setup(task)
-        self.views = self.learner.views  # stage 1 looks at the first
-        self.over = self.learner.over
+        self.views, self.over = self.learner.views, self.learner.over  # stage 1 looks at the first view
         self.task = task
         self.register_buffer("kept", task.y.clone())
         many = task.validation.any() and (task.y >= 0).sum() >= FEW
         n_folds = self.folds if self.folds != "auto" else 0 if many else 3
         if not isinstance(n_folds, int) or n_folds < 0 or n_folds == 1:
             raise InputError(f"folds={self.folds!r}: it must be 0, 2 or more, or auto")
+        self.stages = 1 + self.rounds * max(n_folds, 1)
         self.register_buffer("fold", deal(task.y, task.n_classes, n_folds))
         self.register_buffer("out_of_fold", torch.zeros(task.n_samples if n_folds else 0, task.n_classes))
         self.register_buffer("believed", torch.zeros(task.n_samples, task.n_classes))
