@@ -150,11 +150,7 @@ def audit(
     else:
         judged = _by_scores(told, len(names), pick(margins), pick(agreement))
     settled = np.zeros(len(told), dtype=bool) if sure is None else sure
-    p_wrong = _exclude(np.where(settled, np.float32(0), judged.p_wrong), rows, twin)
-    strange = None
-    if far is not None:
-        strange = ((far > FAR) & (p_wrong > DOUBT)) | (far > LOST)
-        p_wrong = np.where(strange, np.maximum(p_wrong, np.float32(LIKE_NONE)), p_wrong)
+    p_wrong, strange = _beside(np.where(settled, np.float32(0), judged.p_wrong), rows, twin, far)
     p_wrong = np.where(settled, np.float32(0), p_wrong)
     issue = listed(p_wrong, told, precision, budget, len(names))
     case = Case(
@@ -295,6 +291,17 @@ def _by_scores(y: NDArray[np.int64], n_classes: int, margins: NDArray | None, ag
     T = np.repeat(rate[:, None] / max(n_classes - 1, 1), n_classes, axis=1)  # which classes are mixed up is not known
     np.fill_diagonal(T, 1 - rate if n_classes > 1 else 1.0)
     return Judgment(p_wrong, T)
+
+
+def _beside(
+    p_wrong: NDArray[np.floating], rows: NDArray[np.int64], twin: NDArray[np.int64] | None, far: NDArray | None
+) -> tuple[NDArray[np.floating], NDArray[np.bool_] | None]:
+    """p_wrong (n,) given what other rows tell of a row beside its class, and which rows are like no other."""
+    p_wrong = _exclude(p_wrong, rows, twin)
+    if far is None:
+        return p_wrong, None
+    strange = ((far > FAR) & (p_wrong > DOUBT)) | (far > LOST)
+    return np.where(strange, np.maximum(p_wrong, np.float32(LIKE_NONE)), p_wrong), strange
 
 
 def _exclude(
