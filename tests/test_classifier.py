@@ -380,3 +380,10 @@ def test_a_list_of_issues_for_a_budget(blobs: Any) -> None:
     assert model.label_issues().equals(usual)
     with pytest.raises(InputError, match="budget=0"):
         model.label_issues(budget=0)
+
+
+def test_a_class_without_a_trusted_label_is_named() -> None:
+    X, y = np.eye(4, dtype=np.float32).repeat(20, 0), np.repeat(["ant", "bee", "cat", "dog"], 20)
+    trusted = (np.arange(80) % 20 == 0) & (y != "cat")
+    with pytest.raises(InputError, match="class 'cat' has no trusted label to train on, and two_stage_clean needs"):
+        NoisyLabelClassifier("two_stage_clean", epochs=1).fit(X, y, trusted=trusted)

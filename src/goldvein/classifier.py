@@ -303,17 +303,16 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         watch: bool,
         test: tuple[Inputs, torch.Tensor] | None,
     ) -> Run:
-        shape = self.transform_.seen_shape
+        shape, K = self.transform_.seen_shape, len(self.classes_)
         task = Task(
             n_samples=len(rows),
-            n_classes=len(self.classes_),
+            n_classes=K,
             input_shape=shape,
             y=torch.as_tensor(labels).to(device),
             trusted=None if trusted is None else torch.as_tensor(trusted).to(device),
             validation=torch.as_tensor(validation).to(device),
-            build_model=partial(
-                make_network, self.model, self.model_params, shape, len(self.classes_), self.precision, device
-            ),
+            build_model=partial(make_network, self.model, self.model_params, shape, K, self.precision, device),
+            classes=tuple(map(str, self.classes_)),
         )
         method = resolve_method(self.method)
         method.setup(task)

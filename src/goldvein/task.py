@@ -29,6 +29,8 @@ class Task:
         Labeled rows held out of training. Their labels are as doubtful as the others.
     build_model : callable
         Makes a fresh network ``(B, *input_shape) -> (B, K)`` logits.
+    classes : tuple of str
+        Names of the classes, for messages; empty where they have none.
     """
 
     n_samples: int
@@ -38,6 +40,7 @@ class Task:
     trusted: Tensor | None
     validation: Tensor
     build_model: Callable[[], nn.Module]
+    classes: tuple[str, ...] = ()
 
     def clean_labels(self, method: str) -> Tensor:
         """Labels of the trusted rows, -1 elsewhere, (N,), for a method that needs some of each class.
@@ -51,9 +54,11 @@ class Task:
             raise InputError(f"no label is trusted: {method} needs some of each class; give them, or use two_stage")
         n = self.y[self.trusted & ~self.validation].bincount(minlength=self.n_classes)
         if not n.all():
+            missing = int(n.argmin())
+            name = repr(self.classes[missing]) if self.classes else f"{missing}, counted from 0,"
             raise InputError(
-                f"class {n.argmin()}, counted from 0 in sorted order, has no trusted label to train on, and {method} "
-                "needs some of each class: mark a right one of it as trusted"
+                f"class {name} has no trusted label to train on, and {method} needs some of each class: mark a right "
+                "one of it as trusted"
             )
         return torch.where(self.trusted, self.y, -1)
 
