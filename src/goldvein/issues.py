@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "KINDS", "RARE", "Audit", "audit", "find_label_issues"]
 SAMPLE = 50_000  # rows that the readings of T are compared on
 NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
-FAR, DOUBT = 3, 0.1  # deviations and p_wrong from which a row is like no other,
+FAR, DOUBT = 3, 0.2  # deviations and p_wrong from which a row is like no other,
 LOST = 6  # deviations from which it is so whatever its label,
 LIKE_NONE = 0.6  # and the least p_wrong that it then has
 
