@@ -64,6 +64,17 @@ def test_noise_by_a_matrix_of_ones_own(goldvein, refused, tmp_path):
     assert "is no matrix" in message
 
 
+def test_the_transition_matrix_of_a_method_may_be_a_csv(goldvein, refused, tmp_path):
+    good, bad, out = tmp_path / "T.csv", tmp_path / "bad.csv", tmp_path / "run"
+    np.savetxt(good, 0.8 * np.eye(10) + 0.02, delimiter=",")
+    np.savetxt(bad, np.eye(10) + 0.1, delimiter=",")
+    command = ("train", "digits", "--out", out, "--method", "forward_correction", "--set", "epochs=2", "--set")
+    assert "sums to 2" in refused(*command, f"method.transition={bad}")
+    assert not out.exists()
+    goldvein(*command, f"method.transition={good}")
+    assert config(out)["method"]["params"]["transition"][0][0] == pytest.approx(0.82)
+
+
 def test_noise_and_missing_labels_of_a_standard_set(goldvein, tmp_path):
     run = tmp_path / "run"
     noise = ("--noise", "pair", "--noise-rate", 0.3, "--labels-per-class", 20, "--seed", 5)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldvein.cli.source import read_matrix
 from goldvein.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def gather(config: Path | None, assignments: Sequence[str]) -> Settings:
     config : Path or None
         ``[method]`` holds ``name`` and ``params``; every other key is an argument of the estimator.
     assignments : sequence of str
-        ``method.X=V`` is a hyper-parameter of the method, ``X=V`` or ``model.X=V`` an argument of the estimator,
-        ``model_params.X=V`` an argument of the network.
+        ``method.X=V`` is a hyper-parameter of the method (a matrix where V is a .csv file), ``X=V`` or ``model.X=V``
+        an argument of the estimator, ``model_params.X=V`` an argument of the network.
 
     Raises
     ------
@@ -51,7 +52,8 @@ def gather(config: Path | None, assignments: Sequence[str]) -> Settings:
         if not equals or not name:
             raise InputError(f"--set {pair}: it must be NAME=VALUE; give for example --set epochs=20")
         if name.startswith("method."):
-            settings.params[name.removeprefix("method.").replace(".", "__")] = _value(text)
+            value = read_matrix(text).tolist() if text.endswith(".csv") else _value(text)
+            settings.params[name.removeprefix("method.").replace(".", "__")] = value
         elif name.startswith("model_params."):
             network = settings.arguments.setdefault("model_params", {})
             network[name.removeprefix("model_params.")] = _value(text, plain=True)

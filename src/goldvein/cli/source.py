@@ -132,7 +132,7 @@ def read_matrix(path: str) -> Any:
     try:
         return np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
-        raise InputError(f"--noise {path} is no matrix ({error}): give K rows of K numbers with commas") from error
+        raise InputError(f"{path} is no matrix ({error}): give K rows of K numbers with commas") from error
 
 
 def _numbers(n: int) -> Any:
