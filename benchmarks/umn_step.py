@@ -106,7 +106,7 @@ def ours(images: Tensor, y: Tensor) -> Callable[[], None]:
     """A turn of the method in the engine."""
     shape, nobody = (PIXELS,), torch.zeros(len(y), dtype=torch.bool)
     task = Task(len(y), K, shape, y, None, nobody, lambda: MLP(shape, K, hidden=(HIDDEN,), dropout=0))
-    method = UMN()
+    method = UMN(z_b=Z)  # as the naive one
     method.setup(task)
     inputs = Inputs(images.numpy(), Transform(shape, "none"), torch.device("cpu"))
     method.learner.settle(inputs)
