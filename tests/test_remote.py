@@ -54,13 +54,37 @@ def test_a_network_without_features_and_few_rows_say_nothing(digits):
     few = NoisyLabelClassifier("cross_entropy", epochs=1, random_state=0).fit(X[::16], y[::16])
     assert few.evidence_.far is None
 
-    class Plain(torch.nn.Module):
-        def __init__(self, input_shape, n_classes):
-            super().__init__()
-            self.head = torch.nn.Linear(input_shape[0], n_classes)
-
-        def forward(self, x):
-            return self.head(x)
-
     plain = NoisyLabelClassifier("cross_entropy", model=Plain, epochs=1, random_state=0).fit(X, y)
     assert plain.evidence_.far is None
+
+
+class Plain(torch.nn.Module):
+    """No features."""
+
+    def __init__(self, input_shape, n_classes):
+        super().__init__()
+        self.head = torch.nn.Linear(int(np.prod(input_shape)), n_classes)
+
+    def forward(self, x):
+        return self.head(x.flatten(1))
+
+
+class Maps(torch.nn.Module):
+    """Features that are maps, as those of some networks of torchvision."""
+
+    def __init__(self, input_shape, n_classes):
+        super().__init__()
+        self.features = torch.nn.Conv2d(input_shape[0], 4, 3)
+        self.head = torch.nn.Linear(4, n_classes)
+
+    def forward(self, x):
+        return self.head(self.features(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("network", "tells"), [(Plain, False), (Maps, True)])
+def test_networks_of_others_are_taken_as_they_are(digits, network, tells, precision):
+    X, y = digits
+    images = (255 * X[::8]).astype(np.uint8).reshape(-1, 1, 8, 8)
+    model = NoisyLabelClassifier("cross_entropy", model=network, epochs=1, precision=precision, random_state=0)
+    assert (model.fit(images, y[::8]).evidence_.far is not None) == tells

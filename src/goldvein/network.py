@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -74,9 +75,10 @@ class LowPrecision(nn.Module):
         """(B, *input_shape) -> (B, K) logits."""
         return self._compute(self.net, x)
 
-    def features(self, x: Tensor) -> Tensor:
-        """(B, *input_shape) -> (B, D), what the last layer sees."""
-        return self._compute(self.net.features, x)
+    @property
+    def features(self) -> Callable[[Tensor], Tensor]:
+        """(B, *input_shape) -> (B, D), what the last layer sees; missing where the network has none."""
+        return partial(self._compute, self.net.features)
 
     def _compute(self, f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         if x.dim() == 4:

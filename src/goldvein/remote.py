@@ -41,7 +41,7 @@ def remoteness(run: Run, y: Tensor, probs: Tensor) -> NDArray[np.float32] | None
     probs : Tensor of shape (n, K)
     """
     features: Any = getattr(run.method.net, "features", None)
-    if features is None or len(y) < 20 * NEAREST:
+    if not callable(features) or len(y) < 20 * NEAREST:
         return None
     some = sampling.spread(len(y), AMONG)
     label = y.clamp(min=0)[:, None]
@@ -57,8 +57,15 @@ def remoteness(run: Run, y: Tensor, probs: Tensor) -> NDArray[np.float32] | None
 
 
 def unit(features: Tensor) -> Tensor:
-    """Rows (n, D) of length 1."""
-    return F.normalize(features.float(), dim=1)
+    """Rows (n, D) of length 1; maps (n, D, H, W) are averaged first.
+
+    Examples
+    --------
+    >>> unit(torch.ones(1, 4, 2, 2))
+    tensor([[0.5000, 0.5000, 0.5000, 0.5000]])
+    """
+    vectors = features.flatten(2).mean(2) if features.dim() > 2 else features
+    return F.normalize(vectors.float(), dim=1)
 
 
 def kth_distance(x: Tensor, base: Tensor) -> Tensor:
