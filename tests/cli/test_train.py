@@ -73,6 +73,9 @@ def test_the_transition_matrix_of_a_method_may_be_a_csv(goldvein, refused, tmp_p
     assert not out.exists()
     goldvein(*command, f"method.transition={good}")
     assert config(out)["method"]["params"]["transition"][0][0] == pytest.approx(0.82)
+    (tmp_path / "c.toml").write_text(f"epochs = 2\n[method.params]\ntransition = '{good}'\n")
+    goldvein(*command[:3], tmp_path / "again", *command[4:6], "--config", tmp_path / "c.toml")
+    assert config(tmp_path / "again")["method"]["params"] == config(out)["method"]["params"]
 
 
 def test_noise_and_missing_labels_of_a_standard_set(goldvein, tmp_path):

@@ -32,8 +32,8 @@ def gather(config: Path | None, assignments: Sequence[str]) -> Settings:
     config : Path or None
         ``[method]`` holds ``name`` and ``params``; every other key is an argument of the estimator.
     assignments : sequence of str
-        ``method.X=V`` is a hyper-parameter of the method (a matrix where V is a .csv file), ``X=V`` or ``model.X=V``
-        an argument of the estimator, ``model_params.X=V`` an argument of the network.
+        ``method.X=V`` is a hyper-parameter of the method, ``X=V`` or ``model.X=V`` an argument of the estimator,
+        ``model_params.X=V`` an argument of the network.
 
     Raises
     ------
@@ -52,8 +52,7 @@ def gather(config: Path | None, assignments: Sequence[str]) -> Settings:
         if not equals or not name:
             raise InputError(f"--set {pair}: it must be NAME=VALUE; give for example --set epochs=20")
         if name.startswith("method."):
-            value = read_matrix(text).tolist() if text.endswith(".csv") else _value(text)
-            settings.params[name.removeprefix("method.").replace(".", "__")] = value
+            settings.params[name.removeprefix("method.").replace(".", "__")] = _value(text)
         elif name.startswith("model_params."):
             network = settings.arguments.setdefault("model_params", {})
             network[name.removeprefix("model_params.")] = _value(text, plain=True)
@@ -68,6 +67,7 @@ def build(settings: Settings, seed: int | None, *, verbose: bool) -> NoisyLabelC
     Parameters
     ----------
     settings : Settings
+        A hyper-parameter that names a .csv file is the matrix in it.
     seed : int or None
         By default the ``random_state`` of the settings, else 0.
     verbose : bool
@@ -81,7 +81,7 @@ def build(settings: Settings, seed: int | None, *, verbose: bool) -> NoisyLabelC
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.configure import arguments, build_method
 
-    method: Any = build_method(settings.method, settings.params)
+    method: Any = build_method(settings.method, {name: _matrix(value) for name, value in settings.params.items()})
     allowed = set(NoisyLabelClassifier().get_params(deep=False)) - {"method", "verbose"}
     for name in settings.arguments:
         if name not in allowed:
@@ -107,6 +107,10 @@ def _read(path: Path) -> Settings:
     if not isinstance(method.get("name", ""), str) or not isinstance(method.get("params", {}), dict):
         raise InputError(f"{path}: in [method], name must be text and params a table")
     return Settings(method.get("name", Settings.method), dict(method.get("params", {})), found)
+
+
+def _matrix(value: Any) -> Any:
+    return read_matrix(value).tolist() if isinstance(value, str) and value.endswith(".csv") else value
 
 
 def _value(text: str, *, plain: bool = False) -> Any:
