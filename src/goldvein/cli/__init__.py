@@ -37,7 +37,7 @@ class Verbs(TyperGroup):
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
         except Exception as error:
-            if not hasattr(error, "format_message"):
+            if not hasattr(error, "format_message"):  # typer's own, whose class is click's or not by its version
                 raise
             typer.echo(f"error: {_usage(error)}", err=True)
             raise typer.Exit(2) from error

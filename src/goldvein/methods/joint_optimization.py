@@ -96,8 +96,9 @@ class JointOptimization(Method):
         super().setup(task)
         self.build_model = task.build_model
         self.over = "unlabeled" if self.unlabeled else "labeled"
-        self.register_buffer("place", self.taking_part(task).cumsum(0) - 1, persistent=False)
-        self.register_buffer("soft", one_hot(task.y[self.taking_part(task)], task.n_classes))
+        part = self.taking_part(task)
+        self.register_buffer("place", part.cumsum(0) - 1, persistent=False)
+        self.register_buffer("soft", one_hot(task.y[part], task.n_classes))
         self.register_buffer("recent", self.soft.new_zeros(WINDOW, *self.soft.shape))
 
     def taking_part(self, task: Task) -> Tensor:
@@ -108,7 +109,7 @@ class JointOptimization(Method):
         if not self.unlabeled:
             return run.batches()
         sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
-        return run.batches(unlabeled="rest", sizes=sizes, over="unlabeled" if sizes[0] <= sizes[1] else "labeled")
+        return run.batches(unlabeled="rest", sizes=sizes, over=self.over if sizes[0] <= sizes[1] else "labeled")
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Step 1."""
