@@ -257,7 +257,7 @@ def test_its_scores(start: Start, blobs: Any) -> None:
     run = start(UMN(**SMALL), blobs.x, blobs.y, validation=blobs.validation, recipe=Recipe(epochs=3, batch_size=64))
     run.method.train_on(run)
     scores = run.method.scores(run)
-    assert list(scores) == ["epsilon", "epsilon_recent", "log_difference", "guider_confidence"]
+    assert list(scores)[:4] == ["epsilon", "epsilon_recent", "log_difference", "guider_confidence"]
     labeled = torch.as_tensor(blobs.y >= 0)
     y = torch.as_tensor(blobs.y)[labeled, None]
     g, g_guider = (run.predict(net=net)[labeled].gather(1, y)[:, 0] for net in (run.method.net, run.method.guider))
@@ -274,6 +274,18 @@ def test_its_scores(start: Start, blobs: Any) -> None:
     assert recent[3:].isnan().all()
     torch.testing.assert_close(recent[2, labeled], scores["epsilon"][labeled], atol=1e-6, rtol=1e-4)
     torch.testing.assert_close(scores["epsilon_recent"][labeled], recent[:3, labeled].mean(0))
+
+
+def test_the_mean_confidence_counts_the_epochs_since_lambda_has_fallen(start: Start, blobs: Any) -> None:
+    run = start(UMN(**SMALL, release=(0.2, 0.4)), blobs.x, blobs.y, recipe=Recipe(epochs=10, batch_size=64))
+    seen, look = [], run.method.look
+    run.method.look = lambda run: seen.append(look(run)) or seen[-1]
+    run.method.train_on(run)
+    rows = seen[0][0]
+    means = run.method.scores(run)["guider_confidence_mean"]
+    expected = torch.stack([g_guider.exp() for _, _, g_guider in seen[4:10]]).mean(0)
+    torch.testing.assert_close(means[rows], expected, atol=1e-6, rtol=1e-5)
+    assert means[torch.as_tensor(blobs.y) < 0].isnan().all()
 
 
 def test_the_rows_of_a_batch(start: Start, blobs: Any) -> None:

@@ -23,7 +23,8 @@ Silent or contradictory points, and what was chosen
 - A batch has 5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills
   most of it. Labeled rows are in the bound too; what is reconstructed is the input without noise.
 - "Corrupted if epsilon > 0" spares the labels that both networks give 1 in single precision, late in the training.
-  :meth:`UMN.scores` has epsilon and what ranks better. Labels are judged by the guider, as if it had not learned them.
+  :meth:`UMN.scores` has epsilon and what ranks better: a wrong label learned by heart late was denied for long before,
+  which the mean of g'(y^) remembers. Labels are judged by the guider, as if it had not learned them.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class UMN(Method):
     others = ("guider",)
     steps: Tensor  # number of updates so far
     recent: Tensor  # (10, N), epsilon after each of the last epochs; NaN without a label
+    confidence: Tensor  # (N,), the mean of g'(y^) since lambda has fallen
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
     lead = 1.0  # what is left of lambda
 
@@ -124,6 +126,7 @@ class UMN(Method):
         self.guider: Inference = copy.deepcopy(self.learner.net).requires_grad_(False)
         self.register_buffer("steps", torch.tensor(0))
         self.register_buffer("recent", torch.full((RECENT, task.n_samples), math.nan))
+        self.register_buffer("confidence", torch.zeros(task.n_samples))
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]
@@ -182,6 +185,8 @@ class UMN(Method):
             self.steps.fill_(step)
             rows, g, g_guider = self.look(run)
             self.recent[epoch % RECENT, rows] = difference(g, g_guider, self.metric)
+            since = max(1.0, epoch + 1 - self.release[1] * run.n_epochs)
+            self.confidence[rows] = self.confidence[rows].lerp(g_guider.exp(), 1 / since)
 
     def look(self, run: Run) -> tuple[Tensor, Tensor, Tensor]:
         """Rows (M,) with a label, and the log-probabilities (M,) that learner and guider give it."""
@@ -195,10 +200,11 @@ class UMN(Method):
         return run.judge(self.guider), torch.full_like(run.task.y, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
-        """``epsilon``, its mean over ten epochs, the difference of logarithms, and g'(y^): low is doubtful."""
+        """``epsilon``, its mean over ten epochs, the difference of logarithms; g'(y^) and its mean, low is doubtful."""
         rows, g, g_guider = self.look(run)
         columns = {"epsilon": difference(g, g_guider, "absdiff"), "epsilon_recent": self.recent[:, rows].nanmean(0)}
         columns |= {"log_difference": difference(g, g_guider, "dlog"), "guider_confidence": g_guider.exp()}
+        columns["guider_confidence_mean"] = self.confidence[rows]
         empty = torch.full_like(run.task.y, math.nan, dtype=g.dtype)
         return {name: empty.index_copy(0, rows, values) for name, values in columns.items()}
 
