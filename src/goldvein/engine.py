@@ -166,8 +166,8 @@ class Run:
             Rows of each kind in a batch; by default N/2 + N/2 (Ding et al. 2018, section 3.2).
         balance : bool, default=False
             Whether every class comes equally often among the labeled rows.
-        over : {"labeled", "unlabeled"}, default="labeled"
-            The kind whose rows make up an epoch; the other is cycled.
+        over : {"labeled", "unlabeled", "larger"}, default="labeled"
+            The kind whose rows make up an epoch, the other is cycled; ``larger`` is the one that fills most of a batch.
 
         Yields
         ------
@@ -192,8 +192,8 @@ class Run:
             rest = training & ~labeled
             unlabeled = rest if unlabeled == "rest" and rest.sum() >= n_second else training
         without = unlabeled.nonzero()[:, 0].cpu()
-        passed = len(with_label) / n_first if over == "labeled" else len(without) / n_second
-        n_batches = math.ceil(passed)
+        by_label = n_first > n_second if over == "larger" else over == "labeled"
+        n_batches = math.ceil(len(with_label) / n_first if by_label else len(without) / n_second)
         first = self._draw(with_label, n_batches * n_first, balance).to(self.device)
         second = sampling.cycled(without, n_batches * n_second, self.generator).to(self.device)
         yield from self._serve(sampling.split(first, n_batches), sampling.split(second, n_batches))

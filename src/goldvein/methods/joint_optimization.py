@@ -109,7 +109,7 @@ class JointOptimization(Method):
         if not self.unlabeled:
             return run.batches()
         sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
-        return run.batches(unlabeled="rest", sizes=sizes, over=self.over if sizes[0] <= sizes[1] else "labeled")
+        return run.batches(unlabeled="rest", sizes=sizes, over="larger")
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Step 1."""

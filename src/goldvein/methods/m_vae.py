@@ -132,10 +132,9 @@ class MVAE(Method):
         self.learner.settle(run.inputs)
         sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
         self.n_labeled = sizes[0]
-        over = self.over if sizes[0] <= sizes[1] else "labeled"
         for epoch in run.epochs(beta2=BETA2):
             self.lead = let_go(epoch / run.n_epochs, self.release, sizes[0] / sum(sizes))
-            for batch in run.batches(unlabeled="rest", sizes=sizes, over=over):
+            for batch in run.batches(unlabeled="rest", sizes=sizes, over="larger"):
                 run.update(self.loss(batch))
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:

@@ -173,12 +173,11 @@ class UMN(Method):
         self.learner.settle(run.inputs)
         sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
         self.n_labeled = sizes[0]
-        over = self.over if sizes[0] <= sizes[1] else "labeled"
         for epoch in run.epochs(beta2=BETA2):
             self.guider.eval()
             self.lead = let_go(epoch / run.n_epochs, self.release, sizes[0] / sum(sizes))
             step = int(self.steps)
-            for batch in run.batches(unlabeled="rest", sizes=sizes, over=over):
+            for batch in run.batches(unlabeled="rest", sizes=sizes, over="larger"):
                 run.update(self.loss(batch))
                 step += 1
                 self.follow(self.gamma(step, epoch / run.n_epochs))
