@@ -146,3 +146,14 @@ def log_probability(logits: Tensor, y: Tensor) -> Tensor:
     tensor([-0.6931])
     """
     return logits.log_softmax(1).gather(1, y[:, None])[:, 0]
+
+
+def disagreement(g: Tensor, g_guider: Tensor, metric: str) -> Tensor:
+    """``|exp(g') - exp(g)|`` of two log-probabilities (Sun et al. 2021, eq. 8), or for ``dlog`` ``|g' - g|``.
+
+    Examples
+    --------
+    >>> disagreement(torch.tensor([0.2, 1.0]).log(), torch.tensor([0.5, 1.0]).log(), "absdiff")
+    tensor([0.3000, 0.0000])
+    """
+    return (g - g_guider).abs() if metric == "dlog" else (g.exp() - g_guider.exp()).abs()

@@ -48,6 +48,7 @@ from goldvein.sampling import spread
 NEGLIGIBLE = 1e-4  # q(y | z_a) of a class that is skipped
 BLOCK = 64  # pairs of row and class come in multiples of it: the first product of each size costs a millisecond
 SEEN = 4096  # rows that decide the likelihood
+OPTIONS = ("z_a", "z_b", "hidden", "likelihood", "precision")  # of the model, which methods pass on
 LIKELIHOODS = ("auto", "bernoulli", "gaussian")
 LOG_VAR = (-8.0, 8.0)  # of latent variables
 LOG_VAR_X = (-6.0, 2.0)  # of inputs

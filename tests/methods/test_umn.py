@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from goldvein.engine import Run
 from goldvein.errors import InputError
-from goldvein.functional import label_log_odds, log_probability
+from goldvein.functional import disagreement, label_log_odds, log_probability
 from goldvein.methods.m_vae import MVAE
-from goldvein.methods.umn import UMN, difference
+from goldvein.methods.umn import UMN
 from goldvein.models.mlp import MLP
 from goldvein.recipe import Recipe
 from goldvein.task import Batch, Task
@@ -111,12 +111,12 @@ def test_epsilon_of_equal_networks_is_zero() -> None:
 @given(st.lists(st.floats(-12, 0), min_size=2, max_size=2))
 def test_epsilon_is_a_distance(logs: list[float]) -> None:
     g, g_guider = (torch.tensor([v], dtype=torch.float64) for v in logs)
-    assert difference(g, g_guider, "absdiff").item() == pytest.approx(abs(math.exp(logs[0]) - math.exp(logs[1])))
-    assert difference(g, g_guider, "dlog").item() == pytest.approx(abs(logs[0] - logs[1]))
+    assert disagreement(g, g_guider, "absdiff").item() == pytest.approx(abs(math.exp(logs[0]) - math.exp(logs[1])))
+    assert disagreement(g, g_guider, "dlog").item() == pytest.approx(abs(logs[0] - logs[1]))
     for metric in ("absdiff", "dlog"):
-        assert difference(g, g_guider, metric) == difference(g_guider, g, metric)
-        assert difference(g, g, metric).item() == 0
-    assert 0 <= difference(g, g_guider, "absdiff").item() <= 1
+        assert disagreement(g, g_guider, metric) == disagreement(g_guider, g, metric)
+        assert disagreement(g, g, metric).item() == 0
+    assert 0 <= disagreement(g, g_guider, "absdiff").item() <= 1
 
 
 def test_epsilon_by_hand() -> None:

@@ -31,11 +31,10 @@ from goldvein.functional import label_log_odds, let_go
 from goldvein.method import Method
 from goldvein.task import Batch, Task
 from goldvein.transition import check_transition
-from goldvein.variational import Variational
+from goldvein.variational import OPTIONS, Variational
 
 BETA2 = 0.99  # of Adam
 SHARE = 0.05  # least share of labeled rows in a batch
-OF_THE_MODEL = ("z_a", "z_b", "hidden", "likelihood", "precision")
 
 
 class MVAE(Method):
@@ -102,7 +101,7 @@ class MVAE(Method):
         if self.transition is not None:
             T = torch.as_tensor(check_transition(self.transition, task.n_classes)).to(task.y.device)
             self.register_buffer("log_transition", T.clamp(min=self.least).log().float())
-        options = {name: getattr(self, name) for name in OF_THE_MODEL}
+        options = {name: getattr(self, name) for name in OPTIONS}
         self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
 
     @property

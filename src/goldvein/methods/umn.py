@@ -12,19 +12,19 @@ The learner theta is trained, the guider theta' is its moving average. g and g' 
 the mean of its own z_a, for the input with noise of its own. epsilon is a constant: no gradient passes through it.
 
 Silent or contradictory points, and what was chosen
-- Eq. 4 as printed lacks two signs of a KL and has a wrong sign in the third term: the bound was derived anew.
-- Eq. 6 leaves out ``log(epsilon / (C - 1))``, rightly so if epsilon is a constant. It is linear in q. To re-weight a
-  "classification loss" would be ``labeled="ce"``, ``-f log q(y^)``, eq. 5 under one logarithm ``labeled="marginal"``.
+- Eq. 4 as printed lacks two signs of a KL and has a wrong one in the third term: the bound was derived anew.
+- Eq. 6 leaves out ``log(epsilon / (C - 1))``, rightly so if epsilon is a constant, and is linear in q. A re-weighted
+  "classification loss" is ``labeled="ce"``, ``-f log q(y^)``; eq. 5 under one logarithm is ``labeled="marginal"``.
 - f is infinite at 0, where learner and guider start, and negative above (C - 1) / C: epsilon is held between.
 - lambda, of a mean over labeled rows beside one over all rows, is not stated. 1 lets labels say what the classes are
   before these become clusters of their own, but has wrong ones learned by heart. So it falls to the share of labeled
   rows, eq. 4 to the letter, where a label weighs f in the bound of its own row. ``release=(1, 1)`` keeps it at 1.
 - gamma is 0.99, from step 40,000 or half of the training on 0.999 (Tarvainen & Valpola's code), at first a plain mean.
-- A batch has 5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills
-  most of it. Labeled rows are in the bound too; what is reconstructed is the input without noise.
+- A batch has 5 labeled rows of 100, more where more rows are labeled. They are in the bound too; what is reconstructed
+  is the input without noise.
 - "Corrupted if epsilon > 0" spares the labels that both networks give 1 in single precision, late in the training.
-  :meth:`UMN.scores` has epsilon and what ranks better: a wrong label learned by heart late was denied for long before,
-  which the mean of g'(y^) remembers. Labels are judged by the guider, as if it had not learned them.
+  :meth:`UMN.scores` has what ranks better: a wrong label learned by heart late was denied for long, which the mean of
+  g'(y^) remembers. Labels are judged by the guider, as if it had not learned them.
 """
 
 from __future__ import annotations
@@ -38,17 +38,16 @@ from torch import Tensor, nn
 from goldvein import sampling
 from goldvein.engine import Run
 from goldvein.errors import unknown
-from goldvein.functional import label_log_odds, let_go, log_probability, update_average
+from goldvein.functional import disagreement, label_log_odds, let_go, log_probability, update_average
 from goldvein.method import Method
 from goldvein.task import Batch, Task
-from goldvein.variational import Inference, Variational
+from goldvein.variational import OPTIONS, Inference, Variational
 
 BETA2 = 0.99  # of Adam
 SWITCH, LATE_DECAY = 40_000, 0.999  # steps after which gamma rises, and to what
 RECENT = 10  # epochs whose epsilon is kept
 SHARE = 0.05  # least share of labeled rows in a batch
 LEAST_LOG = -70.0  # of a probability that underflows
-OF_THE_MODEL = ("z_a", "z_b", "hidden", "likelihood", "precision")
 KNOWN = {"labeled": ("linear", "ce", "marginal"), "metric": ("absdiff", "dlog")}
 
 
@@ -121,7 +120,7 @@ class UMN(Method):
         for name, known in KNOWN.items():
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
-        options = {name: getattr(self, name) for name in OF_THE_MODEL}
+        options = {name: getattr(self, name) for name in OPTIONS}
         self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
         self.guider: Inference = copy.deepcopy(self.learner.net).requires_grad_(False)
         self.register_buffer("steps", torch.tensor(0))
@@ -148,7 +147,7 @@ class UMN(Method):
     def uncertainty(self, x: Tensor, y: Tensor, mean: Tensor) -> Tensor:
         """epsilon (M,) of labels y, from the learner's mean of z_a and the guider's look at x."""
         g, g_guider = self.learner.net.classify(mean), self.guider(x + self.noise * torch.randn_like(x))
-        return difference(log_probability(g, y), log_probability(g_guider, y), self.metric)  # Eq. 8
+        return disagreement(log_probability(g, y), log_probability(g_guider, y), self.metric)  # Eq. 8
 
     def labeled_term(self, logits: Tensor, y: Tensor, epsilon: Tensor) -> Tensor:
         """What is minimized for labels y (M,), from logits (M, C) of q(y | z_a)."""
@@ -183,7 +182,7 @@ class UMN(Method):
                 self.follow(self.gamma(step, epoch / run.n_epochs))
             self.steps.fill_(step)
             rows, g, g_guider = self.look(run)
-            self.recent[epoch % RECENT, rows] = difference(g, g_guider, self.metric)
+            self.recent[epoch % RECENT, rows] = disagreement(g, g_guider, self.metric)
             since = max(1.0, epoch + 1 - self.release[1] * run.n_epochs)
             self.confidence[rows] = self.confidence[rows].lerp(g_guider.exp(), 1 / since)
 
@@ -201,13 +200,8 @@ class UMN(Method):
     def scores(self, run: Run) -> dict[str, Tensor]:
         """``epsilon``, its mean over ten epochs, the difference of logarithms; g'(y^) and its mean, low is doubtful."""
         rows, g, g_guider = self.look(run)
-        columns = {"epsilon": difference(g, g_guider, "absdiff"), "epsilon_recent": self.recent[:, rows].nanmean(0)}
-        columns |= {"log_difference": difference(g, g_guider, "dlog"), "guider_confidence": g_guider.exp()}
+        columns = {"epsilon": disagreement(g, g_guider, "absdiff"), "epsilon_recent": self.recent[:, rows].nanmean(0)}
+        columns |= {"log_difference": disagreement(g, g_guider, "dlog"), "guider_confidence": g_guider.exp()}
         columns["guider_confidence_mean"] = self.confidence[rows]
         empty = torch.full_like(run.task.y, math.nan, dtype=g.dtype)
         return {name: empty.index_copy(0, rows, values) for name, values in columns.items()}
-
-
-def difference(g: Tensor, g_guider: Tensor, metric: str) -> Tensor:
-    """Eq. 8 from two log-probabilities, by ``metric``."""
-    return (g - g_guider).abs() if metric == "dlog" else (g.exp() - g_guider.exp()).abs()
