@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from goldvein import InputError, NoisyLabelClassifier, engine
+from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
 from goldvein.network import pick_device
@@ -387,3 +389,12 @@ def test_a_class_without_a_trusted_label_is_named() -> None:
     trusted = (np.arange(80) % 20 == 0) & (y != "cat")
     with pytest.raises(InputError, match="class 'cat' has no trusted label to train on, and two_stage_clean needs"):
         NoisyLabelClassifier("two_stage_clean", epochs=1).fit(X, y, trusted=trusted)
+
+
+def test_a_method_says_how_many_updates_it_needs(blobs: Any) -> None:
+    class Long(CrossEntropy):
+        updates = 600
+
+    n_epochs = model(Long(), epochs="auto", batch_size=128, validation_fraction=0).fit(blobs.x, blobs.y).n_iter_
+    batches = math.ceil((blobs.y >= 0).sum() / 64)
+    assert 600 <= n_epochs * batches < 600 + batches

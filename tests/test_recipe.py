@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
 
 from goldvein.errors import InputError
-from goldvein.recipe import Plateau, Recipe
+from goldvein.recipe import Plateau, Recipe, auto_epochs
 
 
 def follow(recipe: Recipe, accuracies: list[float], rate: float = 1.0) -> list[float]:
@@ -51,3 +52,12 @@ def test_other_schedules_have_no_plateau(schedule: str) -> None:
 def test_recipes_that_mean_nothing(field: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"{field}="):
         Recipe(**{field: value})
+
+
+@pytest.mark.parametrize(("convolves", "least"), [(False, 5000), (True, 2000)])
+@pytest.mark.parametrize("n_labeled", [7, 100])
+def test_auto_epochs_make_the_updates_of_the_method(n_labeled: int, convolves: bool, least: int) -> None:
+    """Batches of 128 rows, 64 with a label, or 7 of 3,000 rows with one."""
+    epochs = partial(auto_epochs, n_labeled, 3000, 128, updates=5000, convolves=convolves)
+    assert least <= epochs(over="labeled") * math.ceil(n_labeled / 64) <= least + 1
+    assert least <= epochs(over="unlabeled") * math.ceil((3000 - n_labeled) / 121) <= 1.1 * least

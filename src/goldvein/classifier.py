@@ -26,7 +26,7 @@ from goldvein.errors import InputError
 from goldvein.evidence import Evidence
 from goldvein.fingerprint import fingerprint
 from goldvein.method import Method
-from goldvein.network import make_network, pick_device
+from goldvein.network import convolves, make_network, pick_device
 from goldvein.progress import Progress
 from goldvein.recipe import Recipe, auto_epochs
 from goldvein.task import Task
@@ -52,7 +52,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         :func:`goldvein.pretrained.load_weights`.
     epochs : int or "auto", default="auto"
         Passes over the rows that make up an epoch of the method (the labeled ones; all, with ``umn`` or
-        ``mean_teacher``), in each stage. ``auto`` is 40, or more where labels are few: see
+        ``mean_teacher``), in each stage. ``auto`` is 40, or more where rows are few: see
         :func:`goldvein.recipe.auto_epochs`.
     batch_size : int, default=128
     optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
@@ -321,7 +321,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             method.to(device),
             task,
             Inputs(rows, self.transform_, device),
-            self._recipe(int((labels[~validation] >= 0).sum()), int((~validation).sum()), method.over),
+            self._recipe(int((labels[~validation] >= 0).sum()), int((~validation).sum()), method),
             seed=seed,
             watch=watch,
             checkpoint=None if checkpoint is None else Path(checkpoint),
@@ -331,11 +331,11 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             test=test,
         )
 
-    def _recipe(self, n_labeled: int, n_training: int, over: str) -> Recipe:
+    def _recipe(self, n_labeled: int, n_training: int, method: Method) -> Recipe:
         if self.epochs != "auto" and not isinstance(self.epochs, Integral):
             raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
-        images = self.transform_.mean.dim() == 3
-        auto = auto_epochs(n_labeled, n_training, self.batch_size, images=images, over=over)
+        rows = (n_labeled, n_training, self.batch_size)
+        auto = auto_epochs(*rows, updates=method.updates, convolves=convolves(method), over=method.over)
         shared = {field.name for field in fields(Recipe)} & self.get_params(deep=False).keys() - {"epochs"}
         values = {name: getattr(self, name) for name in shared}
         return Recipe(epochs=auto if self.epochs == "auto" else int(self.epochs), **values)

@@ -25,6 +25,8 @@ class Method(nn.Module, BaseEstimator):
         is) or ``weak`` (randomly changed).
     over : {"labeled", "unlabeled"}
         The rows that an epoch passes over once; the others are cycled.
+    updates : int
+        What each stage has at least, with ``epochs="auto"``, where the network has no convolutions.
     others : tuple of str
         Attributes that are further networks which can predict; tables show their accuracy beside that of ``net``.
     stages : int or None
@@ -35,6 +37,7 @@ class Method(nn.Module, BaseEstimator):
 
     views: tuple[str, ...] = ("weak",)
     over: str = "labeled"
+    updates: int = 1000
     others: tuple[str, ...] = ()
     stages: int | None = None
 

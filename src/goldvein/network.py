@@ -47,9 +47,13 @@ def make_network(
     if precision not in PRECISIONS:
         raise InputError(f"precision={precision!r}: it must be one of {', '.join(PRECISIONS)}")
     net = models.build(model, input_shape, n_classes, **(params or {}))
-    convolutional = any(isinstance(m, nn.Conv2d) for m in net.modules())
-    pays = precision == "auto" and convolutional and has_bfloat16(device)
+    pays = precision == "auto" and convolves(net) and has_bfloat16(device)
     return (LowPrecision(net) if pays or precision == "bfloat16" else net).to(device)
+
+
+def convolves(net: nn.Module) -> bool:
+    """Whether a network has convolutions over images."""
+    return any(isinstance(module, nn.Conv2d) for module in net.modules())
 
 
 class LowPrecision(nn.Module):

@@ -18,36 +18,38 @@ SCHEDULES = ("plateau", "cosine", "steps", "constant")
 
 # what each stage has at least, with epochs="auto"
 MIN_EPOCHS, MIN_PASSES = 40, 10  # over the rows of an epoch; over all training rows
-MIN_STEPS = {"vector": 1000, "image": 400}  # updates; one on images costs a hundred times as much
+CONVOLVED = 0.4  # share of the updates with convolutions: one costs a hundred times as much
 
 
-def auto_epochs(n_labeled: int, n_training: int, batch_size: int, *, images: bool, over: str) -> int:
+def auto_epochs(n_labeled: int, n_training: int, batch_size: int, *, updates: int, convolves: bool, over: str) -> int:
     """Epochs that are enough in most cases.
 
-    40, or as many as make 1,000 updates (400 on images) and 10 passes over all rows.
+    40, or as many as make the method's updates (0.4 times as many where the network has convolutions) and 10 passes
+    over all rows.
 
     Parameters
     ----------
     n_labeled, n_training : int
         Rows that are trained on by label, and in all.
     batch_size : int
-    images : bool
+    updates : int
+    convolves : bool
     over : {"labeled", "unlabeled"}
         The rows of an epoch: see :class:`goldvein.method.Method`.
 
     Examples
     --------
-    >>> auto_epochs(50_000, 50_000, 128, images=False, over="labeled")
+    >>> auto_epochs(50_000, 50_000, 128, updates=1000, convolves=False, over="labeled")
     40
-    >>> auto_epochs(100, 50_000, 128, images=False, over="labeled")
+    >>> auto_epochs(100, 50_000, 128, updates=1000, convolves=False, over="labeled")
     3907
-    >>> auto_epochs(100, 50_000, 128, images=False, over="unlabeled")
-    40
+    >>> auto_epochs(100, 1_000, 128, updates=5000, convolves=False, over="unlabeled")
+    625
     """
-    half = max(1, batch_size // 2)
-    steps = max(MIN_STEPS["image" if images else "vector"], MIN_PASSES * n_training / half)
-    rows = n_labeled if over == "labeled" else n_training
-    return max(MIN_EPOCHS, math.ceil(steps / math.ceil(rows / half)))
+    half = max(1, batch_size // 2)  # the labeled rows of a batch; the others fill nearly all of one in their turn
+    steps = max(updates * (CONVOLVED if convolves else 1), MIN_PASSES * n_training / half)
+    passed = n_labeled / half if over == "labeled" else n_training / batch_size
+    return max(MIN_EPOCHS, math.ceil(steps / math.ceil(passed)))
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ from torch.nn import functional as F
 
 from goldvein.data.inputs import Inputs
 from goldvein.errors import InputError, unknown
-from goldvein.network import PRECISIONS, has_bfloat16
+from goldvein.network import PRECISIONS, convolves, has_bfloat16
 from goldvein.sampling import spread
 
 NEGLIGIBLE = 1e-4  # q(y | z_a) of a class that is skipped
@@ -119,13 +119,13 @@ class Variational(nn.Module):
         for name, value, known in (("likelihood", likelihood, LIKELIHOODS), ("precision", precision, PRECISIONS)):
             if value not in known:
                 raise unknown(name, value, known)
-        convolves = len(input_shape) == 3 and any(isinstance(m, nn.Conv2d) for m in network.modules())
-        usual = (128, 64, 256) if convolves else (50, 10, 500)
+        images = len(input_shape) == 3 and convolves(network)
+        usual = (128, 64, 256) if images else (50, 10, 500)
         n_a, n_b, width = (given or size for given, size in zip((z_a, z_b, hidden), usual, strict=True))
-        self.net = Inference(network, input_shape, n_classes, n_a, 0 if convolves else width)
+        self.net = Inference(network, input_shape, n_classes, n_a, 0 if images else width)
         self.encode_b = mlp(n_a + n_classes, width, 2 * n_b)
         self.decode_a = mlp(n_b + n_classes, width, 2 * n_a)
-        self.decode_x = ImageDecoder(n_a, input_shape) if convolves else decoder(n_a, width, input_shape)
+        self.decode_x = ImageDecoder(n_a, input_shape) if images else decoder(n_a, width, input_shape)
         self.likelihood = likelihood
         device = next(network.parameters()).device  # the rest is still to be moved there
         self.low_precision = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))

@@ -53,7 +53,7 @@ class FineTune(Method):
     def setup(self, task: Task) -> None:
         self.base.setup(without_trusted(task))
         self.views = self.base.views
-        self.over = self.base.over
+        self.over, self.updates = self.base.over, self.base.updates
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]

@@ -64,6 +64,7 @@ class MVAE(Method):
     """
 
     over = "unlabeled"
+    updates = 5000
     log_transition: Tensor
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
     lead = 1.0  # what is left of lambda

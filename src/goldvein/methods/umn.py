@@ -80,6 +80,7 @@ class UMN(Method):
     """
 
     over = "unlabeled"
+    updates = 5000
     others = ("guider",)
     steps: Tensor  # number of updates so far
     recent: Tensor  # (10, N), epsilon after each of the last epochs; NaN without a label
