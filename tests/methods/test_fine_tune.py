@@ -16,6 +16,7 @@ from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.fine_tune import FineTune
 from goldvein.methods.mean_teacher import MeanTeacher
 from goldvein.methods.two_stage import TwoStage
+from goldvein.methods.umn import UMN
 from goldvein.recipe import Recipe
 from goldvein.task import Batch, Task
 
@@ -120,3 +121,14 @@ def test_a_clean_set_that_misses_a_class(start: Start, blobs: Any) -> None:
 
 def test_an_epoch_is_that_of_the_method_before(start: Start, blobs: Any) -> None:
     assert start(FineTune(MeanTeacher()), blobs.x, blobs.y).method.over == "unlabeled"
+
+
+def test_a_method_before_that_keeps_state_by_label(start: Start, blobs: Any) -> None:
+    method, recipe = FineTune(UMN(z_a=3, z_b=3, hidden=8)), Recipe(epochs=2, batch_size=16)
+    run = start(method, blobs.x, blobs.y, recipe=recipe, trusted=blobs.trusted)
+    run.method.train_on(run)
+    probs = run.method.evidence(run)[0]
+    told = torch.as_tensor((blobs.y >= 0) & ~blobs.trusted)
+    torch.testing.assert_close(probs[told], run.method.base.believed)
+    assert probs.shape == (len(blobs.y), 3)
+    assert run.method.scores(run)["epsilon"].isfinite().tolist() == told.tolist()

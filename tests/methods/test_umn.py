@@ -270,22 +270,27 @@ def test_its_scores(start: Start, blobs: Any) -> None:
         assert scores[name][~labeled].isnan().all()
         torch.testing.assert_close(scores[name][labeled], expected, atol=1e-6, rtol=1e-4)
     recent = run.method.recent
-    assert recent[:3, labeled].isfinite().all()
+    assert recent[:3].isfinite().all()
     assert recent[3:].isnan().all()
-    torch.testing.assert_close(recent[2, labeled], scores["epsilon"][labeled], atol=1e-6, rtol=1e-4)
-    torch.testing.assert_close(scores["epsilon_recent"][labeled], recent[:3, labeled].mean(0))
+    torch.testing.assert_close(recent[2], scores["epsilon"][labeled], atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(scores["epsilon_recent"][labeled], recent[:3].mean(0))
 
 
-def test_the_mean_confidence_counts_the_epochs_since_lambda_has_fallen(start: Start, blobs: Any) -> None:
+def test_labels_are_judged_by_the_epochs_since_lambda_has_fallen(start: Start, blobs: Any) -> None:
     run = start(UMN(**SMALL, release=(0.2, 0.4)), blobs.x, blobs.y, recipe=Recipe(epochs=10, batch_size=64))
     seen, look = [], run.method.look
     run.method.look = lambda run: seen.append(look(run)) or seen[-1]
     run.method.train_on(run)
-    rows = seen[0][0]
+    labeled = torch.as_tensor(blobs.y >= 0)
+    y = torch.as_tensor(blobs.y)[labeled, None]
+    expected = torch.stack([probs for _, _, probs in seen[4:10]]).mean(0)
+    probs, learned = run.method.evidence(run)
+    torch.testing.assert_close(probs[labeled], expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(probs[~labeled], run.predict(net=run.method.guider)[~labeled])
+    assert (learned == -1).all()
     means = run.method.scores(run)["guider_confidence_mean"]
-    expected = torch.stack([g_guider.exp() for _, _, g_guider in seen[4:10]]).mean(0)
-    torch.testing.assert_close(means[rows], expected, atol=1e-6, rtol=1e-5)
-    assert means[torch.as_tensor(blobs.y) < 0].isnan().all()
+    torch.testing.assert_close(means[labeled], expected.gather(1, y)[:, 0], atol=1e-6, rtol=1e-5)
+    assert means[~labeled].isnan().all()
 
 
 def test_the_rows_of_a_batch(start: Start, blobs: Any) -> None:

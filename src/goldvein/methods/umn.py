@@ -23,8 +23,8 @@ Silent or contradictory points, and what was chosen
 - A batch has 5 labeled rows of 100, more where more rows are labeled. They are in the bound too; what is reconstructed
   is the input without noise.
 - "Corrupted if epsilon > 0" spares the labels that both networks give 1 in single precision, late in the training.
-  :meth:`UMN.scores` has what ranks better: a wrong label learned by heart late was denied for long, which the mean of
-  g'(y^) remembers. Labels are judged by the guider, as if it had not learned them.
+  :meth:`UMN.scores` has what ranks better. A wrong label learned by heart late was denied for long: labels are judged
+  by what the guider held of them on average since lambda has fallen, as if it had not learned them.
 """
 
 from __future__ import annotations
@@ -83,8 +83,9 @@ class UMN(Method):
     updates = 5000
     others = ("guider",)
     steps: Tensor  # number of updates so far
-    recent: Tensor  # (10, N), epsilon after each of the last epochs; NaN without a label
-    confidence: Tensor  # (N,), the mean of g'(y^) since lambda has fallen
+    rows: Tensor  # (M,), those with a label
+    recent: Tensor  # (10, M), epsilon after each of the last epochs
+    believed: Tensor  # (M, K), the mean of the guider's probabilities since lambda has fallen
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
     lead = 1.0  # what is left of lambda
 
@@ -125,8 +126,9 @@ class UMN(Method):
         self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
         self.guider: Inference = copy.deepcopy(self.learner.net).requires_grad_(False)
         self.register_buffer("steps", torch.tensor(0))
-        self.register_buffer("recent", torch.full((RECENT, task.n_samples), math.nan))
-        self.register_buffer("confidence", torch.zeros(task.n_samples))
+        self.register_buffer("rows", (task.y >= 0).nonzero()[:, 0])
+        self.register_buffer("recent", torch.full((RECENT, len(self.rows)), math.nan))
+        self.register_buffer("believed", torch.zeros(len(self.rows), task.n_classes))
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]
@@ -182,27 +184,27 @@ class UMN(Method):
                 step += 1
                 self.follow(self.gamma(step, epoch / run.n_epochs))
             self.steps.fill_(step)
-            rows, g, g_guider = self.look(run)
-            self.recent[epoch % RECENT, rows] = disagreement(g, g_guider, self.metric)
-            since = max(1.0, epoch + 1 - self.release[1] * run.n_epochs)
-            self.confidence[rows] = self.confidence[rows].lerp(g_guider.exp(), 1 / since)
+            g, g_guider, probs = self.look(run)
+            self.recent[epoch % RECENT] = disagreement(g, g_guider, self.metric)
+            self.believed.lerp_(probs, 1 / max(1.0, epoch + 1 - self.release[1] * run.n_epochs))
 
     def look(self, run: Run) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows (M,) with a label, and the log-probabilities (M,) that learner and guider give it."""
-        rows = (run.task.y >= 0).nonzero()[:, 0]
-        y = run.task.y[rows, None]
-        g, g_guider = (run.predict(rows, net).gather(1, y)[:, 0].log() for net in (self.net, self.guider))
-        return rows, g.clamp(min=LEAST_LOG), g_guider.clamp(min=LEAST_LOG)
+        """Log-probabilities (M,) that learner and guider give the labels, and all those of the guider (M, K)."""
+        y = run.task.y[self.rows, None]
+        both = [run.predict(self.rows, net) for net in (self.net, self.guider)]
+        g, g_guider = (probs.gather(1, y)[:, 0].log().clamp(min=LEAST_LOG) for probs in both)
+        return g, g_guider, both[1]
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
-        """Class probabilities (N, C) of the guider; no label has been learned, for y is about the true class."""
-        return run.judge(self.guider), torch.full_like(run.task.y, -1)
+        """Class probabilities (N, K) of the guider; no label has been learned, for y is about the true class."""
+        probs = run.judge(self.guider).index_copy(0, self.rows, self.believed)
+        return probs, torch.full_like(run.task.y, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
         """``epsilon``, its mean over ten epochs, the difference of logarithms; g'(y^) and its mean, low is doubtful."""
-        rows, g, g_guider = self.look(run)
-        columns = {"epsilon": disagreement(g, g_guider, "absdiff"), "epsilon_recent": self.recent[:, rows].nanmean(0)}
+        g, g_guider, _ = self.look(run)
+        columns = {"epsilon": disagreement(g, g_guider, "absdiff"), "epsilon_recent": self.recent.nanmean(0)}
         columns |= {"log_difference": disagreement(g, g_guider, "dlog"), "guider_confidence": g_guider.exp()}
-        columns["guider_confidence_mean"] = self.confidence[rows]
+        columns["guider_confidence_mean"] = self.believed.gather(1, run.task.y[self.rows, None])[:, 0]
         empty = torch.full_like(run.task.y, math.nan, dtype=g.dtype)
-        return {name: empty.index_copy(0, rows, values) for name, values in columns.items()}
+        return {name: empty.index_copy(0, self.rows, values) for name, values in columns.items()}
