@@ -257,14 +257,17 @@ def test_its_scores(start: Start, blobs: Any) -> None:
     run = start(UMN(**SMALL), blobs.x, blobs.y, validation=blobs.validation, recipe=Recipe(epochs=3, batch_size=64))
     run.method.train_on(run)
     scores = run.method.scores(run)
-    assert list(scores)[:4] == ["epsilon", "epsilon_recent", "log_difference", "guider_confidence"]
+    names = ["epsilon", "epsilon_recent", "log_difference", "el2n", "guider_confidence", "guider_confidence_mean"]
+    assert list(scores) == names
     labeled = torch.as_tensor(blobs.y >= 0)
     y = torch.as_tensor(blobs.y)[labeled, None]
     g, g_guider = (run.predict(net=net)[labeled].gather(1, y)[:, 0] for net in (run.method.net, run.method.guider))
+    sure = torch.eye(3)[y[:, 0]]
     for name, expected in (
         ("epsilon", (g - g_guider).abs()),
         ("log_difference", (g.log() - g_guider.log()).abs()),
         ("guider_confidence", g_guider),
+        ("el2n", (sure - run.predict(net=run.method.guider)[labeled]).square().sum(1).sqrt()),
     ):
         assert scores[name].shape == (180,)
         assert scores[name][~labeled].isnan().all()
@@ -276,8 +279,11 @@ def test_its_scores(start: Start, blobs: Any) -> None:
     torch.testing.assert_close(scores["epsilon_recent"][labeled], recent[:3].mean(0))
 
 
-def test_labels_are_judged_by_the_epochs_since_lambda_has_fallen(start: Start, blobs: Any) -> None:
-    run = start(UMN(**SMALL, release=(0.2, 0.4)), blobs.x, blobs.y, recipe=Recipe(epochs=10, batch_size=64))
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_labels_are_judged_by_the_epochs_since_lambda_has_fallen(start: Start, blobs: Any, keep: str) -> None:
+    """By all of them, whichever epoch's weights are kept."""
+    recipe = Recipe(epochs=10, batch_size=64, keep=keep)
+    run = start(UMN(**SMALL, release=(0.2, 0.4)), blobs.x, blobs.y, validation=blobs.validation, recipe=recipe)
     seen, look = [], run.method.look
     run.method.look = lambda run: seen.append(look(run)) or seen[-1]
     run.method.train_on(run)

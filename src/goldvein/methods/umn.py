@@ -38,7 +38,7 @@ from torch import Tensor, nn
 from goldvein import sampling
 from goldvein.engine import Run
 from goldvein.errors import unknown
-from goldvein.functional import disagreement, label_log_odds, let_go, log_probability, update_average
+from goldvein.functional import disagreement, label_log_odds, let_go, log_probability, one_hot, update_average
 from goldvein.method import Method
 from goldvein.task import Batch, Task
 from goldvein.variational import OPTIONS, Inference, Variational
@@ -175,7 +175,8 @@ class UMN(Method):
         self.learner.settle(run.inputs)
         sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
         self.n_labeled = sizes[0]
-        for epoch in run.epochs(beta2=BETA2):
+        networks = nn.ModuleList([self.learner, self.guider])  # of the best epoch, if asked for; what was seen stays
+        for epoch in run.epochs(net=networks, beta2=BETA2):
             self.guider.eval()
             self.lead = let_go(epoch / run.n_epochs, self.release, sizes[0] / sum(sizes))
             step = int(self.steps)
@@ -201,10 +202,13 @@ class UMN(Method):
         return probs, torch.full_like(run.task.y, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
-        """``epsilon``, its mean over ten epochs, the difference of logarithms; g'(y^) and its mean, low is doubtful."""
-        g, g_guider, _ = self.look(run)
+        """What is doubtful where it is high, ``epsilon``, its mean over ten epochs, the difference of logarithms and
+        ``el2n``, the distance of g' from sure (Paul et al. 2021), or low: g'(y^), and its mean since lambda has fallen.
+        """
+        y = one_hot(run.task.y[self.rows], self.believed.shape[1])
+        g, g_guider, probs = self.look(run)
         columns = {"epsilon": disagreement(g, g_guider, "absdiff"), "epsilon_recent": self.recent.nanmean(0)}
-        columns |= {"log_difference": disagreement(g, g_guider, "dlog"), "guider_confidence": g_guider.exp()}
-        columns["guider_confidence_mean"] = self.believed.gather(1, run.task.y[self.rows, None])[:, 0]
+        columns |= {"log_difference": disagreement(g, g_guider, "dlog"), "el2n": (probs - y).norm(dim=1)}
+        columns |= {"guider_confidence": g_guider.exp(), "guider_confidence_mean": (self.believed * y).sum(1)}
         empty = torch.full_like(run.task.y, math.nan, dtype=g.dtype)
         return {name: empty.index_copy(0, self.rows, values) for name, values in columns.items()}
