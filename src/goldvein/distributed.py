@@ -49,12 +49,23 @@ def average_gradients(parameters: Iterable[nn.Parameter], world: int) -> None:
         g.copy_(part.view_as(g))
 
 
-def average(value: Tensor, world: int) -> Tensor:
+def average(value: Tensor) -> Tensor:
     """Mean of a tensor over the processes."""
-    if world > 1:
+    if dist.is_available() and dist.is_initialized():
+        value = value.clone()
         dist.all_reduce(value)
-        value = value / world
+        value = value / dist.get_world_size()
     return value
+
+
+def mean(values: Tensor, rows: Tensor) -> Tensor:
+    """Mean of values (B,) over some rows (B,), bool, of the batch that all processes share; 0 if there are none.
+
+    What a process gets is the share of its own rows: the mean over the processes, of this and of its gradient, is that
+    over all rows, however few of them a process has.
+    """
+    n = average(rows.sum().to(values.dtype))
+    return (values * rows).sum() / torch.where(n > 0, n, 1.0)
 
 
 def first(number: int, device: torch.device) -> int:

@@ -276,7 +276,7 @@ class Run:
         """Measure, schedule, log, save; whether the stage ends here."""
         entry: dict[str, Any] = {"stage": self.at.stage, "epoch": epoch}
         for name, (total, n) in self._sums.items():
-            entry[name] = distributed.average(torch.as_tensor(total) / n, self.world).item()
+            entry[name] = distributed.average(torch.as_tensor(total) / n).item()
             if not math.isfinite(entry[name]):
                 raise InputError(f"{name} is {entry[name]} in epoch {epoch}: training diverged; lower lr")
         entry["lr"] = self.optimizer.param_groups[0]["lr"]

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from goldvein.errors import InputError
+
 
 def rampup(epoch: float, length: float) -> float:
     """Gaussian ramp-up from exp(-5) to 1 over ``length`` epochs (Laine & Aila 2017, section 3.1).
@@ -37,12 +39,19 @@ def rampdown(epoch: float, n_epochs: float, length: float) -> float:
 def let_go(progress: float, between: tuple[float, float], end: float) -> float:
     """1 at first, ``end`` at last, geometric where ``progress``, below 1, is ``between`` the two.
 
+    Raises
+    ------
+    InputError
+        If ``between`` is not rising from 0 or more to 1 or less.
+
     Examples
     --------
     >>> [round(let_go(share, (0.1, 0.3), 0.04), 3) for share in (0.05, 0.1, 0.2, 0.3, 0.9)]
     [1.0, 1.0, 0.2, 0.04, 0.04]
     """
     start, stop = between
+    if not 0 <= start <= stop <= 1:
+        raise InputError(f"release={between}: it must be two shares of the training, 0 <= first <= second <= 1")
     return end ** min(max((progress - start) / max(stop - start, 1e-9), 0.0), 1.0)
 
 

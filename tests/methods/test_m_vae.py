@@ -58,7 +58,10 @@ def test_labels_without_noise_do_not_weigh_infinitely() -> None:
 
 
 def test_noise_that_it_cannot_use() -> None:
-    with pytest.raises(InputError, match=r"noise_rate=1\.0: it must be at least 0 and below 1"):
-        ready(noise_rate=1.0)
+    for rate in (-0.1, 0.67, 1.0):
+        with pytest.raises(
+            InputError, match=rf"noise_rate={rate}: for 3 classes it must be at least 0 and below 0\.667"
+        ):
+            ready(noise_rate=rate)
     with pytest.raises(InputError, match="transition matrix of shape"):
         ready(transition=((1.0, 0.0), (0.0, 1.0)))

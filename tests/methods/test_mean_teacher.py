@@ -160,9 +160,9 @@ def test_the_pace(n_steps: int, up: float, down: float) -> None:
 def test_the_rates_reach_the_optimizer(start: Start, blobs: Any) -> None:
     run = trained(start, blobs, 3, optimizer="adam", lr=0.02)
     assert isinstance(run.optimizer, torch.optim.Adam)
-    # 150 rows outside the validation set, 97 of them labeled: 33 of 50 are, and 9 batches of 17 others pass over all
+    # most of the 150 rows outside the validation set are labeled, and so is most of a batch: it passes over the labels
     n_labeled = int(((blobs.y >= 0) & ~blobs.validation).sum())
-    n_steps = 3 * math.ceil(150 / (50 - math.ceil(50 * n_labeled / 150)))
+    n_steps = 3 * math.ceil(n_labeled / math.ceil(50 * n_labeled / 150))
     last = rampdown(n_steps - 1, n_steps, 25 / 180 * n_steps)
     (group,) = run.optimizer.param_groups
     assert group["lr"] == pytest.approx(0.02 * last)
@@ -192,3 +192,15 @@ def test_five_of_a_hundred_rows_are_labeled_and_all_rows_stand_beside_them(start
     assert all((b.y[5:] == -1).all() for b in batches)
     others = torch.cat([b.rows[5:] for b in batches])
     assert len(others.unique()) == 400  # the labeled ones as well
+
+
+@pytest.mark.parametrize(("n_labeled", "n_steps"), [(40, 5), (200, 8), (360, 4), (400, 5)])
+def test_an_epoch_passes_over_the_larger_part(start: Start, n_labeled: int, n_steps: int) -> None:
+    """Of 400 rows in batches of 100: 380 of 400 without labels, ..., or all labels where there are more of them."""
+    y = torch.arange(400) % 2
+    y[n_labeled:] = -1
+    method: Any = Watched(early_decay=0.5, decay=0.5)
+    method.seen = []
+    run = start(method, torch.randn(400, 2).numpy(), y, recipe=Recipe(epochs=2, batch_size=100))
+    method.train_on(run)
+    assert len(method.seen) == 2 * n_steps

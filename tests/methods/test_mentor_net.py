@@ -88,6 +88,10 @@ def test_examples_are_dropped_at_random(percent: int, kept: int) -> None:
     assert method.drop(torch.zeros(128)).sum() == 0
 
 
+def test_a_row_that_is_alone_stays() -> None:
+    assert [int(fresh(percent).drop(torch.ones(1)).sum()) for percent in (0, 60)] == [1, 1]
+
+
 def test_the_loss_by_hand_and_no_gradient_through_the_weights() -> None:
     method = fresh(95, percentile=0.0)
     method.drop = lambda v: v  # type: ignore[method-assign]

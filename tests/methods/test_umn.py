@@ -253,6 +253,51 @@ def test_with_one_epsilon_it_is_m_vae(start: Start, blobs: Any, same: Callable[.
     assert same(*losses)
 
 
+def train_by_hand(run: Run) -> None:
+    """Eqs. 4 to 8 step by step, for the arguments of the test below."""
+    learner, guider = run.method.learner, run.method.guider
+    learner.settle(run.inputs)
+    adam = torch.optim.Adam(learner.parameters(), 0.01, (0.9, 0.99))
+    step = 0
+    for epoch, lead in enumerate([1.0, 1.0, (7 / 40) ** 0.5, 7 / 40]):
+        learner.train()
+        guider.eval()
+        for batch in run.batches(unlabeled="rest", sizes=(7, 33), over="unlabeled"):
+            x, y = batch.views[0], batch.y[:7, None]
+            bound = learner.bound(x + 0.3 * torch.randn_like(x), x)
+            with torch.no_grad():
+                g = learner.net.classify(bound.mean[:7]).softmax(1)
+                g_guider = guider(x[:7] + 0.3 * torch.randn_like(x[:7])).softmax(1)
+                epsilon = (g - g_guider).gather(1, y).abs().clamp(1e-3, 2 / 3)
+                f = (2 * (1 - epsilon) / epsilon).log()
+            labeled = (f * bound.logits[:7].softmax(1).gather(1, y)).mean()
+            adam.zero_grad()
+            (sum(term.mean() for term in bound.terms.values()) - lead * 0.7 * labeled).backward()
+            adam.step()
+            step += 1
+            gamma = min(step / (step + 1), 0.999 if epoch >= 2 else 0.8)
+            with torch.no_grad():
+                for average, weights in zip(guider.parameters(), learner.net.parameters(), strict=True):
+                    average.mul_(gamma).add_(weights, alpha=1 - gamma)
+
+
+def test_a_training_by_hand(start: Start, blobs: Any) -> None:
+    y = blobs.y.copy()
+    y[30:] = -1
+    runs = []
+    for train in (lambda run: run.method.train_on(run), train_by_hand):
+        method = UMN(weight=0.7, release=(0.25, 0.75), decay=0.8, noise=0.3, **SMALL)
+        network = {"hidden": (8,), "dropout": 0.2}
+        run = start(method, blobs.x, y, params=network, recipe=Recipe(epochs=4, batch_size=40, lr=0.01))
+        torch.manual_seed(5)
+        train(run)
+        runs.append(run.method)
+    for part in ("learner", "guider"):
+        ours, by_hand = (getattr(method, part).state_dict() for method in runs)
+        for name, value in by_hand.items():
+            torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-5)
+
+
 def test_its_scores(start: Start, blobs: Any) -> None:
     run = start(UMN(**SMALL), blobs.x, blobs.y, validation=blobs.validation, recipe=Recipe(epochs=3, batch_size=64))
     run.method.train_on(run)

@@ -63,6 +63,7 @@ class Row:
 
     ``by_column`` adds hyper-parameters where a method is told what a column does (its rate of noise, say). ``data`` is
     what it is trained on instead of the table's data set, where that has the same classes and test set.
+    ``trusted_per_class`` is as that of a column, for a method that needs such rows.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Row:
     estimator: dict[str, Any] = field(default_factory=dict)
     by_column: dict[str, dict[str, Any]] = field(default_factory=dict)
     data: str | None = None
+    trusted_per_class: int = 0
 
     def params_in(self, column: str) -> dict[str, Any]:
         """The hyper-parameters in a column, by its name."""
@@ -161,7 +163,7 @@ class Table:
             params=row.params_in(column.name),
             estimator={**self.estimator, **row.estimator},
             seed=seed,
-            trusted_per_class=column.trusted_per_class,
+            trusted_per_class=max(row.trusted_per_class, column.trusted_per_class),
             issues=column.issues,
             curve=column.curve,
         )

@@ -30,7 +30,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from goldvein import sampling
+from goldvein import distributed, sampling
 from goldvein.engine import Run
 from goldvein.functional import one_hot, soft_cross_entropy, staircase
 from goldvein.method import Method
@@ -127,7 +127,7 @@ class JointOptimization(Method):
     def learned(self, logits: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy with the soft labels, over the rows that have one."""
         soft = self.soft[self.place[batch.rows]]
-        return soft_cross_entropy(logits, soft).sum() / (soft.sum(1) > 0).sum().clamp(min=1)
+        return distributed.mean(soft_cross_entropy(logits, soft), soft.sum(1) > 0)
 
     def train_on(self, run: Run) -> None:
         self.find_labels(run)

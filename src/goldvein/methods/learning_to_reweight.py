@@ -31,6 +31,7 @@ from torch.autograd import forward_ad
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from goldvein import distributed
 from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.functional import staircase
@@ -71,8 +72,9 @@ class LearningToReweight(Method):
     def alignment(self, batch: Batch, trusted: Batch) -> Tensor:
         """u (B,): the inner products of the gradients of the batch's losses with the trusted one."""
         parameters = {name: p.detach().requires_grad_() for name, p in self.net.named_parameters()}
-        clean = self.losses(parameters, trusted).mean()
-        direction = dict(zip(parameters, torch.autograd.grad(clean, list(parameters.values())), strict=True))
+        clean = distributed.mean(self.losses(parameters, trusted), trusted.y >= 0)
+        gradient = torch.autograd.grad(clean, list(parameters.values()))
+        direction = {name: distributed.average(g) for name, g in zip(parameters, gradient, strict=True)}
         with torch.no_grad(), forward_ad.dual_level():
             dual = {name: forward_ad.make_dual(p, direction[name]) for name, p in parameters.items()}
             return forward_ad.unpack_dual(self.losses(dual, batch)).tangent
@@ -96,7 +98,7 @@ class LearningToReweight(Method):
 
 
 def normalized(u: Tensor) -> Tensor:
-    """w (B,) of u (B,): the positive part, of sum 1; all 0 where no u is above 0.
+    """w (B,) of u (B,): the positive part, of sum 1 over the batch of all processes; all 0 where no u is above 0.
 
     Examples
     --------
@@ -104,7 +106,7 @@ def normalized(u: Tensor) -> Tensor:
     (tensor([0.7500, 0.0000, 0.2500]), tensor([0., 0.]))
     """
     positive = u.clamp(min=0)
-    total = positive.sum()
+    total = distributed.average(positive.sum())
     return positive / torch.where(total > 0, total, 1.0)
 
 

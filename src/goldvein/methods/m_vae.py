@@ -15,8 +15,9 @@ They give it the true rate; the method cannot find it.
 
 Silent points, and what was chosen
 - Entries of T and the rate are held above ``least``, as epsilon is in UMN: a forbidden label would weigh infinitely.
-- lambda and its fall, batches, noise on the input, likelihood and networks are those of UMN, as Sun et al. have it. The
-  authors use the networks of scVI, 128 units and 10 latent variables, and 150 epochs.
+- The networks are those of UMN, as Sun et al. have it, and so are lambda and its fall, batches, likelihood and noise on
+  the input, so that nothing but epsilon differs. The authors use the networks of scVI, 128 units and 10 latent
+  variables, and 150 epochs.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from goldvein import sampling
+from goldvein import distributed, sampling
 from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.functional import label_log_odds, let_go
@@ -42,7 +43,7 @@ class MVAE(Method):
 
     Parameters
     ----------
-    noise_rate : float in [0, 1), default=0.2
+    noise_rate : float in [0, 1 - 1 / K), default=0.2
         Probability that a given label is wrong.
     transition : tuple of K tuples of K floats, optional
         T, in place of a rate; rows are true classes in sorted order.
@@ -97,8 +98,12 @@ class MVAE(Method):
         self.precision = precision
 
     def setup(self, task: Task) -> None:
-        if not 0 <= self.noise_rate < 1:
-            raise InputError(f"noise_rate={self.noise_rate}: it must be at least 0 and below 1")
+        most = 1 - 1 / task.n_classes  # from there on a label tells of the other classes
+        if self.transition is None and not 0 <= self.noise_rate < most:
+            raise InputError(
+                f"noise_rate={self.noise_rate}: for {task.n_classes} classes it must be at least 0 and below {most:.3g}"
+                "; if more labels are wrong, give transition"
+            )
         if self.transition is not None:
             T = torch.as_tensor(check_transition(self.transition, task.n_classes)).to(task.y.device)
             self.register_buffer("log_transition", T.clamp(min=self.least).log().float())
@@ -117,7 +122,7 @@ class MVAE(Method):
         labeled = self.labeled_term(bound.logits[:n], y)
         return {
             **{name: term.mean() for name, term in bound.terms.items()},
-            "labeled": self.lead * self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
+            "labeled": self.lead * self.weight * distributed.mean(labeled, given),
         }
 
     def labeled_term(self, logits: Tensor, y: Tensor) -> Tensor:

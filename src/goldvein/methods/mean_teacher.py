@@ -35,6 +35,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from goldvein import distributed
 from goldvein.engine import Run
 from goldvein.functional import rampdown, rampup, squared_distance, update_average
 from goldvein.method import Method
@@ -108,8 +109,9 @@ class MeanTeacher(Method):
             target = self.net(other).softmax(1)
         logits = self.student(seen)
         distance = squared_distance(logits.softmax(1), target).mean() / logits.shape[1]
+        losses = F.cross_entropy(logits, batch.y, ignore_index=-1, reduction="none")
         return {
-            "cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1),
+            "cross_entropy": distributed.mean(losses, batch.y >= 0),
             "consistency": self.w * distance,
         }
 
@@ -119,10 +121,11 @@ class MeanTeacher(Method):
         self.net.requires_grad_(False)  # the optimizer is the student's
         training = run.y[~run.task.validation]
         sizes = mixed_sizes(training, run.recipe.batch_size, self.share)
-        per_epoch = math.ceil(len(training) / sizes[1])
+        many = sizes[0] > sizes[1]  # labels: an epoch passes over the larger part of a batch
+        per_epoch = math.ceil((training >= 0).sum() / sizes[0] if many else len(training) / sizes[1])
         changes: dict[str, Any] = {"optimizer": "adam", "schedule": "constant"} if self.optimizer == "adam" else {}
         for epoch in run.epochs(**changes):
-            batches = run.batches(unlabeled="all", sizes=sizes, over=self.over)
+            batches = run.batches(unlabeled="all", sizes=sizes, over="larger")
             for t, batch in enumerate(batches, epoch * per_epoch):
                 gamma = self.pace(run, t, run.n_epochs * per_epoch)
                 run.update(self.loss(batch))

@@ -118,7 +118,7 @@ class MentorNet(Method):
         if self.curriculum == "self_paced":
             return v
         rate = 0.5 if self.percent < DROPOUT_FALLS else 0.05
-        return v * (torch.randperm(len(v), device=v.device) < int(len(v) * (1 - rate)))
+        return v * (torch.randperm(len(v), device=v.device) < max(1, int(len(v) * (1 - rate))))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         losses = F.cross_entropy(self.net(batch.views[0]), batch.y, reduction="none")  # (B,)

@@ -24,6 +24,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
+from goldvein import distributed
 from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.method import Method
@@ -79,10 +80,10 @@ class PseudoLabel(Method):
         logits = self.net(batch.views[0])
         labeled = batch.y >= 0
         pseudo = logits.argmax(1).masked_fill(labeled, -1)
-        total = F.cross_entropy(logits, pseudo, ignore_index=-1, reduction="sum")
+        losses = [F.cross_entropy(logits, y, ignore_index=-1, reduction="none") for y in (batch.y, pseudo)]
         return {
-            "cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1),
-            "pseudo_label": self.weight * total / (~labeled).sum().clamp(min=1),
+            "cross_entropy": distributed.mean(losses[0], labeled),
+            "pseudo_label": self.weight * distributed.mean(losses[1], ~labeled),
         }
 
     def train_on(self, run: Run) -> None:

@@ -35,7 +35,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from goldvein import sampling
+from goldvein import distributed, sampling
 from goldvein.engine import Run
 from goldvein.errors import unknown
 from goldvein.functional import disagreement, label_log_odds, let_go, log_probability, one_hot, update_average
@@ -143,7 +143,7 @@ class UMN(Method):
         labeled = self.labeled_term(bound.logits[:n], y, epsilon)
         return {
             **{name: term.mean() for name, term in bound.terms.items()},
-            "labeled": self.lead * self.weight * (labeled * given).sum() / given.sum().clamp(min=1),
+            "labeled": self.lead * self.weight * distributed.mean(labeled, given),
         }
 
     @torch.no_grad()
