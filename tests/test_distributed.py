@@ -24,6 +24,8 @@ from goldvein import NoisyLabelClassifier, distributed
 from goldvein.data import standard
 from goldvein.data.images import ImageFiles
 from goldvein.methods.improved_baseline import ImprovedBaseline
+from goldvein.methods.learning_to_reweight import LearningToReweight
+from goldvein.methods.mean_teacher import MeanTeacher
 from goldvein.methods.pi_model import PiModel
 from goldvein.methods.two_stage import TwoStage
 from goldvein.selectors.confidence import Confidence
@@ -69,13 +71,31 @@ def plain(checkpoint=None):
     params = {"hidden": (8,), "dropout": 0.0}
     return fit("cross_entropy", checkpoint, model="mlp", model_params=params, random_state=0)
 
+def scarce(method):
+    """Batches of one labeled row and seven others, of which a process has three or four; a few labels are trusted."""
+    x, y = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32), np.arange(80) % 2
+    x[:, 0] += 2 * y
+    y[6:] = -1
+    options = {"model": "mlp", "model_params": {"hidden": (8,), "dropout": 0.0}, "random_state": 0, "device": "cpu"}
+    recipe = {"batch_size": 8, "epochs": 3, "lr": 0.05, "optimizer": "sgd", "validation_fraction": 0.0}
+    model = NoisyLabelClassifier(method, **options, **recipe).fit(x, y, trusted=np.arange(80) < 3)
+    left_out = ("seconds", "validation_accuracy")
+    history = [{k: v for k, v in entry.items() if k not in left_out} for entry in model.history_]
+    return {"history": history, "probs": model.predict_proba(x).tolist()}
+
+def few():
+    return scarce(MeanTeacher(noise=0.0, w_max=1.0))
+
+def weighed():
+    return scarce(LearningToReweight())
+
 def fresh():  # a second network is made after the first was trained
     return fit(ImprovedBaseline(), model="mlp", model_params={"hidden": ()}, random_state=0)
 
 if __name__ == "__main__":
     folder = sys.argv[1]
     found = {"plain": plain(f"{folder}/checkpoint{os.environ['RANK']}")}
-    found["fresh"] = fresh()
+    found |= {"fresh": fresh(), "few": few(), "weighed": weighed()}
     found["streamed"] = streamed(folder)
     # random_state=None: all take the seed of the first
     found["noisy"] = fit("temporal_ensembling", model=networks, validation_fraction=0.25, stop_after=1)
@@ -112,11 +132,12 @@ def found(tmp_path_factory: pytest.TempPathFactory, make_clothing1m: Callable[..
     here: dict[str, Any] = {"__name__": "script"}
     exec(SCRIPT, here)
     reports = {name: json.loads((folder / name).read_text()) for name in ("rank0", "rank1")}
-    one = {"plain": here["plain"](), "fresh": here["fresh"](), "streamed": here["streamed"](folder)}
+    one = {name: here[name]() for name in ("plain", "fresh", "few", "weighed")}
+    one["streamed"] = here["streamed"](folder)
     return {"one": one, **reports}
 
 
-@pytest.mark.parametrize(("run", "n_epochs"), [("plain", 3), ("fresh", 6), ("streamed", 6)])
+@pytest.mark.parametrize(("run", "n_epochs"), [("plain", 3), ("fresh", 6), ("streamed", 6), ("few", 3), ("weighed", 3)])
 def test_two_processes_have_the_loss_curve_of_one(found: dict[str, Any], run: str, n_epochs: int) -> None:
     one, two = found["one"][run], found["rank0"][run]
     assert len(one["history"]) == len(two["history"]) == n_epochs
@@ -135,7 +156,7 @@ def test_two_processes_keep_the_labels_that_one_keeps(found: dict[str, Any]) -> 
     assert one["history"][-1]["consistency"] > 0
 
 
-@pytest.mark.parametrize("run", ["plain", "noisy", "fresh", "streamed"])
+@pytest.mark.parametrize("run", ["plain", "noisy", "fresh", "streamed", "few", "weighed"])
 def test_all_processes_end_with_the_same_network_and_history(found: dict[str, Any], run: str) -> None:
     assert found["rank0"][run]["probs"] == found["rank1"][run]["probs"]
     assert json.dumps(found["rank0"][run]["history"]) == json.dumps(found["rank1"][run]["history"])
@@ -157,7 +178,9 @@ def test_one_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert distributed.first(7, cpu) == 7
     rows, values = torch.arange(3), torch.ones(3, 2)
     assert distributed.all_rows(rows, values, 1) == (rows, values)
-    assert distributed.average(values, 1) is values
+    assert distributed.average(values) is values
+    assert distributed.mean(torch.tensor([1.0, 2.0, 6.0]), torch.tensor([True, False, True])) == 3.5
+    assert distributed.mean(torch.ones(2), torch.zeros(2, dtype=torch.bool)) == 0
     assert not torch.distributed.is_initialized()
 
 

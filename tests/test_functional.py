@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from goldvein.functional import one_hot, rampdown, rampup, soft_cross_entropy, squared_distance, update_average
+from goldvein.errors import InputError
+from goldvein.functional import let_go, one_hot, rampdown, rampup, soft_cross_entropy, squared_distance, update_average
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,9 @@ def test_update_average_copies_counters() -> None:
     average = [torch.tensor(3)]
     update_average(average, [torch.tensor(7)], 0.9)
     assert average[0].item() == 7
+
+
+@pytest.mark.parametrize("between", [(0.5, 0.1), (-0.1, 0.5), (0.5, 1.5)])
+def test_a_release_that_goes_backwards(between: tuple[float, float]) -> None:
+    with pytest.raises(InputError, match=rf"release=\({between[0]}, {between[1]}\): it must be two shares"):
+        let_go(0.5, between, 0.05)

@@ -58,12 +58,13 @@ def average(value: Tensor) -> Tensor:
     return value
 
 
-def mean(values: Tensor, rows: Tensor) -> Tensor:
-    """Mean of values (B,) over some rows (B,), bool, of the batch that all processes share; 0 if there are none.
+def mean(values: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Mean of values (B,) over rows (B,), bool, of the batch that all processes share; 0 if there are none.
 
     What a process gets is the share of its own rows: the mean over the processes, of this and of its gradient, is that
     over all rows, however few of them a process has.
     """
+    rows = torch.ones_like(values, dtype=torch.bool) if rows is None else rows
     n = average(rows.sum().to(values.dtype))
     return (values * rows).sum() / torch.where(n > 0, n, 1.0)
 

@@ -208,3 +208,12 @@ def test_the_head_of_the_module_shows_a_table_that_loads(tmp_path):
     assert "published" in tomllib.loads(text)
     (tmp_path / "shown.toml").write_text(text)
     plan.validate(plan.load(tmp_path / "shown.toml"))
+
+
+def test_a_method_that_needs_trusted_rows_gets_them_in_its_row_alone():
+    table = plan.load(TABLES / "umn_table1_cifar10.toml")
+    given = {job.method: job.trusted_per_class for job in plan.jobs(table)}
+    assert given.pop("learning_to_reweight") == 10
+    assert set(given.values()) == {0}
+    with pytest.raises(InputError, match="trusted_per_class=-1: it must be 0 or more"):
+        plan.validate(replace(table, rows=(replace(table.rows[0], trusted_per_class=-1),), published={}))

@@ -24,6 +24,7 @@
     by_column = { "asymmetric .2" = { rounds = 2 } }    more of them, in some columns
     estimator = { lr = 0.1 }                       in place of those above
     data = "mnist"                                 in place of the one above
+    trusted_per_class = 10                         as that of a column, below
 
     [[columns]]
     name = "asymmetric .2"
@@ -288,6 +289,7 @@ def validate(table: Table) -> None:
             raise InputError(f"row {row.name!r}: {row.data} has other classes than {table.data}; give it its own table")
         for column in table.columns:
             _at(f"row {row.name!r}", build_method, row.method, row.params_in(column.name))
+        _at(f"row {row.name!r}", _check_trusted, row)
         _at(f"row {row.name!r}", _check_estimator, {**table.estimator, **row.estimator})
 
 
@@ -340,8 +342,12 @@ def _check_column(column: Column, n_classes: int) -> None:
         raise unknown("draw", column.draw, ["independent", "exact"])
     if column.labels_per_class is not None and column.labels_per_class < 2:
         raise InputError(f"labels_per_class={column.labels_per_class}: it must be at least 2")
-    if column.trusted_per_class < 0:
-        raise InputError(f"trusted_per_class={column.trusted_per_class}: it must be 0 or more")
+    _check_trusted(column)
+
+
+def _check_trusted(part: Row | Column) -> None:
+    if part.trusted_per_class < 0:
+        raise InputError(f"trusted_per_class={part.trusted_per_class}: it must be 0 or more")
 
 
 def _check_estimator(given: dict[str, Any]) -> None:

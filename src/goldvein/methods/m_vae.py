@@ -121,7 +121,7 @@ class MVAE(Method):
         y, given = batch.y[:n].clamp(min=0), batch.y[:n] >= 0
         labeled = self.labeled_term(bound.logits[:n], y)
         return {
-            **{name: term.mean() for name, term in bound.terms.items()},
+            **{name: distributed.mean(term) for name, term in bound.terms.items()},
             "labeled": self.lead * self.weight * distributed.mean(labeled, given),
         }
 

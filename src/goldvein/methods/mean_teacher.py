@@ -108,7 +108,7 @@ class MeanTeacher(Method):
         with torch.no_grad():
             target = self.net(other).softmax(1)
         logits = self.student(seen)
-        distance = squared_distance(logits.softmax(1), target).mean() / logits.shape[1]
+        distance = distributed.mean(squared_distance(logits.softmax(1), target)) / logits.shape[1]
         losses = F.cross_entropy(logits, batch.y, ignore_index=-1, reduction="none")
         return {
             "cross_entropy": distributed.mean(losses, batch.y >= 0),

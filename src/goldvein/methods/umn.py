@@ -142,7 +142,7 @@ class UMN(Method):
         epsilon = self.uncertainty(x[:n], y, bound.mean[:n])
         labeled = self.labeled_term(bound.logits[:n], y, epsilon)
         return {
-            **{name: term.mean() for name, term in bound.terms.items()},
+            **{name: distributed.mean(term) for name, term in bound.terms.items()},
             "labeled": self.lead * self.weight * distributed.mean(labeled, given),
         }
 
