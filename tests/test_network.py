@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Iterator
 
+import pytest
 import torch
 from torch import nn
 
+from goldvein import NoisyLabelClassifier
+from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.models.resnet14 import ResNet14
-from goldvein.network import LowPrecision
+from goldvein.network import LowPrecision, few_threads
+from goldvein.task import Batch
 
 
 def test_names_of_weights_are_those_of_the_network_itself() -> None:
@@ -40,3 +45,32 @@ def test_numbers_are_near_those_of_float32() -> None:
     torch.testing.assert_close(wrapped(x), plain(x), rtol=0.1, atol=0.1)
     assert wrapped.features(x).shape == (5, 64)
     torch.testing.assert_close(wrapped.head(wrapped.features(x)), plain(x), rtol=0.1, atol=0.1)
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("net", "n"),
+    [(nn.Linear(1000, 1000), 1), (nn.Linear(1300, 1300), 3), (nn.Conv2d(1, 1, 3), 3)],
+    ids=["small", "large", "convolutions"],
+)
+def test_a_small_network_has_one_thread(three_threads: None, net: nn.Module, n: int) -> None:
+    with few_threads(net):
+        assert torch.get_num_threads() == n
+    assert torch.get_num_threads() == 3
+
+
+def test_a_failed_training_gives_the_threads_back(three_threads: None) -> None:
+    class Fails(CrossEntropy):
+        def loss(self, batch: Batch) -> dict[str, torch.Tensor]:
+            raise RuntimeError(f"{torch.get_num_threads()} thread")
+
+    with pytest.raises(RuntimeError, match="1 thread"):
+        NoisyLabelClassifier(Fails(), epochs=1).fit([[0.0], [1.0]] * 10, [0, 1] * 10)
+    assert torch.get_num_threads() == 3

@@ -26,7 +26,7 @@ from goldvein.errors import InputError
 from goldvein.evidence import Evidence
 from goldvein.fingerprint import fingerprint
 from goldvein.method import Method
-from goldvein.network import convolves, make_network, pick_device
+from goldvein.network import convolves, few_threads, make_network, pick_device
 from goldvein.progress import Progress
 from goldvein.recipe import Recipe, auto_epochs
 from goldvein.task import Task
@@ -219,7 +219,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             torch.manual_seed(seed)
             run = self._start(rows, labels, validation, trust, device, seed, checkpoint, resume, watch, test)
             try:
-                run.method.train_on(run)
+                with few_threads(run.method):
+                    run.method.train_on(run)
             finally:
                 run.progress.close()
             self.evidence_ = Evidence.of(run, rows, n, before) if watch else None

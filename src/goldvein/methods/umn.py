@@ -59,7 +59,7 @@ class UMN(Method):
     weight : float, default=1.0
         lambda at the start, of the labeled term.
     release : (float, float), default=(0.1, 0.3)
-        Shares of the training between which lambda falls.
+        Shares of the training between which lambda falls to the share of labeled rows in a batch.
     labeled : {"linear", "ce", "marginal"}, default="linear"
         The labeled term.
     metric : {"absdiff", "dlog"}, default="absdiff"
