@@ -127,8 +127,5 @@ def test_a_method_before_that_keeps_state_by_label(start: Start, blobs: Any) -> 
     method, recipe = FineTune(UMN(z_a=3, z_b=3, hidden=8)), Recipe(epochs=2, batch_size=16)
     run = start(method, blobs.x, blobs.y, recipe=recipe, trusted=blobs.trusted)
     run.method.train_on(run)
-    probs = run.method.evidence(run)[0]
     told = torch.as_tensor((blobs.y >= 0) & ~blobs.trusted)
-    torch.testing.assert_close(probs[told], run.method.base.believed)
-    assert probs.shape == (len(blobs.y), 3)
     assert run.method.scores(run)["epsilon"].isfinite().tolist() == told.tolist()

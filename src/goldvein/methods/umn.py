@@ -23,8 +23,9 @@ Silent or contradictory points, and what was chosen
 - A batch has 5 labeled rows of 100, more where more rows are labeled. They are in the bound too; what is reconstructed
   is the input without noise.
 - "Corrupted if epsilon > 0" spares the labels that both networks give 1 in single precision, late in the training.
-  :meth:`UMN.scores` has what ranks better. A wrong label learned by heart late was denied for long: labels are judged
-  by what the guider held of them on average since lambda has fallen, as if it had not learned them.
+  :meth:`UMN.scores` has what ranks better: a wrong label learned by heart late was denied for long before, which the
+  mean of g'(y^) remembers. Labels are judged by the guider at the end, as if it had not learned them: on average over
+  the epochs it half believes the wrong ones, and so a list by the mean leaves out too many.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class UMN(Method):
     steps: Tensor  # number of updates so far
     rows: Tensor  # (M,), those with a label
     recent: Tensor  # (10, M), epsilon after each of the last epochs
-    believed: Tensor  # (M, K), the mean of the guider's probabilities since lambda has fallen
+    confidence: Tensor  # (M,), the mean of g'(y^) since lambda has fallen
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
     lead = 1.0  # what is left of lambda
 
@@ -128,7 +129,7 @@ class UMN(Method):
         self.register_buffer("steps", torch.tensor(0))
         self.register_buffer("rows", (task.y >= 0).nonzero()[:, 0])
         self.register_buffer("recent", torch.full((RECENT, len(self.rows)), math.nan))
-        self.register_buffer("believed", torch.zeros(len(self.rows), task.n_classes))
+        self.register_buffer("confidence", torch.zeros(len(self.rows)))
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]
@@ -185,9 +186,9 @@ class UMN(Method):
                 step += 1
                 self.follow(self.gamma(step, epoch / run.n_epochs))
             self.steps.fill_(step)
-            g, g_guider, probs = self.look(run)
+            g, g_guider, _ = self.look(run)
             self.recent[epoch % RECENT] = disagreement(g, g_guider, self.metric)
-            self.believed.lerp_(probs, 1 / max(1.0, epoch + 1 - self.release[1] * run.n_epochs))
+            self.confidence.lerp_(g_guider.exp(), 1 / max(1.0, epoch + 1 - self.release[1] * run.n_epochs))
 
     def look(self, run: Run) -> tuple[Tensor, Tensor, Tensor]:
         """Log-probabilities (M,) that learner and guider give the labels, and all those of the guider (M, K)."""
@@ -198,17 +199,16 @@ class UMN(Method):
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """Class probabilities (N, K) of the guider; no label has been learned, for y is about the true class."""
-        probs = run.judge(self.guider).index_copy(0, self.rows, self.believed)
-        return probs, torch.full_like(run.task.y, -1)
+        return run.judge(self.guider), torch.full_like(run.task.y, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
         """What is doubtful where it is high, ``epsilon``, its mean over ten epochs, the difference of logarithms and
         ``el2n``, the distance of g' from sure (Paul et al. 2021), or low: g'(y^), and its mean since lambda has fallen.
         """
-        y = one_hot(run.task.y[self.rows], self.believed.shape[1])
         g, g_guider, probs = self.look(run)
+        y = one_hot(run.task.y[self.rows], probs.shape[1])
         columns = {"epsilon": disagreement(g, g_guider, "absdiff"), "epsilon_recent": self.recent.nanmean(0)}
         columns |= {"log_difference": disagreement(g, g_guider, "dlog"), "el2n": (probs - y).norm(dim=1)}
-        columns |= {"guider_confidence": g_guider.exp(), "guider_confidence_mean": (self.believed * y).sum(1)}
+        columns |= {"guider_confidence": g_guider.exp(), "guider_confidence_mean": self.confidence}
         empty = torch.full_like(run.task.y, math.nan, dtype=g.dtype)
         return {name: empty.index_copy(0, self.rows, values) for name, values in columns.items()}
