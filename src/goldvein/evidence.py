@@ -41,7 +41,7 @@ class Evidence:
     far : ndarray of shape (n,), float32, optional
         How unlike all others a row is: see :mod:`goldvein.remote`.
     scores : dict of ndarray, each (n,)
-        The method's own, by name; it says whether high or low is doubtful.
+        The method's own, by name: see :attr:`goldvein.method.Method.doubts`.
     """
 
     y: NDArray[np.int64]

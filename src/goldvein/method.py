@@ -27,6 +27,8 @@ class Method(nn.Module, BaseEstimator):
         The rows that an epoch passes over once; the others are cycled.
     updates : int
         What each stage has at least, with ``epochs="auto"``, where the network has no convolutions.
+    doubts : tuple of str
+        The scores that are high where a label is doubtful; the others are shares of trust, low where it is.
     others : tuple of str
         Attributes that are further networks which can predict; tables show their accuracy beside that of ``net``.
     stages : int or None
@@ -38,6 +40,7 @@ class Method(nn.Module, BaseEstimator):
     views: tuple[str, ...] = ("weak",)
     over: str = "labeled"
     updates: int = 1000
+    doubts: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     stages: int | None = None
 
@@ -55,6 +58,10 @@ class Method(nn.Module, BaseEstimator):
         A saved network is built again by a task without rows, so nothing here may need one.
         """
         self.net = task.build_model()
+
+    def take_after(self, inner: Method) -> None:
+        """See the views, pass the rows, train as long and doubt as a method inside this one does."""
+        self.views, self.over, self.updates, self.doubts = inner.views, inner.over, inner.updates, inner.doubts
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Named scalar terms whose sum is minimized."""
@@ -77,7 +84,7 @@ class Method(nn.Module, BaseEstimator):
     def scores(self, run: Run) -> dict[str, Tensor]:
         """What else the method knows of each given label after training: (N,) by name, NaN where there is none.
 
-        The issue table has a column for each.
+        The issue table has a column for each. :attr:`doubts` says of which high values are doubtful.
         """
         return {}
 

@@ -5,8 +5,18 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from goldvein.bench.job import _true_labels, correct_by_transition, count_kept, given_labels, judge_issues, run_job
+from goldvein.bench.job import (
+    _true_labels,
+    correct_by_transition,
+    count_kept,
+    given_labels,
+    judge_issues,
+    judge_score,
+    run_job,
+)
 from goldvein.bench.plan import Job
 from goldvein.data import standard
 from goldvein.data.dataset import Dataset
@@ -94,9 +104,10 @@ def test_kept_labels_are_counted_by_class_as_labeled():
 def test_issues_against_hand_computed_measures():
     listed = pd.DataFrame(
         {"id": [3, 0, 1, 4, 2], "p_wrong": [0.9, 0.8, 0.3, 0.2, 0.1], "is_issue": [True, True, False, True, False]}
-    ).assign(doubt=[0.5, 0.0, 0.2, np.nan, 0.1])
+    ).assign(doubt=[0.5, 0.0, 0.2, np.nan, 0.1], trust=[0.4, 0.9, 0.5, np.nan, 0.3])
     T = np.array([[0.5, 0.5], [0.25, 0.75]])
-    model = SimpleNamespace(audit=lambda: SimpleNamespace(table=listed, noise_rate=0.4, transition=T))
+    audit = SimpleNamespace(table=listed, noise_rate=0.4, transition=T)
+    model = SimpleNamespace(audit=lambda: audit, method_=SimpleNamespace(doubts=("doubt",)))
     y = np.array([0, 1, 0, 1, 1])
     y_true = np.array([0, 0, 0, 0, -1])  # rows 1 and 3 are wrong, row 4 is not known
     found = judge_issues(model, y, y_true)
@@ -109,6 +120,9 @@ def test_issues_against_hand_computed_measures():
     doubt = found["scores"]["doubt"]  # of rows 3, 0, 1, 2
     assert (doubt["auroc"], doubt["average_precision"]) == (1, 1)
     assert (doubt["precision"], doubt["recall"], doubt["f1"]) == (2 / 3, 1, 0.8)  # above 0: rows 3, 1, 2
+    trust = found["scores"]["trust"]  # low where a label is doubtful
+    assert (trust["auroc"], trust["average_precision"]) == (0.5, pytest.approx((1 / 2 + 2 / 3) / 2))
+    assert (trust["precision"], trust["recall"], trust["f1"]) == (0.5, 0.5, 0.5)  # below 1/2: rows 3 and 2
     assert found["transition_error"] == pytest.approx((0.0 + 0.0) / 2)  # true class 0 was labeled 0, 1, 0, 1; no 1
     clean = judge_issues(model, y, y)
     assert (clean["auroc"], clean["average_precision"]) == (None, None)
@@ -145,3 +159,28 @@ def test_the_same_job_gives_the_same_result():
 def test_missing_files_are_told(tmp_path):
     with pytest.raises(InputError, match=str(tmp_path)):
         run_job(Job("mnist", "cross_entropy", 0), tmp_path)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.5, 1.0]), st.booleans()), min_size=2, max_size=30))
+def test_auroc_is_the_share_of_pairs_in_the_right_order(labels):
+    """Mann and Whitney's U; a score turned around has the rest of 1."""
+    score, wrong = np.array([s for s, _ in labels]), np.array([w for _, w in labels])
+    found = judge_score(score, score > 0, wrong)["auroc"]
+    if wrong.all() or not wrong.any():
+        assert found is None
+        return
+    pairs = score[wrong][:, None] - score[~wrong]
+    assert found == pytest.approx((np.sum(pairs > 0) + np.sum(pairs == 0) / 2) / pairs.size)
+    assert judge_score(-score, score > 0, wrong)["auroc"] == pytest.approx(1 - found)
+
+
+@pytest.mark.parametrize(
+    ("n_wrong", "n_listed", "n_found", "expected"),
+    [(20, 31, 17, (0.548, 0.85, 0.667)), (40, 43, 34, (0.791, 0.85, 0.819)), (50, 57, 40, (0.702, 0.8, 0.748))],
+)
+def test_table_3_of_sun_et_al(n_wrong, n_listed, n_found, expected):
+    """Precision, recall and F1 at 20, 40 and 50 %: what so many of 100 labels give."""
+    wrong, listed = np.arange(100) < n_wrong, np.zeros(100, dtype=bool)
+    listed[:n_found] = listed[n_wrong : n_wrong + n_listed - n_found] = True
+    found = judge_score(listed.astype(float), listed, wrong)
+    assert (found["precision"], found["recall"], found["f1"]) == pytest.approx(expected, abs=5e-4)

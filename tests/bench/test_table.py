@@ -151,6 +151,8 @@ def test_scores_of_a_method():
         result["issues"] = {"scores": {"epsilon": {**one, "auroc": auroc}}}
     text = scores(TABLE, found)
     assert f"| ce | {TABLE.columns[0].name} | epsilon | 0.750 | 0.250 | 0.500 | 1.000 | 0.750 |" in text
+    found[1]["issues"]["scores"]["el2n"] = one  # which the first seed does not have
+    assert "| el2n | 0.500 (1 of 2) | 0.250 (1 of 2) |" in scores(TABLE, found)
     never = [{**r, "issues": {"scores": {"epsilon": {**one, "auroc": None}}}} for r in results(0, 0, [0.9])]
     assert "| epsilon |  | 0.250 |" in scores(TABLE, never)
     assert scores(TABLE, results(0, 0, [0.9])) == ""

@@ -245,7 +245,8 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
         What :func:`judge_score` finds of ``p_wrong`` and ``is_issue``;
         ``calibration_error`` of ``p_wrong``; ``noise_rate``, estimated; ``transition_error``, the mean absolute
         difference between the estimated T and the one that came out; ``scores``, for methods that have some: the same
-        of each, and of the rule "wrong if above 0" (Sun et al. 2021, Table 3).
+        of each, and of the rules "wrong if above 0" (Sun et al. 2021, Table 3) and, where a score is a share of trust,
+        "wrong if below 1/2".
     """
     from goldvein.data.noise import describe
     from goldvein.issues import COLUMNS
@@ -258,8 +259,11 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
     wrong = (y != y_true)[rows][known]
     p_wrong, listed = table["p_wrong"].to_numpy()[known], table["is_issue"].to_numpy()[known]
     T = describe(y_true, y).transition
-    of_scores = {name: table[name].to_numpy(dtype=float)[known] for name in table if name not in COLUMNS}
-    scores = {name: judge_score(score, score > 0, wrong) for name, score in of_scores.items()}
+    scores = {}
+    for name in (column for column in table if column not in COLUMNS):
+        score = table[name].to_numpy(dtype=float)[known]
+        doubts = name in model.method_.doubts
+        scores[name] = judge_score(score if doubts else -score, score > 0 if doubts else score < 0.5, wrong)
     return {
         **judge_score(p_wrong, listed, wrong),
         "calibration_error": calibration_error(p_wrong, wrong),

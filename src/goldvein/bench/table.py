@@ -129,12 +129,18 @@ def scores(table: Table, results: Iterable[Result]) -> str:
     lines = []
     for (row, column), found in by_cell(table, results).items():
         judged = [r["issues"]["scores"] for r in found if "scores" in r.get("issues", ())]
-        for name in judged[0] if judged else ():
-            values = [[of[name][key] for of in judged if of[name][key] is not None] for key in SCORES]
-            lines.append([row, column, name, *(f"{fmean(v):.3f}" if v else "" for v in values)])
-    head = ["", "", "score", "AUROC", "average precision", "above 0: precision", "recall", "F1"]
-    note = "An AUROC below 0.5 is of a score whose low values are doubtful."
+        for name in dict.fromkeys(name for of in judged for name in of):
+            values = [[of[name][key] for of in judged if name in of and of[name][key] is not None] for key in SCORES]
+            lines.append([row, column, name, *(_of_seeds(v, len(judged)) for v in values)])
+    head = ["", "", "score", "AUROC", "average precision", "list: precision", "recall", "F1"]
+    note = "Listed are labels whose doubt is above 0 (Sun et al. 2021, Table 3), or whose share of trust is below 1/2."
     return "\n".join(["### Scores of the methods", "", *_grid(head, lines), "", note, ""]) if lines else ""
+
+
+def _of_seeds(values: Sequence[float], n: int) -> str:
+    """Their mean, and of how many of n seeds it is if not of all."""
+    part = f" ({len(values)} of {n})" if len(values) < n else ""
+    return f"{fmean(values):.3f}{part}" if values else ""
 
 
 def is_worse(points: float, std: float | None) -> bool:

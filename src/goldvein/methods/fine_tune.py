@@ -52,8 +52,7 @@ class FineTune(Method):
 
     def setup(self, task: Task) -> None:
         self.base.setup(without_trusted(task))
-        self.views = self.base.views
-        self.over, self.updates = self.base.over, self.base.updates
+        self.take_after(self.base)
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]

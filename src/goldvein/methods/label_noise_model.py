@@ -76,6 +76,7 @@ class LabelNoiseModel(Method):
     LabelNoiseModel(type_rate=1.0)
     """
 
+    doubts = ("p_random", "p_confusing")
     C: Tensor
     trusted: Tensor
     kind: Tensor  # (N,) int64, z* as an index into TYPES; -1 is unknown

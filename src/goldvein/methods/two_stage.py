@@ -96,7 +96,7 @@ class TwoStage(Method):
 
     def setup(self, task: Task) -> None:
         self.learner.setup(task)
-        self.over, self.updates, self.views = self.learner.over, self.learner.updates, self.learner.views
+        self.take_after(self.learner)  # stage 1 looks at the first view
         self.task = task
         self.register_buffer("kept", task.y.clone())
         many = task.validation.any() and (task.y >= 0).sum() >= FEW

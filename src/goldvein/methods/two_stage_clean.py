@@ -95,8 +95,7 @@ class TwoStageClean(Method):
 
     def setup(self, task: Task) -> None:
         self.learner.setup(task)
-        self.views = self.learner.views  # the other stages look at the first
-        self.over, self.updates = self.learner.over, self.learner.updates
+        self.take_after(self.learner)  # the other stages look at the first view
         self.apart = nn.ModuleList(task.build_model() for _ in range(task.n_classes if self.separate else 0))
         self.register_buffer("kept", task.y.clone())
         self.register_buffer("judged", torch.zeros(task.n_samples, task.n_classes))

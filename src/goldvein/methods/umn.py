@@ -82,6 +82,7 @@ class UMN(Method):
 
     over = "unlabeled"
     updates = 5000
+    doubts = ("epsilon", "epsilon_recent", "log_difference", "el2n")
     others = ("guider",)
     steps: Tensor  # number of updates so far
     rows: Tensor  # (M,), those with a label
@@ -202,8 +203,8 @@ class UMN(Method):
         return run.judge(self.guider), torch.full_like(run.task.y, -1)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
-        """What is doubtful where it is high, ``epsilon``, its mean over ten epochs, the difference of logarithms and
-        ``el2n``, the distance of g' from sure (Paul et al. 2021), or low: g'(y^), and its mean since lambda has fallen.
+        """``epsilon``, its mean over ten epochs, the difference of logarithms, ``el2n``, the distance of g' from sure
+        (Paul et al. 2021), g'(y^), and its mean since lambda has fallen.
         """
         g, g_guider, probs = self.look(run)
         y = one_hot(run.task.y[self.rows], probs.shape[1])
