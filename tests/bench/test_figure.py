@@ -26,6 +26,18 @@ def test_a_panel_for_each_column_that_has_curves(tmp_path):
     assert (tmp_path / "curves.svg").read_text().count('id="axes_') == 1
     draw_curves(TABLE, [*found, *results(1, 1, [0.9])], tmp_path / "two.svg")
     assert (tmp_path / "two.svg").read_text().count('id="axes_') == 2
+    draw_curves(TABLE, [*found, *results(1, 1, [0.9])], tmp_path / "part.svg", rows=["ours"])
+    assert (tmp_path / "part.svg").read_text().count('id="axes_') == 1
+
+
+def test_methods_of_many_and_of_few_epochs_share_an_axis(tmp_path):
+    pytest.importorskip("matplotlib")
+    found = [*results(0, 0, [0.1, 0.4, 0.5]), *results(1, 0, [0.2, 0.4, 0.6])]
+    draw_curves(TABLE, found, tmp_path / "alike.svg")
+    assert "<!-- epoch -->" in (tmp_path / "alike.svg").read_text()
+    found[1]["n_iter"] = 300
+    draw_curves(TABLE, found, tmp_path / "apart.svg")
+    assert "<!-- done of the training, % -->" in (tmp_path / "apart.svg").read_text()
 
 
 def test_what_cannot_be_drawn_is_told(tmp_path):

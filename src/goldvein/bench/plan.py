@@ -252,12 +252,12 @@ def jobs(
         The table has no row or column of that name.
     """
     wanted = table.seeds if seeds is None else seeds
-    chosen = _named(table.rows, rows, "row"), _named(table.columns, columns, "column")
+    chosen = named(table.rows, rows, "row"), named(table.columns, columns, "column")
     found = [table.job(row, column, s) for s in wanted for row in chosen[0] for column in chosen[1]]
     return list({job.key: job for job in found}.values())
 
 
-def _named(parts: Sequence[Part], names: Sequence[str] | None, kind: str) -> list[Part]:
+def named(parts: Sequence[Part], names: Sequence[str] | None, kind: str) -> list[Part]:
     """The rows, or columns, of some names, in the order of the table."""
     known = [part.name for part in parts]
     for name in names or ():

@@ -61,7 +61,7 @@ def bench(
     if curves is not None:
         from goldvein.bench.figure import draw_curves
 
-        draw_curves(planned, found, curves)
+        draw_curves(planned, found, curves, rows=row, columns=column)
     raise typer.Exit(status)
 
 
