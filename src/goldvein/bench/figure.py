@@ -76,12 +76,13 @@ def _figure(table: Table, cells: dict[tuple[str, str], list[Any]], lines: list[R
         for k, row in enumerate(lines):
             results = [r for r in cells[row.name, column.name] if "curve" in r]
             if results:
-                curves = [r["curve"] for r in results]
-                length = min(map(len, curves))
-                apart = max(1, round(results[0]["n_iter"] / len(curves[0])))  # epochs from one point to the next
-                values = 100 * np.array([curve[:length] for curve in curves])
+                shortest = min(results, key=lambda r: len(r["curve"]))
+                length = len(shortest["curve"])
+                apart = max(1, round(shortest["n_iter"] / length))  # epochs from one point to the next
+                steps = [(r["curve"], len(r["curve"]) // length) for r in results]  # some may be denser
+                values = 100 * np.array([curve[step - 1 :: step][:length] for curve, step in steps])
                 values = values if table.measure == "accuracy" else 100 - values
-                x = apart * np.arange(1, length + 1) * (100 / results[0]["n_iter"] if shares else 1)
+                x = apart * np.arange(1, length + 1) * (100 / shortest["n_iter"] if shares else 1)
                 axis.plot(x, values.mean(0), color=f"C{k}", linewidth=1.2, label=row.name)
                 axis.fill_between(x, values.min(0), values.max(0), color=f"C{k}", alpha=0.15, linewidth=0)
         axis.set_title(column.name, fontsize=10)
