@@ -184,6 +184,18 @@ def test_one_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not torch.distributed.is_initialized()
 
 
+def test_the_group_of_somebody_else_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose other processes may never come to the same mean."""
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda *_: pytest.fail("it would wait"))
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        assert distributed.average(torch.tensor(3.0)) == 3
+        assert distributed.mean(torch.tensor([1.0, 3.0])) == 2
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 @pytest.mark.parametrize(("n", "world"), [(8, 1), (8, 2), (7, 2), (3, 4)])
 def test_shares_make_up_the_batch(n: int, world: int) -> None:
     shares = [distributed.share(torch.arange(n), rank, world) for rank in range(world)]

@@ -151,6 +151,16 @@ def test_a_checkpoint_of_something_else(start: Start, blobs: Any, tmp_path: Path
         start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path, fingerprint="two", resume=True)
 
 
+def test_a_checkpoint_of_another_version(start: Start, blobs: Any, tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    run = start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path)
+    run.method.train_on(run)
+    state = torch.load(path, weights_only=True)
+    torch.save({**state, "method": {"old": torch.zeros(1)}}, path)
+    with pytest.raises(InputError, match="is of another version of goldvein: remove it to start afresh"):
+        start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path, resume=True)
+
+
 @pytest.mark.parametrize("content", [b"", b"what is this", None, {"epoch": 3}, [1, 2], "half"], ids=str)
 def test_what_is_no_checkpoint(start: Start, blobs: Any, tmp_path: Path, content: Any) -> None:
     path = tmp_path / "c"

@@ -74,3 +74,13 @@ def test_a_failed_training_gives_the_threads_back(three_threads: None) -> None:
     with pytest.raises(RuntimeError, match="1 thread"):
         NoisyLabelClassifier(Fails(), epochs=1).fit([[0.0], [1.0]] * 10, [0, 1] * 10)
     assert torch.get_num_threads() == 3
+
+
+def test_trainings_side_by_side_give_the_threads_back(three_threads: None) -> None:
+    first, second = few_threads(nn.Linear(2, 2)), few_threads(nn.Linear(2, 2))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # in the order in which two fits of joblib's threads may end
+    assert torch.get_num_threads() == 1
+    second.__exit__(None, None, None)
+    assert torch.get_num_threads() == 3

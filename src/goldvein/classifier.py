@@ -51,8 +51,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Further arguments of the network. ``weights`` is a file of weights to begin with, as of ImageNet: see
         :func:`goldvein.pretrained.load_weights`.
     epochs : int or "auto", default="auto"
-        Passes over the rows that make up an epoch of the method (the labeled ones; all, with ``umn`` or
-        ``mean_teacher``), in each stage. ``auto`` is 40, or more where rows are few: see
+        Passes over the rows that make up an epoch of the method (the labeled ones; the others, with ``umn``, ``m_vae``
+        or ``mean_teacher`` on few labels), in each stage. ``auto`` is 40, or more where rows are few: see
         :func:`goldvein.recipe.auto_epochs`.
     batch_size : int, default=128
     optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"

@@ -15,11 +15,15 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+_joined = False  # a group that somebody else has made for purposes of his own is none of ours
+
 
 def start(device: torch.device) -> tuple[int, int]:
     """Join the group that torchrun announces in the environment; (rank, number of processes)."""
+    global _joined
     if "WORLD_SIZE" not in os.environ or not dist.is_available():
         return 0, 1
+    _joined = True
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         atexit.register(_leave)
@@ -51,7 +55,7 @@ def average_gradients(parameters: Iterable[nn.Parameter], world: int) -> None:
 
 def average(value: Tensor) -> Tensor:
     """Mean of a tensor over the processes."""
-    if dist.is_available() and dist.is_initialized():
+    if _joined and dist.is_initialized():
         value = value.clone()
         dist.all_reduce(value)
         value = value / dist.get_world_size()

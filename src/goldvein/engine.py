@@ -334,10 +334,11 @@ class Run:
         except Exception as error:
             raise InputError(f"{path} is not a checkpoint of goldvein: remove it to start afresh") from error
         if fingerprint != self.fingerprint:
-            raise InputError(
-                f"{path} belongs to another configuration or other data: give the same ones, or a new folder"
-            )
-        self.method.load_state_dict(state["method"])
+            raise InputError(f"{path} belongs to another configuration or other data: give the same, or a new folder")
+        try:
+            self.method.load_state_dict(state["method"])
+        except RuntimeError as error:
+            raise InputError(f"{path} is of another version of goldvein: remove it to start afresh") from error
         self.signals.load({k: v.cpu() if isinstance(v, Tensor) else v for k, v in state["signals"].items()})
         self.at.history = state["history"]
         self.at.saved = state

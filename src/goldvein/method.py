@@ -24,7 +24,7 @@ class Method(nn.Module, BaseEstimator):
         The views of a row, in the order in which :attr:`goldvein.task.Batch.views` holds them: ``plain`` (as it
         is) or ``weak`` (randomly changed).
     over : {"labeled", "unlabeled"}
-        The rows that an epoch passes over once; the others are cycled.
+        The rows that an epoch passes over once where labels are few; the others are cycled.
     updates : int
         What each stage has at least, with ``epochs="auto"``, where the network has no convolutions.
     doubts : tuple of str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from goldvein.errors import InputError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 SMALL = 1_500_000  # weights, below which one thread is enough
+_lock, _before = threading.Lock(), list[int]()  # threads before the first of the small trainings, once for each
 
 
 def pick_device(name: str) -> torch.device:
@@ -66,13 +68,19 @@ def few_threads(net: nn.Module) -> Iterator[None]:
     time of a training (perceptron and UMN, 0.5 to 1 million weights); with other programs at work on both cores it made
     the same trainings take 2 to 8 times as long.
     """
-    n = torch.get_num_threads()
-    if not convolves(net) and sum(p.numel() for p in net.parameters() if p.requires_grad) < SMALL:
+    if convolves(net) or sum(p.numel() for p in net.parameters() if p.requires_grad) >= SMALL:
+        yield
+        return
+    with _lock:  # the number belongs to the process, in which several trainings may run
+        _before.append(_before[0] if _before else torch.get_num_threads())
         torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(n)
+        with _lock:
+            n = _before.pop()
+            if not _before:
+                torch.set_num_threads(n)
 
 
 class LowPrecision(nn.Module):

@@ -30,17 +30,19 @@ def test_a_panel_for_each_column_that_has_curves(tmp_path):
     assert (tmp_path / "part.svg").read_text().count('id="axes_') == 1
 
 
-def test_a_denser_curve_is_thinned(tmp_path, monkeypatch):
+def test_a_denser_curve_is_thinned_and_a_stopped_one_is_not_stretched(tmp_path, monkeypatch):
     figures = pytest.importorskip("matplotlib.figure")
     drawn = []
     monkeypatch.setattr(figures.Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
-    found = [*results(0, 0, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], [0.4, 0.6, 0.8])]
-    for result in found:
-        result["n_iter"] = 6
+    dense, stopped, thin = found = list(
+        results(0, 0, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.1, 0.2, 0.3, 0.4], [0.4, 0.6, 0.8])
+    )
+    dense["n_iter"] = thin["n_iter"] = 6
+    stopped["n_iter"] = 4
     draw_curves(TABLE, found, tmp_path / "curves.svg")
     (line,) = drawn[0].axes[0].lines
-    assert line.get_xdata().tolist() == [2, 4, 6]
-    assert line.get_ydata().tolist() == pytest.approx([30, 50, 70])
+    assert line.get_xdata().tolist() == [2, 4]
+    assert line.get_ydata().tolist() == pytest.approx([80 / 3, 140 / 3])
 
 
 def test_methods_of_many_and_of_few_epochs_share_an_axis(tmp_path):

@@ -110,7 +110,10 @@ def test_issues_against_hand_computed_measures():
     model = SimpleNamespace(audit=lambda: audit, method_=SimpleNamespace(doubts=("doubt",)))
     y = np.array([0, 1, 0, 1, 1])
     y_true = np.array([0, 0, 0, 0, -1])  # rows 1 and 3 are wrong, row 4 is not known
+    listed["part"] = [0.2, np.nan, 0.7, 0.1, 0.9]  # a method may know nothing of some labels: of row 0 here
     found = judge_issues(model, y, y_true)
+    part = found["scores"]["part"]
+    assert (part["auroc"], part["precision"], part["recall"]) == (1, 1, 0.5)  # of rows 3, 1, 2: below 1/2 is row 3
     assert found["auroc"] == pytest.approx(3 / 4)
     assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
     assert (found["precision"], found["recall"], found["f1"]) == (0.5, 0.5, 0.5)

@@ -388,6 +388,12 @@ def test_an_interruption_changes_nothing(
     assert same(whole.method.state_dict(), resumed.method.state_dict())
 
 
+@pytest.mark.parametrize("kind", [UMN, MVAE])
+def test_a_release_that_goes_backwards_is_refused_before_training(kind: type) -> None:
+    with pytest.raises(InputError, match=r"release=\(0\.5, 0\.1\): it must be two shares"):
+        ready(kind(release=(0.5, 0.1)))
+
+
 def test_values_that_it_does_not_know() -> None:
     with pytest.raises(InputError, match="unknown labeled 'log'"):
         ready(UMN(labeled="log"))

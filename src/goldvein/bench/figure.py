@@ -45,7 +45,7 @@ def draw_curves(
     Raises
     ------
     InputError
-        No result of the table has a curve, the ending is another, or matplotlib is missing.
+        No result has a curve, a row or column is not the table's, the ending is another, or matplotlib is missing.
     """
     path = Path(path)
     kind = path.suffix.lstrip(".").lower()
@@ -76,13 +76,13 @@ def _figure(table: Table, cells: dict[tuple[str, str], list[Any]], lines: list[R
         for k, row in enumerate(lines):
             results = [r for r in cells[row.name, column.name] if "curve" in r]
             if results:
-                shortest = min(results, key=lambda r: len(r["curve"]))
-                length = len(shortest["curve"])
-                apart = max(1, round(shortest["n_iter"] / length))  # epochs from one point to the next
-                steps = [(r["curve"], len(r["curve"]) // length) for r in results]  # some may be denser
-                values = 100 * np.array([curve[step - 1 :: step][:length] for curve, step in steps])
+                spacing = [max(1, round(r["n_iter"] / len(r["curve"]))) for r in results]  # epochs between points
+                apart = max(spacing)
+                curves = [r["curve"][apart // s - 1 :: apart // s] for r, s in zip(results, spacing, strict=True)]
+                length = min(map(len, curves))
+                values = 100 * np.array([curve[:length] for curve in curves])
                 values = values if table.measure == "accuracy" else 100 - values
-                x = apart * np.arange(1, length + 1) * (100 / shortest["n_iter"] if shares else 1)
+                x = np.arange(1, length + 1) * (100 / length if shares else apart)
                 axis.plot(x, values.mean(0), color=f"C{k}", linewidth=1.2, label=row.name)
                 axis.fill_between(x, values.min(0), values.max(0), color=f"C{k}", alpha=0.15, linewidth=0)
         axis.set_title(column.name, fontsize=10)

@@ -262,8 +262,9 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
     scores = {}
     for name in (column for column in table if column not in COLUMNS):
         score = table[name].to_numpy(dtype=float)[known]
-        doubts = name in model.method_.doubts
-        scores[name] = judge_score(score if doubts else -score, score > 0 if doubts else score < 0.5, wrong)
+        there, doubts = np.isfinite(score), name in model.method_.doubts
+        listed_by = score > 0 if doubts else score < 0.5
+        scores[name] = judge_score((score if doubts else -score)[there], listed_by[there], wrong[there])
     return {
         **judge_score(p_wrong, listed, wrong),
         "calibration_error": calibration_error(p_wrong, wrong),

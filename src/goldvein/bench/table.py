@@ -86,7 +86,8 @@ def corrected(table: Table, results: Iterable[Result]) -> str:
     lines: list[list[str]] = []
     for column in table.columns:
         after = [line for row in table.rows for line in _after(row.name, cells[row.name, column.name])]
-        known = [r["noise_rate"] for row in table.rows for r in cells[row.name, column.name]]
+        usual = [row for row in table.rows if not row.trusted_per_class]  # which have the labels of the column
+        known = [r["noise_rate"] for row in usual for r in cells[row.name, column.name]]
         rates = [rate for rate in known if rate is not None]
         if after and rates:
             wrong = 100 * fmean(rates)

@@ -23,7 +23,7 @@ def bench(
     results: Annotated[Path, typer.Option(metavar="FILE", help="Keeps every result, of any table.")] = RESULTS,
     limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin no run after that.", min=0)] = None,
     data_dir: DataDir = None,
-    curves: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the curves over epochs.")] = None,
+    curves: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the curves of training.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Run what is missing of a table, and print it beside the published values.

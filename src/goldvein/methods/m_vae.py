@@ -107,6 +107,7 @@ class MVAE(Method):
         if self.transition is not None:
             T = torch.as_tensor(check_transition(self.transition, task.n_classes)).to(task.y.device)
             self.register_buffer("log_transition", T.clamp(min=self.least).log().float())
+        let_go(0.0, self.release, 1.0)  # refuses shares that mean nothing
         options = {name: getattr(self, name) for name in OPTIONS}
         self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
 

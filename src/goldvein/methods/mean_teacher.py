@@ -17,7 +17,8 @@ Silent or contradictory points, and what was chosen
   is here; Adam does not see the common factor.
 - The rows beside the labeled ones are drawn from all rows, their labels hidden, and consistency falls on all of them.
 - 5 of 100 rows in a batch are labeled (more where a larger share of all rows is), as in Sun et al. 2021, who compare
-  with it; they state no ramps, so the authors' are kept. An epoch passes once over all rows.
+  with it; they state no ramps, so the authors' are kept. An epoch passes once over all rows,
+  or over the labels where these fill most of a batch.
 - The ramps, 40,000 steps up and 25,000 down of 180,000, are kept as shares when a run is shorter.
 - Parameters are averaged; batch norms of the teacher follow its own training passes, as in the authors' code.
 

@@ -124,6 +124,7 @@ class UMN(Method):
         for name, known in KNOWN.items():
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
+        let_go(0.0, self.release, 1.0)  # refuses shares that mean nothing
         options = {name: getattr(self, name) for name in OPTIONS}
         self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
         self.guider: Inference = copy.deepcopy(self.learner.net).requires_grad_(False)
