@@ -24,7 +24,7 @@ from goldvein.recipe import Recipe
 Start = Callable[..., Run]
 RECIPE = Recipe(epochs=2, batch_size=32, lr=0.01)
 QUICK: dict[str, Any] = {
-    "epochs": 12,
+    "epochs": 24,
     "batch_size": 32,
     "lr": 0.01,
     "model_params": {"hidden": (16,)},
