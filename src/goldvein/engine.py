@@ -192,8 +192,7 @@ class Run:
             rest = training & ~labeled
             unlabeled = rest if unlabeled == "rest" and rest.sum() >= n_second else training
         without = unlabeled.nonzero()[:, 0].cpu()
-        by_label = n_first > n_second if over == "larger" else over == "labeled"
-        n_batches = math.ceil(len(with_label) / n_first if by_label else len(without) / n_second)
+        n_batches = sampling.count_batches(len(with_label), len(without), (n_first, n_second), over)
         first = self._draw(with_label, n_batches * n_first, balance).to(self.device)
         second = sampling.cycled(without, n_batches * n_second, self.generator).to(self.device)
         yield from self._serve(sampling.split(first, n_batches), sampling.split(second, n_batches))

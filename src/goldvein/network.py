@@ -17,7 +17,7 @@ from goldvein.errors import InputError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 SMALL = 1_500_000  # weights, below which one thread is enough
-_lock, _before = threading.Lock(), list[int]()  # threads before the first of the small trainings, once for each
+_lock, _before = threading.Lock(), list[int]()  # threads before each of the small trainings that run, first to last
 
 
 def pick_device(name: str) -> torch.device:
@@ -72,7 +72,7 @@ def few_threads(net: nn.Module) -> Iterator[None]:
         yield
         return
     with _lock:  # the number belongs to the process, in which several trainings may run
-        _before.append(_before[0] if _before else torch.get_num_threads())
+        _before.append(torch.get_num_threads())
         torch.set_num_threads(1)
     try:
         yield

@@ -80,6 +80,18 @@ def mixed_sizes(y: Tensor, batch_size: int, least: float) -> tuple[int, int]:
     return n_first, max(1, batch_size - n_first)
 
 
+def count_batches(n_labeled: int, n_others: int, sizes: tuple[int, int], over: str) -> int:
+    """Batches of an epoch, ``sizes`` rows of each kind in one: see :meth:`goldvein.engine.Run.batches`.
+
+    Examples
+    --------
+    >>> [count_batches(100, 950, (5, 95), over) for over in ("labeled", "unlabeled", "larger")]
+    [20, 10, 10]
+    """
+    by_label = sizes[0] > sizes[1] if over == "larger" else over == "labeled"
+    return math.ceil(n_labeled / sizes[0] if by_label else n_others / sizes[1])
+
+
 def spread(n: int, most: int) -> Tensor:
     """At most ``most`` of ``n`` rows, evenly spread.
 

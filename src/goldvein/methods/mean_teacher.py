@@ -29,7 +29,6 @@ is that of their second implementation.
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any
 
 import torch
@@ -40,7 +39,7 @@ from goldvein import distributed
 from goldvein.engine import Run
 from goldvein.functional import rampdown, rampup, squared_distance, update_average
 from goldvein.method import Method
-from goldvein.sampling import mixed_sizes
+from goldvein.sampling import count_batches, mixed_sizes
 from goldvein.task import Batch, Task
 
 STEPS, RAMP_UP, RAMP_DOWN = 180_000, 40_000, 25_000
@@ -122,8 +121,7 @@ class MeanTeacher(Method):
         self.net.requires_grad_(False)  # the optimizer is the student's
         training = run.y[~run.task.validation]
         sizes = mixed_sizes(training, run.recipe.batch_size, self.share)
-        many = sizes[0] > sizes[1]  # labels: an epoch passes over the larger part of a batch
-        per_epoch = math.ceil((training >= 0).sum() / sizes[0] if many else len(training) / sizes[1])
+        per_epoch = count_batches(int((training >= 0).sum()), len(training), sizes, "larger")
         changes: dict[str, Any] = {"optimizer": "adam", "schedule": "constant"} if self.optimizer == "adam" else {}
         for epoch in run.epochs(**changes):
             batches = run.batches(unlabeled="all", sizes=sizes, over="larger")
