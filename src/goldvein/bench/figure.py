@@ -75,16 +75,13 @@ def _figure(table: Table, cells: dict[tuple[str, str], list[Any]], lines: list[R
     for axis, column in zip(axes, drawn, strict=True):
         for k, row in enumerate(lines):
             results = [r for r in cells[row.name, column.name] if "curve" in r]
-            if results:
-                spacing = [max(1, round(r["n_iter"] / len(r["curve"]))) for r in results]  # epochs between points
-                apart = max(spacing)
-                curves = [r["curve"][apart // s - 1 :: apart // s] for r, s in zip(results, spacing, strict=True)]
-                length = min(map(len, curves))
-                values = 100 * np.array([curve[:length] for curve in curves])
-                values = values if table.measure == "accuracy" else 100 - values
-                x = np.arange(1, length + 1) * (100 / length if shares else apart)
-                axis.plot(x, values.mean(0), color=f"C{k}", linewidth=1.2, label=row.name)
-                axis.fill_between(x, values.min(0), values.max(0), color=f"C{k}", alpha=0.15, linewidth=0)
+            if not results:
+                continue
+            values, apart = _curves(results)
+            values = values if table.measure == "accuracy" else 100 - values
+            x = np.arange(1, values.shape[1] + 1) * (100 / values.shape[1] if shares else apart)
+            axis.plot(x, values.mean(0), color=f"C{k}", linewidth=1.2, label=row.name)
+            axis.fill_between(x, values.min(0), values.max(0), color=f"C{k}", alpha=0.15, linewidth=0)
         axis.set_title(column.name, fontsize=10)
         axis.set_xlabel("done of the training, %" if shares else "epoch")
         axis.grid(alpha=0.25)
@@ -93,3 +90,12 @@ def _figure(table: Table, cells: dict[tuple[str, str], list[Any]], lines: list[R
     handles = {label: h for axis in axes for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False, fontsize=9)
     return figure
+
+
+def _curves(results: list[Result]) -> tuple[np.ndarray, int]:
+    """Accuracies in % (seeds, points) at the points that all curves have, and the epochs between two points."""
+    spacing = [max(1, round(r["n_iter"] / len(r["curve"]))) for r in results]
+    apart = max(spacing)
+    curves = [r["curve"][apart // s - 1 :: apart // s] for r, s in zip(results, spacing, strict=True)]
+    length = min(map(len, curves))
+    return 100 * np.array([curve[:length] for curve in curves]), apart
