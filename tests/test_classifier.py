@@ -196,7 +196,7 @@ def test_an_estimator_may_be_fitted_again_on_other_shapes(blobs: Any) -> None:
 
 def test_trusted_labels_are_kept(blobs: Any) -> None:
     trusted = (blobs.y == blobs.y_true) & (np.arange(180) % 2 == 0)
-    method = TwoStage(selector=Confidence(threshold=1.1, floor=0.0), rounds=1)
+    method = TwoStage(selector=Confidence(threshold=1.0, floor=0.0), rounds=1)
     found = model(method, epochs=2, validation_fraction=0.2).fit(blobs.x, blobs.y, trusted=trusted)
     assert np.array_equal(found.method_.kept, np.where(trusted, blobs.y, -1))
 
@@ -309,9 +309,9 @@ def test_inputs_that_are_no_numbers(blobs: Any, images: Any, value: float) -> No
         ("keep", "first", "keep='first': it must be one of last, best"),
         ("epochs", "many", "epochs='many': it must be a whole number above 0, or auto"),
         ("epochs", 2.5, "epochs=2.5: it must be a whole number above 0, or auto"),
-        ("epochs", 0, "epochs=0: it must be above 0"),
-        ("batch_size", 0, "batch_size=0: it must be above 0"),
-        ("lr", -1.0, "lr=-1.0: it must be above 0"),
+        ("epochs", 0, "epochs=0: it must be a whole number of at least 1"),
+        ("batch_size", 0, "batch_size=0: it must be a whole number of at least 1"),
+        ("lr", -1.0, "lr=-1.0: it must be a number above 0"),
         ("validation_fraction", 1.0, "validation_fraction=1.0: it must be at least 0 and below 1, or auto"),
         ("validation_fraction", "half", "validation_fraction=half"),
         ("augment", "flip_shift", r"augment='flip_shift' needs images, and an input has shape \(2,\)"),

@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from goldvein.errors import InputError
-from goldvein.functional import let_go, one_hot, rampdown, rampup, soft_cross_entropy, squared_distance, update_average
+from goldvein.functional import (
+    one_hot,
+    rampdown,
+    rampup,
+    soft_cross_entropy,
+    squared_distance,
+    sure_label,
+    update_average,
+)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +105,14 @@ def test_update_average_copies_counters() -> None:
     assert average[0].item() == 7
 
 
-@pytest.mark.parametrize("between", [(0.5, 0.1), (-0.1, 0.5), (0.5, 1.5)])
-def test_a_release_that_goes_backwards(between: tuple[float, float]) -> None:
-    with pytest.raises(InputError, match=rf"release=\({between[0]}, {between[1]}\): it must be two shares"):
-        let_go(0.5, between, 0.05)
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_a_sure_label_is_pushed_at_least_as_hard_as_any_other(n_classes: int) -> None:
+    """Its gradient is f (1 - q) where the linear term has f q (1 - q): not 0 where q is."""
+    logits = torch.randn(50, n_classes, dtype=torch.float64).mul_(4).requires_grad_()
+    y = torch.arange(50) % n_classes
+    q = logits.softmax(1)[torch.arange(50), y]
+    f = math.log((n_classes - 1) * 0.999 / 0.001)
+    torch.testing.assert_close(sure_label(logits, y, 1e-3), -f * q.log())
+    (sure,) = torch.autograd.grad(sure_label(logits, y, 1e-3).sum(), logits, retain_graph=True)
+    (linear,) = torch.autograd.grad(-(f * q).sum(), logits)
+    torch.testing.assert_close(sure * q[:, None], linear)

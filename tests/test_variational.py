@@ -302,6 +302,13 @@ def test_what_decides_the_likelihood() -> None:
     assert model.likelihood == "gaussian"
 
 
+def test_a_bernoulli_of_other_inputs_is_refused() -> None:
+    model = small(shape=(2,), likelihood="bernoulli")
+    model.settle(served(torch.tensor([[0.0, 1.0]])))
+    with pytest.raises(InputError, match=r"needs normalized inputs in \[0, 1\], .* reach from -0.5 to 1.25: give"):
+        model.settle(served(torch.tensor([[-0.5, 1.25]])))
+
+
 def test_what_it_cannot_use() -> None:
     with pytest.raises(InputError, match="the network Linear has no features"):
         Variational(nn.Linear(3, 2), (3,), 2)

@@ -28,6 +28,7 @@ from goldvein.fingerprint import fingerprint
 from goldvein.method import Method
 from goldvein.network import convolves, few_threads, make_network, pick_device
 from goldvein.progress import Progress
+from goldvein.ranges import Count, NonNegative, Positive, check
 from goldvein.recipe import Recipe, auto_epochs
 from goldvein.task import Task
 
@@ -112,12 +113,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         model: str | models.Factory = "auto",
         model_params: dict[str, Any] | None = None,
         epochs: int | str = "auto",
-        batch_size: int = 128,
+        batch_size: Count = 128,
         optimizer: str = "adam",
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
+        lr: Positive = 1e-3,
+        weight_decay: NonNegative = 0.0,
         schedule: str = "plateau",
-        stop_after: int | None = None,
+        stop_after: Count | None = None,
         keep: str = "best",
         validation_fraction: float | str = "auto",
         augment: str | Augment = "auto",
@@ -194,11 +195,11 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         InputError
             For labels or inputs that cannot be trained on.
         """
+        check(self)
         rows = self._rows(X, reset=True)
         self.classes_, labels = encode(y, len(rows))
         n = len(rows)
-        before = None if y_before is None else self._before(y_before, n)
-        device = pick_device(self.device)
+        before, device = None if y_before is None else self._before(y_before, n), pick_device(self.device)
         if checkpoint is not None and self.random_state is None:
             raise InputError("a checkpoint needs random_state, or a resumed run is another one: give an integer")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -237,8 +238,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """Class probabilities (n, K), columns as ``classes_``; n may be 0."""
         check_is_fitted(self, "net_")
         rows = self._rows(X, reset=False)
-        inputs = Inputs(rows, self.transform_, next(self.net_.parameters()).device)
-        probs = predict(self.net_, inputs)
+        probs = predict(self.net_, Inputs(rows, self.transform_, next(self.net_.parameters()).device))
         return probs.cpu().numpy().reshape(len(rows), len(self.classes_))
 
     def predict(self, X: ArrayLike | Rows) -> NDArray:
@@ -338,8 +338,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         rows = (n_labeled, n_training, self.batch_size)
         auto = auto_epochs(*rows, updates=method.updates, convolves=convolves(method), over=method.over)
         shared = {field.name for field in fields(Recipe)} & self.get_params(deep=False).keys() - {"epochs"}
-        values = {name: getattr(self, name) for name in shared}
-        return Recipe(epochs=auto if self.epochs == "auto" else int(self.epochs), **values)
+        epochs = auto if self.epochs == "auto" else int(self.epochs)
+        return Recipe(epochs=epochs, **{name: getattr(self, name) for name in shared})
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
         """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from goldvein.byname import find
 from goldvein.errors import InputError, unknown
+from goldvein.ranges import check, plain, written
 
 if TYPE_CHECKING:
     from goldvein.method import Method
@@ -61,7 +62,7 @@ def build_method(name: str, params: Mapping[str, Any]) -> Method:
     ------
     InputError
         For a method or a hyper-parameter that does not exist, a short name that could mean several, one
-        hyper-parameter given twice, or a value of the wrong type.
+        hyper-parameter given twice, or a value of the wrong type or out of range.
 
     Examples
     --------
@@ -83,6 +84,7 @@ def build_method(name: str, params: Mapping[str, Any]) -> Method:
         given[full] = path
         owner, leaf = _owner(method, full)
         setattr(owner, leaf, _read(inspect.signature(type(owner)).parameters[leaf], value))
+    check(method)
     return clone(method)  # __init__ sees the values
 
 
@@ -144,9 +146,9 @@ def parse_value(name: str, value: Any, annotation: str, example: Any = None) -> 
     >>> parse_value("balance", "yes", "bool", example=True)
     Traceback (most recent call last):
     ...
-    goldvein.errors.InputError: balance='yes': it must be true or false; give for example balance=True
+    goldvein.errors.InputError: balance='yes': it must be true or false; give for example balance=true
     """
-    asked = {kind.split("[")[0].strip() for kind in annotation.replace("Literal", "str").split("|")}
+    asked = {kind.split("[")[0].strip() for kind in plain(annotation).replace("Literal", "str").split("|")}
     if "Any" in asked:
         return value
     kinds = [kind for kind in KINDS if kind in asked]
@@ -156,7 +158,7 @@ def parse_value(name: str, value: Any, annotation: str, example: Any = None) -> 
         except ValueError:
             continue
     rule = " or ".join(RULES[kind] for kind in kinds) or annotation
-    mend = f"; give for example {name}={example}" if example is not None else ""
+    mend = f"; give for example {name}={written(example)}" if example is not None else ""
     raise InputError(f"{name}={value!r}: it must be {rule}{mend}")
 
 

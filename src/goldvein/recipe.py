@@ -11,6 +11,7 @@ from torch import nn
 
 from goldvein.errors import InputError
 from goldvein.functional import staircase
+from goldvein.ranges import Count, NonNegative, Positive, PositiveShare, ShareBelowOne, check
 
 OPTIMIZERS = ("adagrad", "adam", "adamw", "sgd")
 SCHEDULES = ("plateau", "cosine", "steps", "constant")
@@ -75,27 +76,25 @@ class Recipe:
         The weights that a stage ends with: those of its last epoch, or of its best validation accuracy.
     """
 
-    epochs: int = 40
-    batch_size: int = 128
+    epochs: Count = 40
+    batch_size: Count = 128
     optimizer: str = "adam"
-    lr: float = 1e-3
-    momentum: float = 0.9
-    beta2: float = 0.999
-    weight_decay: float = 0.0
+    lr: Positive = 1e-3
+    momentum: ShareBelowOne = 0.9
+    beta2: ShareBelowOne = 0.999
+    weight_decay: NonNegative = 0.0
     schedule: str = "plateau"
-    patience: int = 10
-    factor: float = 0.5
-    min_lr: float = 1e-7
-    stop_after: int | None = None
+    patience: Count = 10
+    factor: PositiveShare = 0.5
+    min_lr: NonNegative = 1e-7
+    stop_after: Count | None = None
     keep: str = "last"
 
     def __post_init__(self) -> None:
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("keep", ("last", "best"))):
             if getattr(self, name) not in known:
                 raise InputError(f"{name}={getattr(self, name)!r}: it must be one of {', '.join(known)}")
-        for name in ("epochs", "batch_size", "lr", "patience"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}={getattr(self, name)}: it must be above 0")
+        check(self)
 
     def rate(self, epoch: int, n_epochs: int) -> float | None:
         """The rate of an epoch of a stage, where the schedule knows it beforehand.

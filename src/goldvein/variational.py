@@ -133,11 +133,23 @@ class Variational(nn.Module):
             self.log_var_x = nn.Parameter(torch.full((input_shape[0], *[1] * (len(input_shape) - 1)), START_LOG_VAR_X))
 
     def settle(self, inputs: Inputs) -> None:
-        """Decide a likelihood ``auto`` by some inputs, evenly spread: Bernoulli if all of them lie in [0, 1]."""
+        """Decide a likelihood ``auto`` by some inputs, evenly spread: Bernoulli if all of them lie in [0, 1].
+
+        Raises
+        ------
+        InputError
+            If it was to be Bernoulli, and not all of them do.
+        """
+        rows = spread(len(inputs), SEEN).to(inputs.device)
+        x = inputs.view(inputs.read(rows), "plain")
+        inside = x.min() >= 0 and x.max() <= 1
+        if self.likelihood == "bernoulli" and not inside:
+            raise InputError(
+                f"likelihood='bernoulli' needs normalized inputs in [0, 1], and they reach from {x.min():.3g} to "
+                f"{x.max():.3g}: give normalize='unit', or 'gaussian'"
+            )
         if self.likelihood == "auto":
-            rows = spread(len(inputs), SEEN).to(inputs.device)
-            x = inputs.view(inputs.read(rows), "plain")
-            self.likelihood = "bernoulli" if x.min() >= 0 and x.max() <= 1 else "gaussian"
+            self.likelihood = "bernoulli" if inside else "gaussian"
 
     def bound(self, noisy: Tensor, x: Tensor) -> Bound:
         """The bound for inputs x, inferred from the same inputs with noise; both (B, *input_shape)."""

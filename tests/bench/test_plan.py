@@ -177,7 +177,7 @@ def test_a_missing_file(tmp_path):
         ('model = "mlp"', "modell = 3", "unknown argument of the estimator 'modell': did you mean 'model'"),
         ('model = "mlp"', "random_state = 3", "random_state=3 stands in estimator"),
         ('model = "mlp"', 'optimizer = "sdg"', "optimizer='sdg'"),
-        ('model = "mlp"', "lr = 0", "lr=0.0: it must be above 0"),
+        ('model = "mlp"', "lr = 0", "lr=0.0: it must be a number above 0"),
     ],
 )
 def test_a_dry_run_finds_wrong_names_and_values(write, old, new, message):

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from goldvein.engine import Run
-from goldvein.errors import InputError
 from goldvein.methods.bootstrap_soft import BootstrapSoft
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.task import Batch
@@ -43,9 +42,3 @@ def test_without_weight_on_the_label_no_label_is_learned() -> None:
     assert first == second
     # the mean entropy of the rows
     assert first.item() == pytest.approx(0.7475563, abs=1e-6)
-
-
-@pytest.mark.parametrize("beta", [-0.1, 1.1])
-def test_weights_that_mean_nothing(start: Callable[..., Run], blobs: Any, beta: float) -> None:
-    with pytest.raises(InputError, match=f"beta={beta}: it must be from 0 to 1"):
-        start(BootstrapSoft(beta=beta), blobs.x, blobs.y)

@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from goldvein.classifier import NoisyLabelClassifier
 from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.functional import disagreement, label_log_odds, log_probability
@@ -389,9 +391,36 @@ def test_an_interruption_changes_nothing(
 
 
 @pytest.mark.parametrize("kind", [UMN, MVAE])
-def test_a_release_that_goes_backwards_is_refused_before_training(kind: type) -> None:
-    with pytest.raises(InputError, match=r"release=\(0\.5, 0\.1\): it must be two shares"):
-        ready(kind(release=(0.5, 0.1)))
+def test_a_label_known_to_be_right_weighs_its_cross_entropy(kind: type) -> None:
+    one, method = batch(), ready(kind(noise=0.0, **PIXELS))
+    torch.manual_seed(2)
+    doubtful = method.loss(one)["labeled"]
+    method.trusted = torch.tensor([False, True, False, True, False, False])
+    torch.manual_seed(2)
+    known = method.loss(one)["labeled"]
+    torch.manual_seed(2)
+    torch.randn_like(one.views[0])
+    logits = method.learner.bound(one.views[0], one.views[0]).logits
+    q = logits.softmax(1)[torch.arange(4), one.y[:4]]
+    f = math.log(2 * 0.999 / 0.001)
+    of_the_two = method.labeled_term(logits[:4], one.y[:4], *[torch.zeros(4)] * (kind is UMN))[[1, 3]].sum()
+    torch.testing.assert_close(4 * (known - doubtful), -f * q[[1, 3]].log().sum() - of_the_two)
+
+
+@pytest.mark.parametrize("kind", [UMN, MVAE])
+def test_six_labels_known_to_be_right_outweigh_the_doubtful_ones_around_them(kind: type) -> None:
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal([-2, 0], 0.7, (100, 2)), rng.normal([2, 0], 0.7, (100, 2)), rng.normal([-2, 5], 0.7, (30, 2))]
+    y = np.repeat([0, 1, 0], [100, 100, 30])
+    y[200:206] = 1  # of a cluster of its own, whose other 24 labels are wrong
+    shares = []
+    for trusted in (None, np.isin(np.arange(230), np.arange(200, 206))):
+        recipe: dict[str, Any] = {"epochs": 30, "batch_size": 40, "lr": 0.01, "keep": "last"}
+        model = NoisyLabelClassifier(kind(**{**SMALL, "hidden": 16}), **recipe, validation_fraction=0, random_state=0)
+        model.fit(X, y, trusted=trusted)
+        shares.append((model.predict(X[206:]) == 1).mean())
+    assert shares[0] < 0.2
+    assert shares[1] > 0.8
 
 
 def test_values_that_it_does_not_know() -> None:

@@ -31,6 +31,7 @@ from torch.nn import functional as F
 from goldvein.engine import Run
 from goldvein.losses import backward_corrected, mean_over_labeled
 from goldvein.method import Method
+from goldvein.ranges import Percent
 from goldvein.task import Batch, Task
 from goldvein.transition import anchor_transition, check_transition
 
@@ -62,7 +63,7 @@ class BackwardCorrection(Method):
     T_inverse: Tensor
 
     def __init__(
-        self, transition: ArrayLike | None = None, percentile: float | None = 97.0, patrini_inplace: bool = False
+        self, transition: ArrayLike | None = None, percentile: Percent | None = 97.0, patrini_inplace: bool = False
     ) -> None:
         super().__init__()
         self.transition = transition

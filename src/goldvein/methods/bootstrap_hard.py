@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from goldvein.errors import InputError
 from goldvein.losses import bootstrap_hard, mean_over_labeled
 from goldvein.method import Method
-from goldvein.task import Batch, Task
+from goldvein.ranges import Share
+from goldvein.task import Batch
 
 
 class BootstrapHard(Method):
@@ -33,14 +33,9 @@ class BootstrapHard(Method):
     BootstrapHard(beta=0.9)
     """
 
-    def __init__(self, beta: float = 0.8) -> None:
+    def __init__(self, beta: Share = 0.8) -> None:
         super().__init__()
         self.beta = beta
-
-    def setup(self, task: Task) -> None:
-        if not 0 <= self.beta <= 1:
-            raise InputError(f"beta={self.beta}: it must be from 0 to 1; the paper has 0.8")
-        super().setup(task)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         losses = bootstrap_hard(self.net(batch.views[0]), batch.y, self.beta)

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from goldvein.errors import InputError
 from goldvein.losses import bootstrap_soft, mean_over_labeled
 from goldvein.method import Method
-from goldvein.task import Batch, Task
+from goldvein.ranges import Share
+from goldvein.task import Batch
 
 
 class BootstrapSoft(Method):
@@ -36,14 +36,9 @@ class BootstrapSoft(Method):
     BootstrapSoft(beta=0.9)
     """
 
-    def __init__(self, beta: float = 0.95) -> None:
+    def __init__(self, beta: Share = 0.95) -> None:
         super().__init__()
         self.beta = beta
-
-    def setup(self, task: Task) -> None:
-        if not 0 <= self.beta <= 1:
-            raise InputError(f"beta={self.beta}: it must be from 0 to 1; the paper has 0.95")
-        super().setup(task)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         losses = bootstrap_soft(self.net(batch.views[0]), batch.y, self.beta)

@@ -38,6 +38,7 @@ from torch.nn import functional as F
 from goldvein.engine import Run
 from goldvein.losses import forward_corrected, mean_over_labeled
 from goldvein.method import Method
+from goldvein.ranges import NonNegative
 from goldvein.task import Batch, Task
 
 
@@ -60,7 +61,7 @@ class BottomUp(Method):
     BottomUp(decay=1.0)
     """
 
-    def __init__(self, decay: float = 0.3) -> None:
+    def __init__(self, decay: NonNegative = 0.3) -> None:
         super().__init__()
         self.decay = decay
 

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from goldvein.engine import Run
 from goldvein.method import Method
 from goldvein.methods.two_stage import TwoStage
+from goldvein.ranges import Count, Positive
 from goldvein.task import Batch, Task
 
 
@@ -44,7 +45,7 @@ class FineTune(Method):
     False
     """
 
-    def __init__(self, base: Method | None = None, epochs: int = 10, lr: float = 1e-5) -> None:
+    def __init__(self, base: Method | None = None, epochs: Count = 10, lr: Positive = 1e-5) -> None:
         super().__init__()
         self.base = TwoStage() if base is None else base
         self.epochs = epochs

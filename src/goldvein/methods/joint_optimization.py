@@ -34,6 +34,7 @@ from goldvein import distributed, sampling
 from goldvein.engine import Run
 from goldvein.functional import one_hot, soft_cross_entropy, staircase
 from goldvein.method import Method
+from goldvein.ranges import Count, NonNegative, Positive
 from goldvein.task import Batch, Task
 
 EPOCHS, BEGIN, WINDOW = 200, 70, 10  # of step 1
@@ -77,11 +78,11 @@ class JointOptimization(Method):
 
     def __init__(
         self,
-        alpha: float = 1.2,
-        beta: float = 0.8,
+        alpha: NonNegative = 1.2,
+        beta: NonNegative = 0.8,
         optimizer: str = "run",
-        lr: float = 0.08,
-        final_epochs: int | None = None,
+        lr: Positive = 0.08,
+        final_epochs: Count | None = None,
         unlabeled: bool = False,
     ) -> None:
         super().__init__()

@@ -47,6 +47,7 @@ from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.method import Method
 from goldvein.noise_types import TYPES, confusions, label_probs, noise_types, posterior
+from goldvein.ranges import NonNegative
 from goldvein.task import Batch, Task
 from goldvein.transition import count_transition, unmix
 
@@ -81,7 +82,7 @@ class LabelNoiseModel(Method):
     trusted: Tensor
     kind: Tensor  # (N,) int64, z* as an index into TYPES; -1 is unknown
 
-    def __init__(self, type_weight: float = 0.1, type_rate: float = 0.1) -> None:
+    def __init__(self, type_weight: NonNegative = 0.1, type_rate: NonNegative = 0.1) -> None:
         super().__init__()
         self.type_weight = type_weight
         self.type_rate = type_rate

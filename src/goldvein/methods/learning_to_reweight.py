@@ -36,6 +36,7 @@ from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.functional import staircase
 from goldvein.method import Method
+from goldvein.ranges import Positive
 from goldvein.task import Batch
 
 MILESTONES = (40 / 80, 60 / 80)
@@ -58,7 +59,7 @@ class LearningToReweight(Method):
     LearningToReweight(optimizer='sgd')
     """
 
-    def __init__(self, optimizer: str = "run", lr: float = 0.1) -> None:
+    def __init__(self, optimizer: str = "run", lr: Positive = 0.1) -> None:
         super().__init__()
         self.optimizer = optimizer
         self.lr = lr

@@ -28,8 +28,9 @@ from torch import Tensor, nn
 from goldvein import distributed, sampling
 from goldvein.engine import Run
 from goldvein.errors import InputError
-from goldvein.functional import label_log_odds, let_go
+from goldvein.functional import label_log_odds, let_go, sure_label
 from goldvein.method import Method
+from goldvein.ranges import Count, NonNegative, PartialShare, Share, Span
 from goldvein.task import Batch, Task
 from goldvein.transition import check_transition
 from goldvein.variational import OPTIONS, Variational
@@ -67,20 +68,21 @@ class MVAE(Method):
     over = "unlabeled"
     updates = 5000
     log_transition: Tensor
+    trusted: Tensor | None = None  # (N,) bool, labels known to be right
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
     lead = 1.0  # what is left of lambda
 
     def __init__(
         self,
-        noise_rate: float = 0.2,
+        noise_rate: Share = 0.2,
         transition: tuple[tuple[float, ...], ...] | None = None,
-        weight: float = 1.0,
-        release: tuple[float, float] = (0.1, 0.3),
-        least: float = 1e-3,
-        noise: float = 0.15,
-        z_a: int | None = None,
-        z_b: int | None = None,
-        hidden: int | None = None,
+        weight: NonNegative = 1.0,
+        release: Span = (0.1, 0.3),
+        least: PartialShare = 1e-3,
+        noise: NonNegative = 0.15,
+        z_a: Count | None = None,
+        z_b: Count | None = None,
+        hidden: Count | None = None,
         likelihood: str = "auto",
         precision: str = "auto",
     ) -> None:
@@ -107,7 +109,7 @@ class MVAE(Method):
         if self.transition is not None:
             T = torch.as_tensor(check_transition(self.transition, task.n_classes)).to(task.y.device)
             self.register_buffer("log_transition", T.clamp(min=self.least).log().float())
-        let_go(0.0, self.release, 1.0)  # refuses shares that mean nothing
+        self.trusted = task.trusted
         options = {name: getattr(self, name) for name in OPTIONS}
         self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
 
@@ -121,6 +123,8 @@ class MVAE(Method):
         bound = self.learner.bound(x + self.noise * torch.randn_like(x), x)
         y, given = batch.y[:n].clamp(min=0), batch.y[:n] >= 0
         labeled = self.labeled_term(bound.logits[:n], y)
+        if self.trusted is not None:
+            labeled = labeled.where(~self.trusted[batch.rows[:n]], sure_label(bound.logits[:n], y, self.least))
         return {
             **{name: distributed.mean(term) for name, term in bound.terms.items()},
             "labeled": self.lead * self.weight * distributed.mean(labeled, given),

@@ -39,6 +39,7 @@ from goldvein import distributed
 from goldvein.engine import Run
 from goldvein.functional import rampdown, rampup, squared_distance, update_average
 from goldvein.method import Method
+from goldvein.ranges import NonNegative, PartialShare, Positive, ShareBelowOne
 from goldvein.sampling import count_batches, mixed_sizes
 from goldvein.task import Batch, Task
 
@@ -82,13 +83,13 @@ class MeanTeacher(Method):
 
     def __init__(
         self,
-        w_max: float = 100.0,
-        decay: float = 0.999,
-        early_decay: float = 0.99,
-        noise: float = 0.15,
-        share: float = 0.05,
+        w_max: NonNegative = 100.0,
+        decay: ShareBelowOne = 0.999,
+        early_decay: ShareBelowOne = 0.99,
+        noise: NonNegative = 0.15,
+        share: PartialShare = 0.05,
         optimizer: str = "run",
-        lr: float = 0.003,
+        lr: Positive = 0.003,
     ) -> None:
         super().__init__()
         self.w_max = w_max

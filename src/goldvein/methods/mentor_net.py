@@ -50,6 +50,7 @@ from goldvein.engine import Run
 from goldvein.errors import InputError, unknown
 from goldvein.functional import staircase
 from goldvein.method import Method
+from goldvein.ranges import Positive, Share
 from goldvein.task import Batch, Task
 
 CURRICULA = ("predefined", "self_paced", "learned")
@@ -84,7 +85,7 @@ class MentorNet(Method):
     percent = 0  # of the training that is done
 
     def __init__(
-        self, curriculum: str = "predefined", percentile: float = 0.75, optimizer: str = "run", lr: float = 0.1
+        self, curriculum: str = "predefined", percentile: Share = 0.75, optimizer: str = "run", lr: Positive = 0.1
     ) -> None:
         super().__init__()
         self.curriculum = curriculum

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from goldvein.engine import Run
 from goldvein.functional import rampup, squared_distance
 from goldvein.method import Method
+from goldvein.ranges import NonNegative, Share
 from goldvein.task import Batch
 
 
@@ -49,7 +50,9 @@ class PiModel(Method):
     views = ("weak", "weak")
     risen = 1.0  # share of alpha that is in force
 
-    def __init__(self, alpha: float = 20.0, noise: float = 0.15, ramp: float = 0.0, balance: bool = True) -> None:
+    def __init__(
+        self, alpha: NonNegative = 20.0, noise: NonNegative = 0.15, ramp: Share = 0.0, balance: bool = True
+    ) -> None:
         super().__init__()
         self.alpha = alpha
         self.noise = noise

@@ -29,6 +29,7 @@ from torch.nn import functional as F
 from goldvein.engine import Run
 from goldvein.functional import rampdown, rampup, squared_distance
 from goldvein.method import Method
+from goldvein.ranges import NonNegative, Positive, ShareBelowOne
 from goldvein.task import Batch, Task
 
 RAMP_UP = 80 / 300
@@ -66,11 +67,11 @@ class TemporalEnsembling(Method):
 
     def __init__(
         self,
-        w_max: float = 30.0,
-        decay: float = 0.6,
-        noise: float = 0.15,
+        w_max: NonNegative = 30.0,
+        decay: ShareBelowOne = 0.6,
+        noise: NonNegative = 0.15,
         optimizer: str = "run",
-        lr: float = 0.003,
+        lr: Positive = 0.003,
         balance: bool = True,
     ) -> None:
         super().__init__()

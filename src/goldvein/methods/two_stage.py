@@ -33,6 +33,7 @@ from goldvein.errors import InputError
 from goldvein.functional import held
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
+from goldvein.ranges import Count
 from goldvein.selectors import select_apart
 from goldvein.selectors.posterior import Posterior, clean_probs
 from goldvein.task import Batch, Task
@@ -81,10 +82,10 @@ class TwoStage(Method):
         self,
         selector: BaseEstimator | None = None,
         learner: Method | None = None,
-        rounds: int = 3,
+        rounds: Count = 3,
         folds: int | str = "auto",
         balance: bool = True,
-        stage1_epochs: int | None = None,
+        stage1_epochs: Count | None = None,
     ) -> None:
         super().__init__()
         self.selector = Posterior() if selector is None else selector

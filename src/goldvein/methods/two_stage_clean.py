@@ -35,6 +35,7 @@ from goldvein.engine import Run
 from goldvein.functional import held, one_hot
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
+from goldvein.ranges import Count, Positive, WholeNumber
 from goldvein.task import Batch, Task
 
 
@@ -80,9 +81,9 @@ class TwoStageClean(Method):
         separate: bool = False,
         pretrain: bool = True,
         consistent: bool = True,
-        stage1_epochs: int | None = None,
-        finetune_epochs: int = 0,
-        finetune_lr: float = 1e-5,
+        stage1_epochs: Count | None = None,
+        finetune_epochs: WholeNumber = 0,
+        finetune_lr: Positive = 1e-5,
     ) -> None:
         super().__init__()
         self.learner = TemporalEnsembling() if learner is None else learner

@@ -39,8 +39,17 @@ from torch import Tensor, nn
 from goldvein import distributed, sampling
 from goldvein.engine import Run
 from goldvein.errors import unknown
-from goldvein.functional import disagreement, label_log_odds, let_go, log_probability, one_hot, update_average
+from goldvein.functional import (
+    disagreement,
+    label_log_odds,
+    let_go,
+    log_probability,
+    one_hot,
+    sure_label,
+    update_average,
+)
 from goldvein.method import Method
+from goldvein.ranges import Count, NonNegative, PartialShare, ShareBelowOne, Span
 from goldvein.task import Batch, Task
 from goldvein.variational import OPTIONS, Inference, Variational
 
@@ -88,21 +97,22 @@ class UMN(Method):
     rows: Tensor  # (M,), those with a label
     recent: Tensor  # (10, M), epsilon after each of the last epochs
     confidence: Tensor  # (M,), the mean of g'(y^) since lambda has fallen
+    trusted: Tensor | None = None  # (N,) bool, labels known to be right
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are
     lead = 1.0  # what is left of lambda
 
     def __init__(
         self,
-        weight: float = 1.0,
-        release: tuple[float, float] = (0.1, 0.3),
+        weight: NonNegative = 1.0,
+        release: Span = (0.1, 0.3),
         labeled: str = "linear",
         metric: str = "absdiff",
-        least: float = 1e-3,
-        decay: float = 0.99,
-        noise: float = 0.15,
-        z_a: int | None = None,
-        z_b: int | None = None,
-        hidden: int | None = None,
+        least: PartialShare = 1e-3,
+        decay: ShareBelowOne = 0.99,
+        noise: NonNegative = 0.15,
+        z_a: Count | None = None,
+        z_b: Count | None = None,
+        hidden: Count | None = None,
         likelihood: str = "auto",
         precision: str = "auto",
     ) -> None:
@@ -124,7 +134,7 @@ class UMN(Method):
         for name, known in KNOWN.items():
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
-        let_go(0.0, self.release, 1.0)  # refuses shares that mean nothing
+        self.trusted = task.trusted
         options = {name: getattr(self, name) for name in OPTIONS}
         self.learner = Variational(task.build_model(), task.input_shape, task.n_classes, **options)
         self.guider: Inference = copy.deepcopy(self.learner.net).requires_grad_(False)
@@ -144,6 +154,8 @@ class UMN(Method):
         y, given = batch.y[:n].clamp(min=0), batch.y[:n] >= 0
         epsilon = self.uncertainty(x[:n], y, bound.mean[:n])
         labeled = self.labeled_term(bound.logits[:n], y, epsilon)
+        if self.trusted is not None:
+            labeled = labeled.where(~self.trusted[batch.rows[:n]], sure_label(bound.logits[:n], y, self.least))
         return {
             **{name: distributed.mean(term) for name, term in bound.terms.items()},
             "labeled": self.lead * self.weight * distributed.mean(labeled, given),

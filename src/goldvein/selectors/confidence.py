@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.errors import InputError
+from goldvein.ranges import Share
 
 
 class Confidence(BaseEstimator):
@@ -32,7 +33,7 @@ class Confidence(BaseEstimator):
 
     needs = ("probs",)
 
-    def __init__(self, threshold: float = 0.9, floor: float = 0.1, mode: str = "threshold") -> None:
+    def __init__(self, threshold: Share = 0.9, floor: Share = 0.1, mode: str = "threshold") -> None:
         self.threshold = threshold
         self.floor = floor
         self.mode = mode

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from goldvein.ranges import PartialShare
+
 
 class Epsilon(BaseEstimator):
     """Keep labels about which guider and learner agree.
@@ -22,7 +24,7 @@ class Epsilon(BaseEstimator):
 
     needs = ("epsilon",)
 
-    def __init__(self, threshold: float = 0.5) -> None:
+    def __init__(self, threshold: PartialShare = 0.5) -> None:
         self.threshold = threshold
 
     def select(self, y: NDArray[np.int64], *, epsilon: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.mixture import wrong_by_score
+from goldvein.ranges import PartialShare
 
 
 class Guider(BaseEstimator):
@@ -25,7 +26,7 @@ class Guider(BaseEstimator):
 
     needs = ("guider_confidence",)
 
-    def __init__(self, threshold: float = 0.5) -> None:
+    def __init__(self, threshold: PartialShare = 0.5) -> None:
         self.threshold = threshold
 
     def select(self, y: NDArray[np.int64], *, guider_confidence: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.mixture import wrong_by_score
+from goldvein.ranges import PartialShare
 
 
 class Margin(BaseEstimator):
@@ -26,7 +27,7 @@ class Margin(BaseEstimator):
 
     needs = ("margins",)
 
-    def __init__(self, threshold: float = 0.5) -> None:
+    def __init__(self, threshold: PartialShare = 0.5) -> None:
         self.threshold = threshold
 
     def select(self, y: NDArray[np.int64], *, margins: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.noise_model import fit
+from goldvein.ranges import Count, PartialShare
 
 MOST = 20_000  # rows among which neighbors are looked for; all rows are judged
 BLOCK_CELLS = 2**22
@@ -34,7 +35,7 @@ class Neighbors(BaseEstimator):
 
     needs = ("features",)
 
-    def __init__(self, k: int = 20, threshold: float = 0.5) -> None:
+    def __init__(self, k: Count = 20, threshold: PartialShare = 0.5) -> None:
         self.k = k
         self.threshold = threshold
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.errors import InputError
+from goldvein.ranges import PositiveShare, Share, check
 from goldvein.selectors.confidence import given_probability
 from goldvein.transition import count_transition, unmix
 
@@ -37,7 +37,7 @@ class Posterior(BaseEstimator):
 
     needs = ("probs", "trained_on")
 
-    def __init__(self, threshold: float = 0.5, floor: float = 0.1) -> None:
+    def __init__(self, threshold: PositiveShare = 0.5, floor: Share = 0.1) -> None:
         self.threshold = threshold
         self.floor = floor
 
@@ -64,8 +64,7 @@ class Posterior(BaseEstimator):
         >>> int((~keep).sum()), bool(quality[0] < 0.2)
         (1, True)
         """
-        if not 0 < self.threshold <= 1:
-            raise InputError(f"threshold={self.threshold}: it must be above 0 and at most 1")
+        check(self)
         quality = probability_right(y, probs, trained_on)
         keep = np.nan_to_num(quality, nan=-1.0) >= self.threshold
         for c in np.unique(y[y >= 0]):
