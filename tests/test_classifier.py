@@ -196,7 +196,7 @@ def test_an_estimator_may_be_fitted_again_on_other_shapes(blobs: Any) -> None:
 
 def test_trusted_labels_are_kept(blobs: Any) -> None:
     trusted = (blobs.y == blobs.y_true) & (np.arange(180) % 2 == 0)
-    method = TwoStage(selector=Confidence(threshold=1.0, floor=0.0), rounds=1)
+    method = TwoStage(selector=Confidence(floor=0.0, mode="top"), rounds=1)
     found = model(method, epochs=2, validation_fraction=0.2).fit(blobs.x, blobs.y, trusted=trusted)
     assert np.array_equal(found.method_.kept, np.where(trusted, blobs.y, -1))
 

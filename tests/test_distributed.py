@@ -24,8 +24,10 @@ from goldvein import NoisyLabelClassifier, distributed
 from goldvein.data import standard
 from goldvein.data.images import ImageFiles
 from goldvein.methods.improved_baseline import ImprovedBaseline
+from goldvein.methods.joint_optimization import JointOptimization
 from goldvein.methods.learning_to_reweight import LearningToReweight
 from goldvein.methods.mean_teacher import MeanTeacher
+from goldvein.methods.mentor_net import MentorNet
 from goldvein.methods.pi_model import PiModel
 from goldvein.methods.two_stage import TwoStage
 from goldvein.selectors.confidence import Confidence
@@ -67,9 +69,15 @@ def streamed(folder):
     kept = model.method_.kept.tolist()
     return {"history": history, "probs": model.predict_proba(files).tolist(), "kept": kept}
 
-def plain(checkpoint=None):
+def plain(checkpoint=None, method="cross_entropy"):
     params = {"hidden": (8,), "dropout": 0.0}
-    return fit("cross_entropy", checkpoint, model="mlp", model_params=params, random_state=0)
+    return fit(method, checkpoint, model="mlp", model_params=params, random_state=0)
+
+def jointly():  # soft labels move after the first of three epochs
+    return plain(method=JointOptimization())
+
+def paced():
+    return plain(method=MentorNet(curriculum="self_paced"))
 
 def scarce(method):
     """Batches of one labeled row and seven others, of which a process has three or four; a few labels are trusted."""
@@ -95,7 +103,7 @@ def fresh():  # a second network is made after the first was trained
 if __name__ == "__main__":
     folder = sys.argv[1]
     found = {"plain": plain(f"{folder}/checkpoint{os.environ['RANK']}")}
-    found |= {"fresh": fresh(), "few": few(), "weighed": weighed()}
+    found |= {"fresh": fresh(), "few": few(), "weighed": weighed(), "jointly": jointly(), "paced": paced()}
     found["streamed"] = streamed(folder)
     # random_state=None: all take the seed of the first
     found["noisy"] = fit("temporal_ensembling", model=networks, validation_fraction=0.25, stop_after=1)
@@ -132,12 +140,15 @@ def found(tmp_path_factory: pytest.TempPathFactory, make_clothing1m: Callable[..
     here: dict[str, Any] = {"__name__": "script"}
     exec(SCRIPT, here)
     reports = {name: json.loads((folder / name).read_text()) for name in ("rank0", "rank1")}
-    one = {name: here[name]() for name in ("plain", "fresh", "few", "weighed")}
+    one = {name: here[name]() for name in ("plain", "fresh", "few", "weighed", "jointly", "paced")}
     one["streamed"] = here["streamed"](folder)
     return {"one": one, **reports}
 
 
-@pytest.mark.parametrize(("run", "n_epochs"), [("plain", 3), ("fresh", 6), ("streamed", 6), ("few", 3), ("weighed", 3)])
+LENGTHS = {"plain": 3, "fresh": 6, "streamed": 6, "few": 3, "weighed": 3, "jointly": 6, "paced": 3}
+
+
+@pytest.mark.parametrize(("run", "n_epochs"), LENGTHS.items())
 def test_two_processes_have_the_loss_curve_of_one(found: dict[str, Any], run: str, n_epochs: int) -> None:
     one, two = found["one"][run], found["rank0"][run]
     assert len(one["history"]) == len(two["history"]) == n_epochs
@@ -156,7 +167,7 @@ def test_two_processes_keep_the_labels_that_one_keeps(found: dict[str, Any]) -> 
     assert one["history"][-1]["consistency"] > 0
 
 
-@pytest.mark.parametrize("run", ["plain", "noisy", "fresh", "streamed", "few", "weighed"])
+@pytest.mark.parametrize("run", [*LENGTHS, "noisy"])
 def test_all_processes_end_with_the_same_network_and_history(found: dict[str, Any], run: str) -> None:
     assert found["rank0"][run]["probs"] == found["rank1"][run]["probs"]
     assert json.dumps(found["rank0"][run]["history"]) == json.dumps(found["rank1"][run]["history"])

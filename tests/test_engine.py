@@ -18,7 +18,7 @@ from goldvein.method import Method
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.pi_model import PiModel
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
-from goldvein.recipe import OPTIMIZERS, Recipe
+from goldvein.recipe import Recipe
 from goldvein.task import Batch
 
 Start = Callable[..., Run]
@@ -55,7 +55,7 @@ def weights(run: Run) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in run.method.state_dict().items()}
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", ["adagrad", "adam", "adamw", "sgd"])
 def test_every_optimizer_lowers_the_loss(start: Start, blobs: Any, optimizer: str) -> None:
     recipe = Recipe(epochs=8, batch_size=32, optimizer=optimizer, lr=0.02, weight_decay=1e-4)
     run = start(CrossEntropy(), blobs.x, blobs.y_true, recipe=recipe)

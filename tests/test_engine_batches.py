@@ -59,7 +59,7 @@ def test_an_epoch_passes_once_over_the_labeled_rows(
 
 
 def without(y: np.ndarray, validation: np.ndarray, n: int) -> np.ndarray:
-    """Which rows come without a label: the training rows that have none, or all where those do not fill ``n``."""
+    """Which rows come without a label: the training rows that have none, or all where those are fewer than ``n``."""
     rest = (y < 0) & ~validation
     return rest if rest.sum() >= n else ~validation
 
@@ -96,7 +96,7 @@ def test_an_epoch_over_the_unlabeled_rows(
     y, validation = problem
     run = begin(start, y, validation, 8)
     batches = list(run.batches(unlabeled="rest", sizes=(n_first, n_second), over="unlabeled", balance=True))
-    hidden = np.flatnonzero(without(y, validation, n_second))
+    hidden = np.flatnonzero(without(y, validation, 1))
     assert len(batches) == math.ceil(len(hidden) / n_second)
     assert {len(batch.rows) for batch in batches} == {n_first + n_second}
     assert set(np.concatenate([batch.rows[n_first:] for batch in batches])) == set(hidden)

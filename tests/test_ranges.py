@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -15,33 +16,46 @@ from goldvein.configure import build_method
 from goldvein.errors import InputError
 from goldvein.methods.two_stage import TwoStage
 from goldvein.methods.umn import UMN
-from goldvein.ranges import Range, Rising, allowed_by, check, plain
+from goldvein.ranges import Choice, Range, Rising, allowed_by, check, plain
 from goldvein.recipe import Recipe
 from goldvein.selectors.confidence import Confidence
 
 CLASSES = [byname.find(folder, name) for folder in ("methods", "selectors") for name in byname.names(folder)]
 CLASSES += [Recipe, NoisyLabelClassifier]
-NUMBERS = [
-    (cls, name, parameter)
-    for cls in CLASSES
-    for name, parameter in inspect.signature(cls).parameters.items()
-    if plain(str(parameter.annotation)) in ("int", "float", "int | None", "float | None")
-]
+ARGUMENTS = [(cls, name, parameter) for cls in CLASSES for name, parameter in inspect.signature(cls).parameters.items()]
+SAID = [(*which, found) for which in ARGUMENTS if (found := allowed_by(str(which[2].annotation))) is not None]
+FREE = {
+    "optimizer",
+    "schedule",
+    "keep",
+    "precision",
+    "method",
+    "model",
+    "augment",
+    "normalize",
+    "device",
+}  # of the classifier
 
 
-@pytest.mark.parametrize(("cls", "name", "parameter"), NUMBERS, ids=[f"{c.__name__}.{n}" for c, n, _ in NUMBERS])
-def test_every_number_has_a_range_that_holds_its_default(cls: Any, name: str, parameter: inspect.Parameter) -> None:
-    allowed = allowed_by(parameter.annotation)
-    assert isinstance(allowed, Range)
+def test_every_number_and_word_has_its_range() -> None:
+    said = {(cls, name) for cls, name, _, _ in SAID}
+    for cls, name, parameter in ARGUMENTS:
+        if plain(str(parameter.annotation)) in ("int", "float", "int | None", "float | None"):
+            assert (cls, name) in said
+        if parameter.annotation == "str":
+            assert cls is NoisyLabelClassifier
+            assert name in FREE
+
+
+@pytest.mark.parametrize(("cls", "name", "parameter", "allowed"), SAID, ids=[f"{c.__name__}.{n}" for c, n, *_ in SAID])
+def test_what_is_out_of_range_is_refused(cls: Any, name: str, parameter: inspect.Parameter, allowed: Any) -> None:
     assert parameter.default in allowed or parameter.default is None
-    assert "half" not in allowed
-    for value in (math.nan, math.inf, -math.inf, allowed.low - 1, "half", True):
-        if cls is Recipe:
-            with pytest.raises(InputError, match=f"^{name}="):
-                Recipe(**{name: value})
-            continue
-        with pytest.raises(InputError, match=f"^{name}=.*: it must be {str(allowed)[:12]}"):
-            check(cls(**{name: value}))
+    for value in (math.nan, math.inf, -math.inf, -1, "half", True, [0.5, 0.1]):
+        with pytest.raises(InputError, match=f"^{name}=.*: it must be {re.escape(str(allowed))}"):
+            check(cls(**{name: value}))  # a recipe checks itself
+    if "None" not in parameter.annotation:
+        with pytest.raises(InputError, match=f"^{name}=none"):
+            check(cls(**{name: None}))
     check(cls())
 
 
@@ -52,6 +66,7 @@ def test_every_number_has_a_range_that_holds_its_default(cls: Any, name: str, pa
         (Range(0, 1, open_low=True), [1e-9, 1], [0, -0.0]),
         (Range(0, 1, open_high=True), [0, 0.999], [1]),
         (Range(1, whole=True), [1, np.int32(7)], [0, 1.0, 2.5]),
+        (Choice(("run", "adam")), ["run", "adam"], ["r", "sgd", None, 1]),
         (Rising(), [(0, 1), [0.1, 0.1]], [(0.5, 0.1), (-0.1, 0.5), (0.5, 1.5), (0.1, 0.2, 0.3), 0.1, "ab", None]),
     ],
 )
@@ -63,9 +78,7 @@ def test_the_ends_of_a_range(allowed: Any, inside: list[Any], outside: list[Any]
 def test_it_looks_into_objects_and_tells_the_default_as_it_is_given() -> None:
     with pytest.raises(InputError, match=r"^threshold=2: it must be a number of at least 0 and at most 1; the default"):
         check(TwoStage(selector=Confidence(threshold=2)))
-    with pytest.raises(
-        InputError, match=r"^release=\[0\.5, 0\.1\]: .*; the default is \[0\.1, 0\.3\]$"
-    ):
+    with pytest.raises(InputError, match=r"^release=\[0\.5, 0\.1\]: .*; the default is \[0\.1, 0\.3\]$"):
         check(UMN(release=(0.5, 0.1)))
     check(UMN(z_a=None))
 

@@ -18,7 +18,7 @@ from goldvein.errors import InputError
 from goldvein.models.mlp import MLP
 from goldvein.models.resnet14 import ResNet14
 from goldvein.network import LowPrecision
-from goldvein.variational import Variational, draw, kl_standard, log_normal, pairs
+from goldvein.variational import Variational, draw, kl_standard, log_normal, pairs, split_moments
 
 SMALL = {"z_a": 3, "z_b": 2, "hidden": 6}
 
@@ -104,27 +104,26 @@ def test_the_bound_lies_below_the_evidence() -> None:
 
 
 def test_the_classes_sum_exactly() -> None:
-    """All discrete: E_q[log joint - log q] over every z_b and y is the sum of the parts."""
-    g = torch.Generator().manual_seed(0)
-    K, S = 4, 6  # classes, values of z_b
-    q_y = torch.rand(K, generator=g).double().softmax(0)
-    q_b, p_b = (torch.rand(*shape, generator=g).double().softmax(-1) for shape in ((K, S), (S,)))
-    p_a = torch.rand(K, S, generator=g).double()
-    enumerated = sum(
-        q_y[k] * q_b[k, s] * (-math.log(K) + p_b[s].log() + p_a[k, s].log() - q_y[k].log() - q_b[k, s].log())
-        for k in range(K)
-        for s in range(S)
-    )
-    inner = (q_b * p_a.log()).sum(1) - (q_b * (q_b / p_b).log()).sum(1)
-    parts = (q_y * inner).sum() - (math.log(K) + (q_y * q_y.log()).sum())
-    torch.testing.assert_close(enumerated, parts, atol=1e-12, rtol=0)
-    evidence = (p_a * p_b).sum(1).mean().log()
-    assert parts < evidence
-    posterior_b = p_a * p_b / (p_a * p_b).sum(1, keepdim=True)
-    posterior_y = (p_a * p_b).sum(1) / (p_a * p_b).sum()
-    inner = (posterior_b * p_a.log()).sum(1) - (posterior_b * (posterior_b / p_b).log()).sum(1)
-    tight = (posterior_y * inner).sum() - (math.log(K) + (posterior_y * posterior_y.log()).sum())
-    torch.testing.assert_close(tight, evidence, atol=1e-12, rtol=0)
+    """Where z_b says nothing all is discrete: the bound of p(z_a) falls short by KL(q(y | z_a) || p(y | z_a))."""
+    model, x = small(), inputs()
+    with torch.no_grad():
+        for p in model.encode_b[-1].parameters():
+            p.zero_()  # q(z_b | z_a, y) = p(z_b)
+        model.decode_a[0].weight[:, :2] = 0  # p(z_a | z_b, y) = p(z_a | y)
+    torch.manual_seed(3)
+    bound = model.bound(x, x)
+    torch.manual_seed(3)
+    mean, log_var = model.net.encode(x)
+    z_a = draw(mean, log_var, torch.randn_like(mean))
+    joint = torch.empty(len(x), 4, dtype=torch.float64)  # log p(y) p(z_a | y)
+    for k in range(4):
+        of_class = model.decode_a(torch.cat([torch.zeros(2), torch.eye(4)[k]]).double()).chunk(2)
+        joint[:, k] = log_normal(z_a, *of_class) - math.log(4)
+    log_q = model.net.classify(z_a).log_softmax(1)
+    gap = (log_q.exp() * (log_q - joint.log_softmax(1))).sum(1)
+    assert (gap > 0).all()
+    found = log_normal(z_a, mean, log_var) - bound.terms["z_a"] - bound.terms["z_b"] - bound.terms["y"]
+    torch.testing.assert_close(found, joint.logsumexp(1) - gap)
 
 
 class Chain(nn.Module):
@@ -300,6 +299,41 @@ def test_what_decides_the_likelihood() -> None:
     model = small(shape=(2,), likelihood="gaussian")
     model.settle(served(torch.zeros(1, 2)))
     assert model.likelihood == "gaussian"
+
+
+def test_a_target_outside_of_a_bernoulli_has_a_bound_all_the_same() -> None:
+    """Such as a random view: its term is that of the nearest value that is inside, whatever the decoder says."""
+    model = small(likelihood="bernoulli")
+    out = torch.full((1, 5), 40.0, dtype=torch.float64)
+    outside = torch.tensor([[3.0, -2.0, 1.0, 0.0, 0.5]], dtype=torch.float64)
+    expected = model.log_likelihood(outside.clamp(0, 1), out)
+    torch.testing.assert_close(model.log_likelihood(outside, out), expected)
+    assert expected < 0
+
+
+def test_a_gaussian_is_not_asked_for() -> None:
+    model = small(shape=(2,), likelihood="gaussian")
+    model.settle(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n_classes", [10, 1000, 20_000])
+def test_uniform_classes_are_all_gone_through(n_classes: int) -> None:
+    rows, classes = pairs(torch.full((2, n_classes), 1 / n_classes))
+    assert sorted((rows * n_classes + classes).tolist()) == list(range(2 * n_classes))
+
+
+def test_log_variances_are_held() -> None:
+    mean, log_var = split_moments(torch.tensor([[1.0, 2.0, -20.0, 20.0]]), torch.float32)
+    assert mean.tolist() == [[1.0, 2.0]]
+    assert log_var.tolist() == [[-8.0, 8.0]]
+    model = small(shape=(2,), likelihood="gaussian")
+    x, out = torch.zeros(1, 2, dtype=torch.float64), torch.ones(1, 2, dtype=torch.float64)
+    for held, given_value in ((-2.0, None), (2.0, 30.0), (-6.0, -30.0)):  # as it starts, and beyond both ends
+        with torch.no_grad():
+            model.log_var_x.fill_(held if given_value is None else given_value)
+        expected = log_normal(x, out, torch.full((2,), held, dtype=torch.float64))
+        torch.testing.assert_close(model.log_likelihood(x, out), expected)
+    assert small(shape=(2,), likelihood="gaussian").log_var_x.unique().tolist() == [-2.0]
 
 
 def test_a_bernoulli_of_other_inputs_is_refused() -> None:

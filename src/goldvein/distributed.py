@@ -7,6 +7,7 @@ the loss curve, stays that of one process.
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -71,6 +72,34 @@ def mean(values: Tensor, rows: Tensor | None = None) -> Tensor:
     rows = torch.ones_like(values, dtype=torch.bool) if rows is None else rows
     n = average(rows.sum().to(values.dtype))
     return (values * rows).sum() / torch.where(n > 0, n, 1.0)
+
+
+def log_mean(logs: Tensor) -> Tensor:
+    """Logarithm (K,) of the mean of exp(logs), (B, K), over the rows of the batch that all processes share.
+
+    The value is the same in all of them; the mean over the processes of its gradient is its gradient.
+
+    Examples
+    --------
+    >>> log_mean(torch.tensor([[0.2, 1.0], [0.6, 1.0]]).log()).exp()
+    tensor([0.4000, 1.0000])
+    """
+    n, logs = len(logs), logs.logsumexp(0)
+    if not (_joined and dist.is_initialized()):
+        return logs - math.log(n)
+    parts = [torch.empty_like(logs) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, logs.detach())
+    total = torch.stack(parts).logsumexp(0)
+    own = len(parts) * (logs.detach() - total).exp()  # of the whole, for one process
+    return total + own * (logs - logs.detach()) - (len(parts) * average(logs.new_tensor(n))).log()
+
+
+def gathered(values: Tensor) -> Tensor:
+    """Values (B,) of all rows of the batch that all processes share, without a gradient and in no order of use."""
+    values = values.detach()
+    if not (_joined and dist.is_initialized()):
+        return values
+    return all_rows(torch.arange(len(values), device=values.device), values, dist.get_world_size())[1]
 
 
 def first(number: int, device: torch.device) -> int:

@@ -161,7 +161,8 @@ class Run:
             Rows to train on by label; by default all labeled ones outside the validation set.
         unlabeled : Tensor of shape (N,), bool, or {"rest", "all"}, optional
             Rows that come without a label beside them: the training rows that are not among the labeled (all
-            training rows, where those would not fill their part of a batch), or all. By default there are none.
+            training rows, where those would not fill half a batch; with ``sizes``, where there are none), or all. By
+            default there are none.
         sizes : (int, int), optional
             Rows of each kind in a batch; by default N/2 + N/2 (Ding et al. 2018, section 3.2).
         balance : bool, default=False
@@ -190,7 +191,8 @@ class Run:
                 raise unknown("kind of unlabeled rows", unlabeled, ("rest", "all"))
             training = ~self.task.validation
             rest = training & ~labeled
-            unlabeled = rest if unlabeled == "rest" and rest.sum() >= n_second else training
+            enough = rest.sum() >= (1 if sizes else n_second)
+            unlabeled = rest if unlabeled == "rest" and enough else training
         without = unlabeled.nonzero()[:, 0].cpu()
         n_batches = sampling.count_batches(len(with_label), len(without), (n_first, n_second), over)
         first = self._draw(with_label, n_batches * n_first, balance).to(self.device)

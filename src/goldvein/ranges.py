@@ -1,12 +1,13 @@
-"""Which numbers a hyper-parameter may be: its annotation says so, and one place checks it.
+"""Which values a hyper-parameter may have: its annotation says so, and one place checks it.
 
-    def __init__(self, weight: NonNegative = 1.0, folds: Count | None = None)
+    def __init__(self, weight: NonNegative = 1.0, folds: Count | None = None, mode: Literal["top", "all"] = "all")
 
-For mypy these are ``float`` and ``int``.
+For mypy these are ``float``, ``int`` and ``str``.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
 from dataclasses import dataclass
@@ -66,6 +67,19 @@ class Rising:
         return "two shares of the training, 0 <= first <= second <= 1"
 
 
+@dataclass(frozen=True)
+class Choice:
+    """One of some words."""
+
+    words: tuple[str, ...]
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str) and value in self.words
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.words)}"
+
+
 Share = Annotated[float, Range(0, 1)]
 PositiveShare = Annotated[float, Range(0, 1, open_low=True)]
 PartialShare = Annotated[float, Range(0, 1, open_low=True, open_high=True)]
@@ -79,13 +93,15 @@ Span = Annotated[tuple[float, float], Rising()]
 
 
 def allowed_by(annotation: str) -> Allowed | None:
-    """What an annotation allows, as Python writes it: ``"Share"``, ``"Count | None"``; None where it names no range.
+    """What an annotation allows, as Python writes it: ``"Share"``, ``"Count | None"``; None where it says nothing.
 
     Examples
     --------
-    >>> str(allowed_by("Count | None")), allowed_by("float")
-    ('a whole number of at least 1', None)
+    >>> str(allowed_by("Count | None")), str(allowed_by('Literal["run", "adam"]')), allowed_by("float")
+    ('a whole number of at least 1', 'one of run, adam', None)
     """
+    if annotation.startswith("Literal["):
+        return Choice(ast.literal_eval(f"({annotation.removeprefix('Literal[').removesuffix(']')},)"))
     for name in annotation.split("|"):
         metadata = getattr(globals().get(name.strip()), "__metadata__", ())
         if metadata:
@@ -106,7 +122,7 @@ def plain(annotation: str) -> str:
 
 
 def check(owner: Any) -> None:
-    """Refuse numbers out of range among the arguments that an object keeps, and in objects among these.
+    """Refuse what its annotation does not allow among the arguments that an object keeps, and in objects among these.
 
     Parameters
     ----------
@@ -116,7 +132,7 @@ def check(owner: Any) -> None:
     Raises
     ------
     InputError
-        For the first value that its annotation does not allow.
+        For the first such value.
 
     Examples
     --------

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from goldvein.errors import InputError
 from goldvein.functional import staircase
 from goldvein.ranges import Count, NonNegative, Positive, PositiveShare, ShareBelowOne, check
-
-OPTIMIZERS = ("adagrad", "adam", "adamw", "sgd")
-SCHEDULES = ("plateau", "cosine", "steps", "constant")
-
 
 # what each stage has at least, with epochs="auto"
 MIN_EPOCHS, MIN_PASSES = 40, 10  # over the rows of an epoch; over all training rows
@@ -78,22 +73,19 @@ class Recipe:
 
     epochs: Count = 40
     batch_size: Count = 128
-    optimizer: str = "adam"
+    optimizer: Literal["adagrad", "adam", "adamw", "sgd"] = "adam"
     lr: Positive = 1e-3
     momentum: ShareBelowOne = 0.9
     beta2: ShareBelowOne = 0.999
     weight_decay: NonNegative = 0.0
-    schedule: str = "plateau"
+    schedule: Literal["plateau", "cosine", "steps", "constant"] = "plateau"
     patience: Count = 10
     factor: PositiveShare = 0.5
     min_lr: NonNegative = 1e-7
     stop_after: Count | None = None
-    keep: str = "last"
+    keep: Literal["last", "best"] = "last"
 
     def __post_init__(self) -> None:
-        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("keep", ("last", "best"))):
-            if getattr(self, name) not in known:
-                raise InputError(f"{name}={getattr(self, name)!r}: it must be one of {', '.join(known)}")
         check(self)
 
     def rate(self, epoch: int, n_epochs: int) -> float | None:

@@ -26,8 +26,8 @@ Choices
   row has few features, what z_a would tell of them weighs so little against its noise that it is slow to tell anything.
 
 Most of the work are the networks that see z and a class, K times a row. On a CPU they skip classes that are as good as
-ruled out, q(y | z_a) < 1e-4, whose part in the bound is some thousandths: of ten classes two or three remain once q is
-sure. A GPU would have to wait for their number, and goes through all.
+ruled out, q(y | z_a) < 1e-4 (a thousandth of 1 / K, where that is less), whose part in the bound is some thousandths:
+of ten classes two or three remain once q is sure. A GPU would have to wait for their number, and goes through all.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from goldvein.errors import InputError, unknown
 from goldvein.network import PRECISIONS, convolves, has_bfloat16
 from goldvein.sampling import spread
 
-NEGLIGIBLE = 1e-4  # q(y | z_a) of a class that is skipped
+NEGLIGIBLE, OF_UNIFORM = 1e-4, 1e-3  # q(y | z_a) of a class that is skipped, and its share of 1 / K
 BLOCK = 64  # pairs of row and class come in multiples of it: the first product of each size costs a millisecond
-SEEN = 4096  # rows that decide the likelihood
+SEEN, PIECE = 4096, 128  # rows that decide the likelihood, and rows that are read at once
 OPTIONS = ("z_a", "z_b", "hidden", "likelihood", "precision")  # of the model, which methods pass on
 LIKELIHOODS = ("auto", "bernoulli", "gaussian")
 LOG_VAR = (-8.0, 8.0)  # of latent variables
@@ -140,13 +140,16 @@ class Variational(nn.Module):
         InputError
             If it was to be Bernoulli, and not all of them do.
         """
+        if self.likelihood == "gaussian":
+            return
         rows = spread(len(inputs), SEEN).to(inputs.device)
-        x = inputs.view(inputs.read(rows), "plain")
-        inside = x.min() >= 0 and x.max() <= 1
+        ends = [view.aminmax() for view in (inputs.view(inputs.read(part), "plain") for part in rows.split(PIECE))]
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        inside = low >= 0 and high <= 1
         if self.likelihood == "bernoulli" and not inside:
             raise InputError(
-                f"likelihood='bernoulli' needs normalized inputs in [0, 1], and they reach from {x.min():.3g} to "
-                f"{x.max():.3g}: give normalize='unit', or 'gaussian'"
+                f"likelihood='bernoulli' needs normalized inputs in [0, 1], and they reach from {low:.3g} to {high:.3g}"
+                ": give normalize='unit', or 'gaussian'"
             )
         if self.likelihood == "auto":
             self.likelihood = "bernoulli" if inside else "gaussian"
@@ -185,6 +188,7 @@ class Variational(nn.Module):
     def log_likelihood(self, x: Tensor, out: Tensor) -> Tensor:
         """log p(x | z_a), (B,), from what the decoder gave for z_a; both (B, *input_shape)."""
         if self.likelihood == "bernoulli":
+            x = x.clamp(0, 1)  # a random view, or a row that did not decide, may lie outside: no bound would hold it
             return -F.binary_cross_entropy_with_logits(out, x, reduction="none").flatten(1).sum(1)
         log_var = self.log_var_x.clamp(*LOG_VAR_X).expand(x.shape[1:]).flatten()
         return log_normal(x.flatten(1), out.flatten(1), log_var)
@@ -254,7 +258,7 @@ def pairs(q: Tensor) -> tuple[Tensor, Tensor]:
     """
     n = q.numel()
     if q.device.type == "cpu":
-        likely = int((q > NEGLIGIBLE).sum())
+        likely = int((q > min(NEGLIGIBLE, OF_UNIFORM / q.shape[1])).sum())
         n = min(-(-likely // BLOCK) * BLOCK, n)
     index = q.flatten().topk(n).indices
     return index // q.shape[1], index % q.shape[1]

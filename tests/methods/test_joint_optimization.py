@@ -169,11 +169,46 @@ def test_rows_without_a_label_get_soft_labels_of_their_own(start: Start, blobs: 
     method.train_on(run)
     training = torch.as_tensor(~blobs.validation)
     labeled = torch.as_tensor(few >= 0)
-    assert torch.equal(method.soft_before[0], one_hot(torch.as_tensor(few), 3))
+    assert torch.equal(method.soft_before[0], one_hot(torch.as_tensor(np.where(blobs.validation, -1, few)), 3))
     torch.testing.assert_close(method.soft[training].sum(1), torch.ones(int(training.sum())))
     assert (method.soft[~training & ~labeled] == 0).all()
     right = method.soft.argmax(1).numpy() == blobs.y_true
     assert right[~blobs.validation & (few < 0)].mean() > 0.9
+
+
+def test_a_few_rows_without_a_label_all_get_whole_soft_labels(start: Start, blobs: Any) -> None:
+    y = np.where(blobs.y < 0, blobs.y_true, blobs.y)
+    y[::20] = -1  # 9 of 180; a batch has room for 8
+    method = JointOptimization(unlabeled=True, final_epochs=1)
+    run = start(method, blobs.x, y, recipe=Recipe(epochs=20, batch_size=150))
+    method.train_on(run)
+    torch.testing.assert_close(method.soft.sum(1), torch.ones(180))
+
+
+def test_a_row_without_an_output_keeps_its_soft_label(start: Start, blobs: Any) -> None:
+    class Missing(JointOptimization):
+        """No epoch after the fifth of thirty has rows 0 and 1 in a batch."""
+
+        def batches(self, run: Run) -> Any:
+            late = len(run.at.history) > 5
+            rows = torch.as_tensor(blobs.y >= 0) & (torch.arange(180) >= (2 if late else 0))
+            return run.batches(rows)
+
+    method: Any = Missing(final_epochs=1)
+    run = start(method, blobs.x, blobs.y, recipe=Recipe(epochs=30, batch_size=64, lr=0.01))
+    method.train_on(run)
+    assert torch.equal(method.soft[:2], one_hot(torch.as_tensor(blobs.y[:2]), 3))
+    torch.testing.assert_close(method.soft.sum(1), torch.ones(len(method.soft)))
+    assert not torch.equal(method.soft, one_hot(torch.as_tensor(blobs.y[blobs.y >= 0]), 3))
+
+
+def test_trusted_labels_keep_theirs(start: Start, blobs: Any) -> None:
+    wrong = np.flatnonzero((blobs.y != blobs.y_true) & (blobs.y >= 0))[:5]
+    trusted = np.isin(np.arange(180), wrong)
+    method = JointOptimization(final_epochs=1)
+    run = start(method, blobs.x, blobs.y, trusted=trusted, recipe=Recipe(epochs=30, batch_size=64, lr=0.01))
+    method.train_on(run)
+    assert method.scores(run)["soft_label"][wrong].tolist() == [1.0] * 5
 
 
 def test_cross_entropy_is_a_mean_over_rows_that_have_a_soft_label() -> None:

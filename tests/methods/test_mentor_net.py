@@ -71,13 +71,6 @@ def test_the_level_follows_the_percentile(losses: list[float], percentile: float
     assert min(abs(method.level.item() - value) for value in expected) < 1e-9
 
 
-def test_percentiles_are_those_of_numpy() -> None:
-    values = np.random.default_rng(0).normal(size=128)
-    for p in (0.5, 0.6, 0.7, 0.75, 0.8):
-        ours = torch.as_tensor(values).quantile(p, interpolation="nearest").item()
-        assert ours == np.percentile(values, 100 * p, method="nearest")
-
-
 @pytest.mark.parametrize(("percent", "kept"), [(0, 64), (16, 64), (17, 121), (60, 121), (95, 121)])
 def test_examples_are_dropped_at_random(percent: int, kept: int) -> None:
     torch.manual_seed(0)
@@ -134,9 +127,23 @@ def test_the_authors_optimizer(start: Start, blobs: Any) -> None:
     )
 
 
-def test_an_unknown_curriculum(start: Start, blobs: Any) -> None:
-    with pytest.raises(InputError, match="unknown curriculum 'self_pace': did you mean 'self_paced'"):
-        start(MentorNet(curriculum="self_pace"), blobs.x, blobs.y)
+def test_trusted_labels_weigh_one_whatever_their_loss() -> None:
+    method = fresh(60, percentile=0.0)
+    logits = torch.tensor([[2.0, 0.0], [0.0, 9.0], [0.0, 9.0]]).double()
+    batch = Batch((logits,), torch.zeros(3, dtype=torch.int64), torch.tensor([4, 0, 2]))
+    method.drop = lambda v: v  # type: ignore[method-assign]
+    losses = F.cross_entropy(logits, batch.y, reduction="none")
+    assert method.loss(batch)["cross_entropy"].item() == 0  # d > 0: the level has just begun to rise
+    method.trusted = torch.tensor([False, False, True, False, False])
+    assert method.loss(batch)["cross_entropy"].item() == pytest.approx(losses[2].item() / 3)
+
+
+def test_trusted_labels_that_are_taught_wrongly_have_no_such_weight(start: Start, blobs: Any) -> None:
+    for kind, expected in (("learned", None), ("predefined", blobs.trusted)):
+        run = start(MentorNet(curriculum=kind), blobs.x, blobs.y, trusted=blobs.trusted)
+        trusted: Any = run.method.trusted
+        assert trusted is None if expected is None else np.array_equal(trusted, expected)
+
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def test_stage_1_may_be_shorter_and_is_balanced(start: Start, blobs: Any, monkey
 
 def test_nothing_kept_is_bad_input(start: Start, blobs: Any) -> None:
     with pytest.raises(InputError, match="keeps no label: lower its threshold or raise its floor"):
-        trained(start, blobs, TwoStage(selector=Confidence(threshold=1.1, floor=0.0)))
+        trained(start, blobs, TwoStage(selector=Confidence(floor=0.0, mode="top")))
 
 
 def test_a_fold_that_holds_all_kept_labels_is_bad_input(start: Start, blobs: Any) -> None:

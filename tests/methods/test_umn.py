@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from goldvein.classifier import NoisyLabelClassifier
 from goldvein.engine import Run
-from goldvein.errors import InputError
 from goldvein.functional import disagreement, label_log_odds, log_probability
 from goldvein.methods.m_vae import MVAE
 from goldvein.methods.umn import UMN
@@ -91,6 +90,8 @@ def test_the_other_labeled_terms(epsilon: float, seed: int) -> None:
     torch.testing.assert_close(marginal, -((1 - e) * q + e * (1 - q) / 2).log())
     linear = UMN().labeled_term(logits, y, e) - math.log(epsilon / 2)
     assert (linear >= marginal - 1e-12).all()  # Jensen: the sum of logarithms against the logarithm of the sum
+    most = UMN(labeled="marginal").labeled_term(logits, y, torch.ones_like(e))  # epsilon is held at (C - 1) / C
+    torch.testing.assert_close(most, torch.full_like(most, math.log(3)))
     ce = UMN(labeled="ce").labeled_term(logits, y, e)
     torch.testing.assert_close(ce, -label_log_odds(e, 3, 1e-3) * q.log())
 
@@ -342,6 +343,19 @@ def test_the_mean_confidence_is_of_the_epochs_since_lambda_has_fallen(start: Sta
     probs, learned = run.method.evidence(run)
     torch.testing.assert_close(probs, run.predict(net=run.method.guider))
     assert (learned == -1).all()
+    epochs = [entry["validation_accuracy"] for entry in run.at.history]
+    judged = seen[epochs.index(max(epochs)) if keep == "best" else -1][2]  # by the guider of the epoch that was kept
+    torch.testing.assert_close(probs[labeled], judged)
+
+
+def test_the_last_ten_epsilons_are_kept(start: Start, blobs: Any) -> None:
+    run = start(UMN(**SMALL), blobs.x, blobs.y, recipe=Recipe(epochs=13, batch_size=180))
+    seen, look = [], run.method.look
+    run.method.look = lambda run: seen.append(look(run)) or seen[-1]
+    run.method.train_on(run)
+    expected = torch.stack([(g.exp() - g_guider.exp()).abs() for g, g_guider, _ in seen[-10:]]).mean(0)
+    labeled = torch.as_tensor(blobs.y >= 0)
+    torch.testing.assert_close(run.method.scores(run)["epsilon_recent"][labeled], expected)
 
 
 def test_the_rows_of_a_batch(start: Start, blobs: Any) -> None:
@@ -423,11 +437,26 @@ def test_six_labels_known_to_be_right_outweigh_the_doubtful_ones_around_them(kin
     assert shares[1] > 0.8
 
 
-def test_values_that_it_does_not_know() -> None:
-    with pytest.raises(InputError, match="unknown labeled 'log'"):
-        ready(UMN(labeled="log"))
-    with pytest.raises(InputError, match="unknown metric 'square'"):
-        ready(UMN(metric="square"))
+def test_the_guider_starts_where_the_learner_is(start: Start, blobs: Any) -> None:
+    """Also where the learner has been trained before, as in two stages."""
+    method = UMN(**SMALL)
+    run = start(method, blobs.x, blobs.y, recipe=Recipe(epochs=1, batch_size=64))
+    for p in method.net.parameters():
+        p.data.add_(0.5)
+    gaps = []
+    original = method.loss
+
+    def loss(batch: Batch) -> dict[str, Tensor]:
+        pairs_of = zip(method.guider.parameters(), method.net.parameters(), strict=True)
+        gaps.append(max((a - b).abs().max().item() for a, b in pairs_of))
+        return original(batch)
+
+    method.loss = loss  # type: ignore[method-assign]
+    method.train_on(run)
+    assert gaps[0] == 0 < gaps[-1]
+    gaps.clear()
+    method.train_on(run)
+    assert gaps[0] > 0  # a second training goes on with both
 
 
 def test_log_probability() -> None:

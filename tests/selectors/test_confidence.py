@@ -75,7 +75,7 @@ def test_missing_labels() -> None:
 
 
 def test_unknown_mode() -> None:
-    with pytest.raises(InputError, match="mode='best': it must be threshold or top"):
+    with pytest.raises(InputError, match="mode='best': it must be one of threshold, top"):
         Confidence(mode="best").select(np.array([0]), probs=np.array([[1.0, 0.0]]))
 
 

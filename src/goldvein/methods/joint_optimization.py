@@ -19,13 +19,14 @@ Silent or contradictory points, and what was chosen
   (5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills most of
   it): at first in the last two terms alone, from the end of epoch 70 on with soft labels as all others. Sun et al. 2021
   do not say which they compare with.
+- The authors know no trusted labels: here these keep theirs.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -73,14 +74,14 @@ class JointOptimization(Method):
     """
 
     soft: Tensor
-    recent: Tensor  # (10, L, K), outputs of the last epochs
+    recent: Tensor  # (10, L, K), outputs of the last epochs; NaN where a row had none
     place: Tensor  # (N,) int64, a row's place among those that take part
 
     def __init__(
         self,
         alpha: NonNegative = 1.2,
         beta: NonNegative = 0.8,
-        optimizer: str = "run",
+        optimizer: Literal["run", "sgd"] = "run",
         lr: Positive = 0.08,
         final_epochs: Count | None = None,
         unlabeled: bool = False,
@@ -100,7 +101,7 @@ class JointOptimization(Method):
         part = self.taking_part(task)
         self.register_buffer("place", part.cumsum(0) - 1, persistent=False)
         self.register_buffer("soft", one_hot(task.y[part], task.n_classes))
-        self.register_buffer("recent", self.soft.new_zeros(WINDOW, *self.soft.shape))
+        self.register_buffer("recent", self.soft.new_full((WINDOW, *self.soft.shape), math.nan))
 
     def taking_part(self, task: Task) -> Tensor:
         """Rows (N,) that have, or are to get, a soft label."""
@@ -118,11 +119,10 @@ class JointOptimization(Method):
         log_s = logits.log_softmax(1)
         s = log_s.exp()
         self.z = s.detach()
-        log_mean = log_s.logsumexp(0) - math.log(len(s))  # (K,)
         return {
             "cross_entropy": self.learned(logits, batch),
-            "prior": -self.alpha * log_mean.mean(),
-            "entropy": -self.beta * (s * log_s).sum(1).mean(),
+            "prior": -self.alpha * distributed.log_mean(log_s).mean(),
+            "entropy": -self.beta * distributed.mean((s * log_s).sum(1)),
         }
 
     def learned(self, logits: Tensor, batch: Batch) -> Tensor:
@@ -138,20 +138,25 @@ class JointOptimization(Method):
 
     def find_labels(self, run: Run) -> None:
         """Step 1."""
+        part = self.taking_part(run.task)
+        given = one_hot(run.y.masked_fill(run.task.validation, -1)[part], run.task.n_classes)
+        trusted = torch.zeros_like(part) if run.task.trusted is None else run.task.trusted
         if not run.replaying:
-            self.soft.copy_(one_hot(run.y[self.taking_part(run.task)], run.task.n_classes))
+            self.soft.copy_(given)
         changes: dict[str, Any] = {"schedule": "constant", "keep": "last", "stop_after": None}
         if self.optimizer == "sgd":
             changes |= {"optimizer": "sgd", "lr": self.lr, "weight_decay": 1e-4}
         for epoch in run.epochs(**changes):
             share = min(1.0, run.n_epochs / EPOCHS)
             window = max(1, round(WINDOW * share))
+            self.recent[epoch % window] = math.nan  # a row that is not among those of an epoch has no output of it
             for batch in self.batches(run):
                 run.update(self.loss(batch))
                 rows, z = run.gather(batch.rows, self.z)
                 self.recent[epoch % window, self.place[rows]] = z
             if epoch + 1 >= BEGIN * share:
-                self.soft.copy_(self.recent[:window].mean(0))
+                mean = self.recent[:window].nanmean(0)
+                self.soft.copy_(self.soft.where(mean.isnan() | trusted[part, None], mean))
 
     def learn_labels(self, run: Run) -> None:
         """Step 2."""

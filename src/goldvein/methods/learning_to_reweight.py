@@ -23,7 +23,7 @@ Sun et al. 2021 grant no clean labels and do not say what they gave this method:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -59,7 +59,7 @@ class LearningToReweight(Method):
     LearningToReweight(optimizer='sgd')
     """
 
-    def __init__(self, optimizer: str = "run", lr: Positive = 0.1) -> None:
+    def __init__(self, optimizer: Literal["run", "sgd"] = "run", lr: Positive = 0.1) -> None:
         super().__init__()
         self.optimizer = optimizer
         self.lr = lr

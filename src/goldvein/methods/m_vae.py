@@ -15,12 +15,15 @@ They give it the true rate; the method cannot find it.
 
 Silent points, and what was chosen
 - Entries of T and the rate are held above ``least``, as epsilon is in UMN: a forbidden label would weigh infinitely.
+- A label known to be right weighs its cross-entropy, as in UMN.
 - The networks are those of UMN, as Sun et al. have it, and so are lambda and its fall, batches, likelihood and noise on
   the input, so that nothing but epsilon differs. The authors use the networks of scVI, 128 units and 10 latent
   variables, and 150 epochs.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -51,13 +54,18 @@ class MVAE(Method):
     weight : float, default=1.0
         lambda at the start, of the labeled term.
     release : (float, float), default=(0.1, 0.3)
-        Shares of the training between which lambda falls to the share of labeled rows.
+        Shares of the training between which lambda falls, to lambda times the share of labeled rows in a batch.
     least : float, default=1e-3
         Smallest probability of a wrong label.
     noise : float, default=0.15
         Standard deviation of the Gaussian noise on the normalized input.
-    z_a, z_b, hidden, likelihood, precision
-        Of the model: see :class:`goldvein.variational.Variational`.
+    z_a, z_b, hidden : int, optional
+        Sizes of the latent variables and of the hidden layers: 50, 10 and 500, or 128, 64 and 256 where the network
+        convolves.
+    likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
+        p(x | z_a); ``auto`` is Bernoulli where inputs, as ``normalize`` leaves them, lie in [0, 1].
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the products in training; ``auto`` is bfloat16 where the hardware has it.
 
     Examples
     --------
@@ -83,8 +91,8 @@ class MVAE(Method):
         z_a: Count | None = None,
         z_b: Count | None = None,
         hidden: Count | None = None,
-        likelihood: str = "auto",
-        precision: str = "auto",
+        likelihood: Literal["auto", "bernoulli", "gaussian"] = "auto",
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
     ) -> None:
         super().__init__()
         self.noise_rate = noise_rate

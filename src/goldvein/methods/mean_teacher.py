@@ -29,7 +29,7 @@ is that of their second implementation.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +88,7 @@ class MeanTeacher(Method):
         early_decay: ShareBelowOne = 0.99,
         noise: NonNegative = 0.15,
         share: PartialShare = 0.05,
-        optimizer: str = "run",
+        optimizer: Literal["run", "adam"] = "run",
         lr: Positive = 0.003,
     ) -> None:
         super().__init__()

@@ -33,27 +33,29 @@ Silent or contradictory points, and what was chosen
   one step, without the losses of earlier epochs: so does this one.
 - Their dropout of 0.9 in the last 5 %, for the learned curriculum, is never reached, by that same freezing.
 
+- They know no trusted labels beside a curriculum that is not learned: here these weigh 1 throughout.
+
 Differs from the authors' code: the share of the training that is done counts whole epochs. How Theta is learned:
 :mod:`goldvein.curriculum`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from goldvein import distributed
 from goldvein.curriculum import Mentor
 from goldvein.engine import Run
-from goldvein.errors import InputError, unknown
+from goldvein.errors import InputError
 from goldvein.functional import staircase
 from goldvein.method import Method
 from goldvein.ranges import Positive, Share
 from goldvein.task import Batch, Task
 
-CURRICULA = ("predefined", "self_paced", "learned")
 BURN_IN, DROPOUT_FALLS, SOFT = 18, 17, 90  # percent of the training
 LESSONS = (BURN_IN + 1, 75)  # when Theta is learned
 MILESTONES = (19_531 / 39_000, 25_000 / 39_000, 30_000 / 39_000)
@@ -82,10 +84,15 @@ class MentorNet(Method):
 
     level: Tensor  # l_p
     taught: Tensor  # (N,) labels, some of the trusted ones made wrong
+    trusted: Tensor | None = None  # (N,) bool, labels whose weight is 1 throughout
     percent = 0  # of the training that is done
 
     def __init__(
-        self, curriculum: str = "predefined", percentile: Share = 0.75, optimizer: str = "run", lr: Positive = 0.1
+        self,
+        curriculum: Literal["predefined", "self_paced", "learned"] = "predefined",
+        percentile: Share = 0.75,
+        optimizer: Literal["run", "sgd"] = "run",
+        lr: Positive = 0.1,
     ) -> None:
         super().__init__()
         self.curriculum = curriculum
@@ -94,9 +101,8 @@ class MentorNet(Method):
         self.lr = lr
 
     def setup(self, task: Task) -> None:
-        if self.curriculum not in CURRICULA:
-            raise unknown("curriculum", self.curriculum, CURRICULA)
         super().setup(task)
+        self.trusted = None if self.curriculum == "learned" else task.trusted
         self.register_buffer("level", torch.zeros(()))
         if self.curriculum == "learned":
             self.mentor = Mentor()
@@ -123,9 +129,12 @@ class MentorNet(Method):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         losses = F.cross_entropy(self.net(batch.views[0]), batch.y, reduction="none")  # (B,)
-        known = losses.detach()
-        self.level.lerp_(known.quantile(self.percentile, interpolation="nearest"), 0.5)
-        return {"cross_entropy": (self.drop(self.weights(known)) * losses).mean()}
+        quantile = distributed.gathered(losses).quantile(self.percentile, interpolation="nearest")
+        self.level.lerp_(quantile, 0.5)
+        v = self.drop(self.weights(losses.detach()))
+        if self.trusted is not None:
+            v = v.masked_fill(self.trusted[batch.rows], 1.0)
+        return {"cross_entropy": distributed.mean(v * losses)}
 
     def train_on(self, run: Run) -> None:
         changes: dict[str, Any] = {}

@@ -20,7 +20,7 @@ Silent or contradictory points, and what was chosen
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -70,7 +70,7 @@ class TemporalEnsembling(Method):
         w_max: NonNegative = 30.0,
         decay: ShareBelowOne = 0.6,
         noise: NonNegative = 0.15,
-        optimizer: str = "run",
+        optimizer: Literal["run", "adam"] = "run",
         lr: Positive = 0.003,
         balance: bool = True,
     ) -> None:

@@ -10,12 +10,13 @@ the paper keeps a fixed share, which is ``mode="top"`` here.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.errors import InputError
-from goldvein.ranges import Share
+from goldvein.ranges import Share, check
 
 
 class Confidence(BaseEstimator):
@@ -33,7 +34,9 @@ class Confidence(BaseEstimator):
 
     needs = ("probs",)
 
-    def __init__(self, threshold: Share = 0.9, floor: Share = 0.1, mode: str = "threshold") -> None:
+    def __init__(
+        self, threshold: Share = 0.9, floor: Share = 0.1, mode: Literal["threshold", "top"] = "threshold"
+    ) -> None:
         self.threshold = threshold
         self.floor = floor
         self.mode = mode
@@ -61,8 +64,7 @@ class Confidence(BaseEstimator):
         >>> Confidence().select(np.array([0, 0, 0]), probs=probs)[1].tolist()
         [True, False, False]
         """
-        if self.mode not in ("threshold", "top"):
-            raise InputError(f"mode={self.mode!r}: it must be threshold or top")
+        check(self)
         quality = given_probability(y, probs)
         consistent = probs.argmax(1) == y
         keep = np.zeros(len(y), dtype=bool)
