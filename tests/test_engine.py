@@ -154,6 +154,15 @@ def test_only_the_named_network_is_optimized(start: Start, blobs: Any) -> None:
     }
 
 
+def test_progress_tells_a_validation_accuracy_where_there_is_one(start: Start, blobs: Any) -> None:
+    for validation, expected in ((None, ["", ""]), (blobs.validation, ["validation 0.", "validation 0."])):
+        run = start(CrossEntropy(), blobs.x, blobs.y, validation=validation, recipe=Recipe(epochs=2, batch_size=64))
+        notes: list[str] = []
+        run.progress.step = notes.append  # type: ignore[method-assign]
+        run.method.train_on(run)
+        assert [note[:13].replace("1.", "0.") for note in notes] == expected
+
+
 def test_history_holds_the_mean_of_every_term(start: Start, blobs: Any) -> None:
     run = start(Still(), blobs.x, blobs.y, recipe=Recipe(epochs=1, batch_size=64))
     for _ in run.epochs():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldvein.issue_table import listed
+from goldvein.issue_table import Case, listed, table_of
 
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
@@ -46,3 +48,46 @@ def test_a_rare_class_is_listed_until_a_fifth_of_its_wrong_labels_is_expected() 
 @pytest.mark.parametrize("precision", [0.2, 0.5, 0.9])
 def test_nothing_wrong_is_an_empty_list(precision: float) -> None:
     assert not listed(np.zeros(5), np.zeros(5, dtype=int), precision, None, 1).any()
+
+
+class Stub:
+    """A noise model whose probabilities are given."""
+
+    def __init__(self, clean: list[list[float]], posterior: list[list[float]]) -> None:
+        self.given, self.found = np.array(clean), np.array(posterior)
+
+    def clean(self, probs: np.ndarray) -> np.ndarray:
+        return self.given[probs[:, 0].astype(int)]
+
+    def posterior(self, y: np.ndarray, probs: np.ndarray) -> np.ndarray:
+        return self.found[probs[:, 0].astype(int)]
+
+
+def test_it_looks_like_the_likeliest_class_and_is_held_to_be_what_the_label_makes_likeliest() -> None:
+    n = 25
+    p_wrong = np.full(n, 0.01)
+    p_wrong[:3] = 0.7, 0.6, 0.515
+    case = Case(
+        rows=np.arange(n),
+        names=np.array(["cat", "dog", "owl"], dtype=object),
+        y=np.zeros(n, dtype=np.int64),
+        p_wrong=p_wrong,
+        is_issue=p_wrong > 0.5,
+        twin=None,
+        margins=None,
+        agreement=None,
+        far=None,
+        ids=np.arange(n),
+        scores={},
+    )
+    clean = [[0.2, 0.7, 0.1], [0.2, 0.5, 0.3], [0.24, 0.49, 0.27]]
+    posterior = [[0.3, 0.65, 0.05], [0.4, 0.1, 0.5], [0.485, 0.25, 0.265]]
+    model: Any = Stub(clean, posterior)
+    table = table_of(case, model, np.minimum(np.arange(n), 2)[:, None] * np.ones(3))
+    assert table["suggested_label"][:3].tolist() == ["dog", "owl", "cat"]
+    assert table["reason"][:3].tolist() == [
+        "looks like dog (probability 0.70), not cat (0.20)",
+        "looks like dog (probability 0.50), not cat (0.20); with this label more likely owl",
+        "looks like dog (probability 0.49), not cat (0.24); no other label is likelier",
+    ]
+    assert model.given.tolist() == clean

@@ -282,10 +282,10 @@ class Run:
                 raise InputError(f"{name} is {entry[name]} in epoch {epoch}: training diverged; lower lr")
         entry["lr"] = self.optimizer.param_groups[0]["lr"]
         distributed.same_start(self.method, self.world)  # batch norms have each seen their own share
-        entry["validation_accuracy"] = self._watch()
-        if entry["validation_accuracy"] > self.plateau.best:
+        seen = entry["validation_accuracy"] = self._watch()
+        if seen > self.plateau.best:
             self.best = {name: value.clone() for name, value in self.net.state_dict().items()}
-        rate = self.plateau.step(entry["validation_accuracy"], entry["lr"])
+        rate = self.plateau.step(seen, entry["lr"])
         if rate != entry["lr"]:
             self.set_rate(rate)
         if self.test is not None and (epoch + 1) % max(1, self.n_epochs // CURVE_POINTS) == 0:
@@ -293,7 +293,7 @@ class Run:
             entry["test_accuracy"] = (predict(self.method, inputs).argmax(1) == y).double().mean().item()
         entry["seconds"] = time.perf_counter() - self._started
         self.at.history.append(entry)
-        self.progress.step(f"validation {entry['validation_accuracy']:.3f}")
+        self.progress.step("" if math.isnan(seen) else f"validation {seen:.3f}")
         self._save(self.n_epochs if self.plateau.over else epoch + 1)
         return self.plateau.over
 

@@ -30,6 +30,6 @@ def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
     "unknown method 'two_stag': did you mean 'two_stage'? known: cross_entropy, two_stage"
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return InputError(f"unknown {what} {name!r}: {hint}known: {', '.join(names)}")

@@ -112,7 +112,8 @@ def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] |
     suggested[marked[better]] = best[better]
     p_suggested[marked[better]] = p_best[better]
     reason = np.full(n, "", dtype=object)
-    reason[marked] = _reasons(case, marked, best, kind[marked], _looks(case.y, model, probs, marked, best))
+    looks = None if probs is None else _looks(case.y, model, probs, marked)
+    reason[marked] = _reasons(case, marked, best, better, kind[marked], looks)
     order = np.argsort(-case.p_wrong, kind="stable")
     p_wrong = case.p_wrong[order].astype(np.float64)
     columns = {
@@ -199,36 +200,43 @@ def _kinds(case: Case, marked: NDArray[np.int64], best: NDArray, p_best: NDArray
 def _looks(
     y: NDArray[np.int64],
     model: NoiseModel | None,
-    probs: NDArray[np.floating] | None,
+    probs: NDArray[np.floating],
     rows: NDArray[np.int64],
-    best: NDArray[np.int64],
-) -> tuple[list[float], list[float]] | None:
-    """How much each of the rows (m,) looks like the given class and like another, whatever its label says."""
-    if probs is None:
-        return None
-    given, other = np.empty(len(rows)), np.empty(len(rows))
+) -> tuple[NDArray[np.int64], list[float], list[float]]:
+    """What each of the rows (m,) looks like most but for the given class, whatever its label says, and how much like
+    the given class and like that.
+    """
+    most, given, other = np.empty(len(rows), dtype=np.int64), np.empty(len(rows)), np.empty(len(rows))
     for part in blocks(np.broadcast_to(np.float32(0), (len(rows), probs.shape[1]))):
         some = rows[part]
         clean = probs[some] if model is None else model.clean(probs[some])
         at = np.arange(len(some))
-        given[part], other[part] = clean[at, y[some]], clean[at, best[part]]
-    return given.tolist(), other.tolist()
+        given[part] = clean[at, y[some]]
+        clean[at, y[some]] = -1
+        most[part], other[part] = clean.argmax(1), clean.max(1)
+    return most, given.tolist(), other.tolist()
 
 
 def _reasons(
     case: Case,
     rows: NDArray[np.int64],
     best: NDArray[np.int64],
+    better: NDArray[np.bool_],
     kind: NDArray[np.int8],
-    looks: tuple[list[float], list[float]] | None,
+    looks: tuple[NDArray[np.int64], list[float], list[float]] | None,
 ) -> list[str]:
-    """Why a label is doubted, in words."""
+    """Why a label is doubted, in words; ``better`` where the likeliest other class is likelier than the given one."""
     given, other = apart(case.names[case.y[rows]].tolist()), apart(case.names[best].tolist())
     if looks is None:
         texts = [f"does not look like {label}" for label in given]
     else:
-        pairs = zip(given, other, *looks, strict=True)
+        most, *shares = looks
+        pairs = zip(given, apart(case.names[most].tolist()), *shares, strict=True)
         texts = [f"looks like {b} (probability {q:.2f}), not {a} ({p:.2f})" for a, b, p, q in pairs]
+        for i in np.flatnonzero(better & (best != most)):  # one that is seldom mistaken for the given class
+            texts[i] += f"; with this label more likely {other[i]}"
+        for i in np.flatnonzero((kind == WRONG) & ~better):
+            texts[i] += "; no other label is likelier"
     for i in np.flatnonzero(kind == NONE):
         texts[i] = f"looks like no class, least unlike {other[i]}; given {given[i]}"
     if case.twin is not None:
@@ -241,7 +249,7 @@ def _reasons(
         texts[i] += f"; but its class has {n[case.y[rows[i]]]} labels alone, too few to judge by"
     if case.agreement is not None:
         said = zip(texts, given, case.agreement[rows].tolist(), strict=True)
-        texts = [f"{text}; predicted as {label} after {share:.0%} of the epochs" for text, label, share in said]
+        texts = [f"{text}; predicted as {label} in {share:.0%} of the epochs" for text, label, share in said]
     if case.margins is not None:
         texts = [f"{t}; mean margin {m:.2f}" for t, m in zip(texts, case.margins[rows].tolist(), strict=True)]
     return texts

@@ -31,6 +31,13 @@ def test_a_method_is_shown_with_its_defaults(goldvein, method):
     assert shown == list(inspect.signature(find("methods", method)).parameters)
 
 
+def test_a_hyper_parameter_is_shown_with_its_range(goldvein):
+    lines = [line.split(maxsplit=2) for line in goldvein("methods", "umn").stdout.splitlines()[-12:]]
+    assert lines[0] == ["weight", "1.0", "a number of at least 0"]
+    assert ["z_a", "none", "a whole number of at least 1, or none"] in lines
+    assert ["metric", "'absdiff'", "one of absdiff, dlog"] in lines
+
+
 def test_an_inherited_signature_is_shown(goldvein, tmp_path, monkeypatch):
     module = sys.modules["goldvein.cli.methods"]
     (tmp_path / "methods").mkdir()

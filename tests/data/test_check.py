@@ -14,7 +14,7 @@ def test_a_class_with_one_label_is_named():
 
 
 def test_an_empty_class_is_named_and_the_others_are_counted():
-    with pytest.raises(InputError, match=r"class 7 has 0 labels \(and 1 more classes have fewer than 2\)"):
+    with pytest.raises(InputError, match=r"class 7 has 0 labels \(and 1 more class has fewer than 2\)"):
         check_labels(np.array([0, 0, 2]), (5, 7, 9))
 
 

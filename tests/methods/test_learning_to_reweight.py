@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from goldvein import models
 from goldvein.engine import Run
 from goldvein.errors import InputError
-from goldvein.methods.learning_to_reweight import LearningToReweight, normalized
+from goldvein.methods.learning_to_reweight import LearningToReweight, endless, normalized
 from goldvein.network import LowPrecision
 from goldvein.recipe import Recipe
 from goldvein.task import Batch
@@ -175,6 +176,7 @@ def test_the_authors_optimizer(start: Start, blobs: Any) -> None:
     run = start(LearningToReweight(optimizer="sgd"), blobs.x, blobs.y, trusted=blobs.trusted, recipe=recipe)
     run.method.train_on(run)
     assert isinstance(run.optimizer, torch.optim.SGD)
+    assert run.optimizer.param_groups[0]["weight_decay"] == 2e-4
     expected = [0.1] * 4 + [0.01] * 2 + [1e-3] * 2
     assert [entry["lr"] for entry in run.at.history] == pytest.approx(expected)
 
@@ -185,3 +187,13 @@ def test_without_trusted_labels(start: Start, blobs: Any, trusted: str) -> None:
     run = start(LearningToReweight(), blobs.x, blobs.y, trusted=rows, validation=blobs.validation)
     with pytest.raises(InputError, match=r"no label is trusted: .* mark them with trusted="):
         run.method.train_on(run)
+
+
+def test_trusted_batches_go_round_all_trusted_rows(start: Start, blobs: Any) -> None:
+    rows = torch.as_tensor(blobs.trusted)
+    run = start(LearningToReweight(), blobs.x, blobs.y, trusted=blobs.trusted, recipe=Recipe(epochs=1, batch_size=4))
+    n = int(rows.sum())
+    batches = islice(endless(run, rows), 3 * -(-n // 4))
+    times = torch.cat([batch.rows for batch in batches]).bincount(minlength=180)
+    assert times[rows].tolist() == [3] * n
+    assert times.sum() == 3 * n

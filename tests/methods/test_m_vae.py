@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods.m_vae import MVAE
 from goldvein.models.mlp import MLP
@@ -65,3 +68,10 @@ def test_noise_that_it_cannot_use() -> None:
             ready(noise_rate=rate)
     with pytest.raises(InputError, match="transition matrix of shape"):
         ready(transition=((1.0, 0.0), (0.0, 1.0)))
+
+
+def test_no_label_was_learned(start: Callable[..., Run], blobs: Any) -> None:
+    run = start(MVAE(z_a=2, z_b=2, hidden=4), blobs.x, blobs.y)
+    probs, learned = run.method.evidence(run)
+    assert (learned == -1).all()
+    torch.testing.assert_close(probs, run.predict())

@@ -204,3 +204,22 @@ def test_an_epoch_passes_over_the_larger_part(start: Start, n_labeled: int, n_st
     run = start(method, torch.randn(400, 2).numpy(), y, recipe=Recipe(epochs=2, batch_size=100))
     method.train_on(run)
     assert len(method.seen) == 2 * n_steps
+
+
+def test_the_teacher_has_dropout_and_batch_norms_of_its_own(start: Start, blobs: Any) -> None:
+    """Only weights are averaged: with gamma = 0 they are the student's, and what a batch norm has seen is not."""
+
+    def network(shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        return nn.Sequential(nn.Linear(shape[0], 6), nn.BatchNorm1d(6), nn.Dropout(0.5), nn.Linear(6, n_classes))
+
+    method = MeanTeacher(early_decay=0.0, decay=0.0)
+    run = start(method, blobs.x, blobs.y, model=network, recipe=Recipe(epochs=2, batch_size=30))
+    modes = []
+    method.net.register_forward_pre_hook(lambda net, _: modes.append((net.training, torch.is_grad_enabled())))
+    method.loss(next(iter(run.batches())))
+    assert modes == [(True, False)]
+    method.train_on(run)
+    for a, b in zip(method.net.parameters(), method.student.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+    ours, theirs = (net[1].running_mean for net in (method.net, method.student))  # type: ignore[index]
+    assert not torch.equal(ours, theirs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -93,6 +95,11 @@ def test_a_curve_without_numbers_is_nothing_and_a_long_one_is_thinned():
     assert len(drawn) < 6000
     assert drawn.count('class="stage"') == 1
     assert "</svg>" in charts.curve("loss", [1.0], [0])
+    large = charts.curve("loss", [-5.1e9, 11_000.0], [0, 0])
+    assert ">-5.1e+09</text>" in large
+    assert ">11,000</text>" in large
+    (start,) = set(re.findall(r'class="below" x="(\d+)"', large))
+    assert int(start) >= 7 * len("-5.1e+09")  # room for the longest number
 
 
 def test_the_matrix_of_many_classes_stays_small_and_escapes_names():

@@ -12,6 +12,7 @@ import typer
 
 from goldvein.byname import ROOT, names
 from goldvein.errors import unknown
+from goldvein.ranges import allowed_by, written
 
 
 def methods(
@@ -30,7 +31,7 @@ def methods(
     cls = _class(module, name)
     typer.echo(f"{_docstring(module)}\n")
     typer.echo(_docstring(cls).partition("Examples\n-")[0].rstrip() + "\n")
-    show.table(("hyper-parameter", "default"), _defaults(module, cls))
+    show.table(("hyper-parameter", "default", "it must be"), _arguments(module, cls))
 
 
 def _parse(method: str) -> ast.Module:
@@ -46,19 +47,29 @@ def _class(module: ast.Module, name: str) -> ast.ClassDef:
     return next(node for node in module.body if isinstance(node, ast.ClassDef) and node.name.lower() == wanted)
 
 
-def _defaults(module: ast.Module, cls: ast.ClassDef) -> list[tuple[str, str]]:
-    """Names and defaults of the arguments of ``__init__``, a parent's where the class has none of its own."""
+def _arguments(module: ast.Module, cls: ast.ClassDef) -> list[tuple[str, str, str]]:
+    """Names, defaults and ranges of the arguments of ``__init__``, a parent's where the class has none of its own."""
     for node in cls.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             args = [*node.args.args[1:], *node.args.kwonlyargs]
             values = [*node.args.defaults, *node.args.kw_defaults]
             values = [*[None] * (len(args) - len(values)), *values]
-            return [(arg.arg, ast.unparse(v) if v else "") for arg, v in zip(args, values, strict=True)]
+            return [(arg.arg, _value(v), _rule(arg)) for arg, v in zip(args, values, strict=True)]
     parents = {ast.unparse(base) for base in cls.bases}
     for node in module.body:
         if isinstance(node, ast.ImportFrom) and parents & {alias.name for alias in node.names}:
             package, _, method = str(node.module).rpartition(".")
             if package == "goldvein.methods":
                 parent = _parse(method)
-                return _defaults(parent, _class(parent, method))
+                return _arguments(parent, _class(parent, method))
     return []
+
+
+def _value(node: ast.expr | None) -> str:
+    return "" if node is None else written(ast.literal_eval(node))
+
+
+def _rule(arg: ast.arg) -> str:
+    annotation = ast.unparse(arg.annotation) if arg.annotation else ""
+    allowed = allowed_by(annotation)
+    return "" if allowed is None else f"{allowed}{', or none' if 'None' in annotation else ''}"

@@ -101,6 +101,7 @@ def _summary(metrics: dict[str, Any], out: Path) -> Iterator[str]:
         yield f"test accuracy {metrics['test_accuracy']:.4f} on {metrics['n_test']:,} rows"
     known = f" (true {metrics['true_noise']['noise_rate']:.3f})" if "true_noise" in metrics else ""
     rate = f"estimated noise rate {metrics['noise_rate']:.3f}{known}"
-    yield f"{rate}: {metrics['n_issues']:,} labels are likely wrong"
+    wrong = "1 label is" if metrics["n_issues"] == 1 else f"{metrics['n_issues']:,} labels are"
+    yield f"{rate}: {wrong} likely wrong"
     yield from (f"warning: {message}" for message in metrics.get("ambiguous", ()))
     yield f"see them by: goldvein issues {out}"

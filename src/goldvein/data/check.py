@@ -43,7 +43,8 @@ def check_labels(y: np.ndarray, classes: Sequence[str | int]) -> None:
     few = np.flatnonzero(counts < 2)
     if len(few):
         first, count = int(few[0]), int(counts[few[0]])
-        others = f" (and {len(few) - 1} more classes have fewer than 2)" if len(few) > 1 else ""
+        more = len(few) - 1
+        others = f" (and {more} more class{'es have' if more > 1 else ' has'} fewer than 2)" if more else ""
         raise InputError(
             f"class {classes[first]!r} has {count} label{'s' * (count != 1)}{others}; "
             "each class needs at least 2; add labels or remove the class"

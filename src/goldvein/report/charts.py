@@ -94,12 +94,14 @@ def curve(name: str, values: Sequence[float | None], stages: Sequence[int]) -> M
     >>> "0.9" in curve("accuracy", [0.5, 0.9], [0, 0])
     True
     """
-    width, height, left, right, top, bottom = 300, 150, 54, 12, 12, 22
     known = [(k, v) for k, v in enumerate(values) if v is not None and math.isfinite(v)]
     if not known:
         return Markup("")
     low, high = min(v for _, v in known), max(v for _, v in known)
     flat = high - low < 1e-12
+    marks = {v: _mark(v) for v in ((low,) if flat else (low, high))}
+    width, height, right, top, bottom = 300, 150, 12, 12, 22
+    left = max(54, 14 + 7 * max(map(len, marks.values())))
     last = max(len(values) - 1, 1)
 
     def place(k: int, v: float) -> tuple[float, float]:
@@ -114,10 +116,10 @@ def curve(name: str, values: Sequence[float | None], stages: Sequence[int]) -> M
         if stages[k] != stages[k - 1]:
             x = place(k, low)[0]
             parts.append(f'<line class="stage" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{height - bottom}"/>')
-    for v in (low,) if flat else (low, high):
+    for v, mark in marks.items():
         y = place(0, v)[1]
         parts.append(f'<line class="rule" x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="row" x="{left - 6}" y="{y + 4:.1f}">{v:.3g}</text>')
+        parts.append(f'<text class="row" x="{left - 6}" y="{y + 4:.1f}">{mark}</text>')
     x, y = place(*known[-1])
     parts.append(f'<polyline points="{line}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>')
     parts.append(f'<text class="below" x="{left}" y="{height - 6}">epoch 1</text>')
@@ -180,6 +182,17 @@ def percent(share: float, digits: int | None = None) -> str:
     if digits is None:
         digits = 0 if share >= 0.0995 or share == 0 else 1
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def _mark(value: float) -> str:
+    """A number beside an axis.
+
+    Examples
+    --------
+    >>> [_mark(v) for v in (0.0512, 5110.2, -48_200.0, 5.1e9)]
+    ['0.0512', '5,110', '-48,200', '5.1e+09']
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _short(rate: float) -> str:
