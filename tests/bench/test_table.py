@@ -42,8 +42,8 @@ def test_means_deviations_and_marks():
     ]
     assert cells(text, "ours") == ["90.00 (1 of 3)", "not run vs 83.4 ± 1.3"]
     assert "- command: `goldvein bench two.toml`" in text
-    assert "- seeds: 0, 1, 2 of 0, 1, 2 planned" in text
-    assert "- time: 6 min of training, 6 runs of 12 planned" in text
+    assert "- seeds: 0, 1, 2; planned: 0, 1, 2" in text
+    assert "- time: 6 min of training, 6 of 12 runs\n" in text
     assert "- made with: torch 2.13.0, cpu some" in text
     assert "1.5 points" in text
 
@@ -62,7 +62,10 @@ def test_results_of_other_tables_are_passed_over_and_a_seed_counts_once():
 
 
 def test_seeds_beyond_the_planned_count():
-    assert cells(render(TABLE, results(1, 0, [0.5, 0.5, 0.5, 0.5])), "ours")[0] == "50.00 ± 0.00 (4)"
+    text = render(TABLE, results(1, 0, [0.5, 0.5, 0.5, 0.5]))
+    assert cells(text, "ours")[0] == "50.00 ± 0.00 (4)"
+    assert "- seeds: 0, 1, 2, 3; planned: 0, 1, 2" in text
+    assert " of training, 3 of 12 runs and 1 more\n" in text
 
 
 @pytest.mark.parametrize(

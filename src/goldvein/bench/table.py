@@ -202,12 +202,13 @@ def _measured(table: Table, accuracy: float) -> float:
 def _made_with(table: Table, results: Sequence[Result]) -> list[str]:
     planned = len(table.rows) * len(table.columns) * len(table.seeds)
     spent = _duration(sum(result["seconds"] for result in results))
+    more = sum(result["job"]["seed"] not in table.seeds for result in results)
     seeds = sorted({result["job"]["seed"] for result in results})
     made = sorted({", ".join(f"{k} {v}" for k, v in result["versions"].items()) for result in results})
     return [
         f"- command: `{table.command}`",
-        f"- seeds: {', '.join(map(str, seeds)) or 'none'} of {', '.join(map(str, table.seeds))} planned",
-        f"- time: {spent} of training, {len(results)} runs of {planned} planned",
+        f"- seeds: {', '.join(map(str, seeds)) or 'none'}; planned: {', '.join(map(str, table.seeds))}",
+        f"- time: {spent} of training, {len(results) - more} of {planned} runs{f' and {more} more' if more else ''}",
         *(f"- made with: {versions}" for versions in made),
     ]
 
