@@ -54,6 +54,16 @@ def test_the_wrong_label_of_a_table_is_on_top(goldvein, flowers, tmp_path):
     assert (worst["id"], worst["given_label"], worst["suggested_label"]) == ("f0", "lily", "rose")
 
 
+def test_a_class_by_the_name_of_no_label_is_told(goldvein, flowers, tmp_path):
+    lines = flowers.read_text(encoding="utf-8").splitlines()
+    lines[1:6] = [line.rpartition(",")[0] + ",NA" for line in lines[1:6]]
+    table = tmp_path / "na.csv"
+    table.write_text("\n".join(lines), encoding="utf-8")
+    told = goldvein("train", table, "--out", tmp_path / "run", "--label", "kind", *QUICK).stderr
+    assert "warning: 5 rows are labeled 'NA', a class like any other; if it says that there is no label, leave" in told
+    assert goldvein("train", table, "--out", tmp_path / "run2", "--label", "kind", *QUICK, "--quiet").stderr == ""
+
+
 def test_noise_by_a_matrix_of_ones_own(goldvein, refused, tmp_path):
     swap = np.eye(10)[[1, 0, *range(2, 10)]]
     np.savetxt(tmp_path / "T.csv", swap, delimiter=",")

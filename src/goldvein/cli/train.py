@@ -53,7 +53,7 @@ def train(
     from goldvein import runs
     from goldvein.cli.settings import build, gather
     from goldvein.cli.source import Source
-    from goldvein.data.check import check_labels
+    from goldvein.data.check import check_labels, like_missing
     from goldvein.decisions import FILE, Log, account, apply, read
 
     settings = gather(config, set_ or ())
@@ -65,6 +65,9 @@ def train(
     source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
     reviewed = None if decisions is None else read(decisions)
     dataset = source.load(classifier.get_params()["random_state"], progress=not quiet)
+    for k in [] if quiet else like_missing(dataset.classes):
+        told = f"{int((dataset.y == k).sum()):,} rows are labeled {dataset.classes[k]!r}, a class like any other"
+        typer.echo(f"warning: {told}; if it says that there is no label, leave it blank", err=True)
     kept: dict[str, Any] = {"data": source.described(out)}
     if decisions is not None and reviewed is not None:
         dataset = apply(dataset, reviewed)

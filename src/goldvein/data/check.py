@@ -8,6 +8,8 @@ import numpy as np
 
 from goldvein.errors import InputError
 
+NO_LABEL = {"na", "n/a", "nan", "null", "-1", "?"}
+
 
 def check_labels(y: np.ndarray, classes: Sequence[str | int]) -> None:
     """Refuse labels that no classifier can learn from.
@@ -49,6 +51,17 @@ def check_labels(y: np.ndarray, classes: Sequence[str | int]) -> None:
             f"class {classes[first]!r} has {count} label{'s' * (count != 1)}{others}; "
             "each class needs at least 2; add labels or remove the class"
         )
+
+
+def like_missing(classes: Sequence[str | int]) -> list[int]:
+    """Which classes (K,) have a name by which many files say that there is no label.
+
+    Examples
+    --------
+    >>> like_missing(("cat", "NA", "nancy", "-1"))
+    [1, 3]
+    """
+    return [k for k, name in enumerate(classes) if str(name).strip().lower() in NO_LABEL]
 
 
 def check_finite(x: np.ndarray, name: str = "X") -> None:
