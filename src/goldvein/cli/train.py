@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from goldvein.cli.options import DataDir, Json, Quiet, SkipBad
 from goldvein.errors import InputError
+
+if TYPE_CHECKING:
+    from goldvein.data.dataset import Dataset
 
 
 def train(
@@ -53,7 +56,7 @@ def train(
     from goldvein import runs
     from goldvein.cli.settings import build, gather
     from goldvein.cli.source import Source
-    from goldvein.data.check import check_labels, like_missing
+    from goldvein.data.check import check_labels
     from goldvein.decisions import FILE, Log, account, apply, read
 
     settings = gather(config, set_ or ())
@@ -65,9 +68,8 @@ def train(
     source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
     reviewed = None if decisions is None else read(decisions)
     dataset = source.load(classifier.get_params()["random_state"], progress=not quiet)
-    for k in [] if quiet else like_missing(dataset.classes):
-        told = f"{int((dataset.y == k).sum()):,} rows are labeled {dataset.classes[k]!r}, a class like any other"
-        typer.echo(f"warning: {told}; if it says that there is no label, leave it blank", err=True)
+    if not quiet:
+        typer.echo("".join(_strange_names(dataset)), nl=False, err=True)
     kept: dict[str, Any] = {"data": source.described(out)}
     if decisions is not None and reviewed is not None:
         dataset = apply(dataset, reviewed)
@@ -96,6 +98,14 @@ def train(
         typer.echo(runs.as_json({"run": str(out), **metrics}))
     elif not quiet:
         typer.echo("\n".join(_summary(metrics, out)))
+
+
+def _strange_names(dataset: Dataset) -> Iterator[str]:
+    from goldvein.data.check import like_missing
+
+    for k in like_missing(dataset.classes):
+        told = f"{int((dataset.y == k).sum()):,} rows are labeled {dataset.classes[k]!r}, a class like any other"
+        yield f"warning: {told}; if it says that there is no label, leave it blank\n"
 
 
 def _summary(metrics: dict[str, Any], out: Path) -> Iterator[str]:
