@@ -145,7 +145,6 @@ def test_trusted_labels_that_are_taught_wrongly_have_no_such_weight(start: Start
         assert trusted is None if expected is None else np.array_equal(trusted, expected)
 
 
-
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lessons of MentorNet are short."""
