@@ -42,6 +42,11 @@ class Task:
     build_model: Callable[[], nn.Module]
     classes: tuple[str, ...] = ()
 
+    @property
+    def known(self) -> Tensor:
+        """Labels known to be right, (N,), bool; none of them where :attr:`trusted` is None."""
+        return torch.zeros_like(self.validation) if self.trusted is None else self.trusted
+
     def clean_labels(self, method: str) -> Tensor:
         """Labels of the trusted rows, -1 elsewhere, (N,), for a method that needs some of each class.
 

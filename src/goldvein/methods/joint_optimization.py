@@ -139,10 +139,8 @@ class JointOptimization(Method):
     def find_labels(self, run: Run) -> None:
         """Step 1."""
         part = self.taking_part(run.task)
-        given = one_hot(run.y.masked_fill(run.task.validation, -1)[part], run.task.n_classes)
-        trusted = torch.zeros_like(part) if run.task.trusted is None else run.task.trusted
         if not run.replaying:
-            self.soft.copy_(given)
+            self.soft.copy_(one_hot(run.y.masked_fill(run.task.validation, -1)[part], run.task.n_classes))
         changes: dict[str, Any] = {"schedule": "constant", "keep": "last", "stop_after": None}
         if self.optimizer == "sgd":
             changes |= {"optimizer": "sgd", "lr": self.lr, "weight_decay": 1e-4}
@@ -156,7 +154,7 @@ class JointOptimization(Method):
                 self.recent[epoch % window, self.place[rows]] = z
             if epoch + 1 >= BEGIN * share:
                 mean = self.recent[:window].nanmean(0)
-                self.soft.copy_(self.soft.where(mean.isnan() | trusted[part, None], mean))
+                self.soft.copy_(self.soft.where(mean.isnan() | run.task.known[part, None], mean))
 
     def learn_labels(self, run: Run) -> None:
         """Step 2."""

@@ -97,8 +97,7 @@ class LabelNoiseModel(Method):
             )
         self.types = nn.Linear(head.in_features, len(TYPES))
         self.register_buffer("C", torch.zeros(task.n_classes, task.n_classes))
-        trusted = torch.zeros(task.n_samples, dtype=torch.bool) if task.trusted is None else task.trusted.clone()
-        self.register_buffer("trusted", trusted)
+        self.register_buffer("trusted", task.known.clone())
         self.register_buffer("kind", torch.full((task.n_samples,), -1))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

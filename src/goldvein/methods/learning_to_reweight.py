@@ -113,9 +113,7 @@ def normalized(u: Tensor) -> Tensor:
 
 def trusted_rows(run: Run) -> Tensor:
     """Training rows (N,), bool, whose labels are known to be right."""
-    task = run.task
-    rows = torch.zeros_like(task.validation) if task.trusted is None else task.trusted & ~task.validation
-    rows = rows & (run.y >= 0)
+    rows = run.task.known & ~run.task.validation & (run.y >= 0)
     if not rows.any():
         raise InputError(
             "no label is trusted: learning_to_reweight needs some outside the validation set; mark them with trusted="

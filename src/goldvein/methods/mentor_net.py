@@ -174,9 +174,7 @@ def lesson(percent: int) -> int:
 
 def trusted_rows(run: Run) -> Tensor:
     """Training rows (N,), bool, whose labels are known to be right."""
-    task = run.task
-    rows = torch.zeros_like(task.validation) if task.trusted is None else task.trusted & ~task.validation
-    return rows & (run.y >= 0)
+    return run.task.known & ~run.task.validation & (run.y >= 0)
 
 
 def spoiled(run: Run, known: Tensor, share: float) -> Tensor:
