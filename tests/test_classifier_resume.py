@@ -12,6 +12,7 @@ import torch
 from sklearn.base import clone
 
 from goldvein import InputError, NoisyLabelClassifier, engine
+from goldvein.fingerprint import fingerprint
 
 QUICK: dict[str, Any] = {"epochs": 3, "batch_size": 32, "lr": 0.01, "random_state": 0}
 
@@ -66,7 +67,7 @@ def test_a_checkpoint_needs_a_seed(blobs: Any, tmp_path: Path) -> None:
         model(random_state=None).fit(blobs.x, blobs.y, checkpoint=tmp_path / "c")
 
 
-@pytest.mark.parametrize("change", ["lr", "seed", "labels", "inputs", "trusted"])
+@pytest.mark.parametrize("change", ["lr", "seed", "labels", "inputs", "trusted", "watch"])
 def test_a_checkpoint_of_another_fit(blobs: Any, tmp_path: Path, change: str) -> None:
     path = tmp_path / "c"
     model(epochs=1).fit(blobs.x, blobs.y, checkpoint=path)
@@ -78,4 +79,12 @@ def test_a_checkpoint_of_another_fit(blobs: Any, tmp_path: Path, change: str) ->
         x[0, 0] += 1
     trusted = y >= 0 if change == "trusted" else None
     with pytest.raises(InputError, match="belongs to another configuration or other data"):
-        model(epochs=1, **options).fit(x, y, trusted=trusted, checkpoint=path, resume=True)
+        model(epochs=1, **options).fit(x, y, trusted=trusted, checkpoint=path, resume=True, watch=change != "watch")
+
+
+def test_one_entry_of_a_large_matrix_makes_another_fit() -> None:
+    matrices = np.eye(40), np.eye(40)
+    matrices[1][20, 20] = 0.9
+    one, other = (fingerprint({"T": T}, 0, np.zeros(1)) for T in matrices)
+    assert one != other
+    assert one == fingerprint({"T": np.eye(40)}, 0, np.zeros(1))

@@ -23,9 +23,20 @@ def test_it_speaks_of_the_fitted_rows_and_not_of_a_validation_set_beside_them(ev
     assert evidence.probs.shape == (200, 2)
     parts = (evidence.y, evidence.trained_on, evidence.agreement, evidence.held_out, evidence.twin)
     assert [len(part) for part in parts] == [200] * 5
-    assert not evidence.held_out.any()
+    assert evidence.held_out.sum() == 20
     assert evidence.agreement.min() >= 0
     assert evidence.agreement.max() <= 1
+
+
+def test_wrong_labels_are_counted_with_a_validation_set_beside_them():
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 4, 1600)
+    X = (np.eye(4, 12)[true] * 2 + rng.normal(0, 1, (1600, 12))).astype(np.float32)
+    y = np.where(rng.random(1600) < 0.3, rng.integers(0, 4, 1600), true)  # 22.5 % are wrong
+    model = NoisyLabelClassifier("cross_entropy", epochs=60, random_state=0, keep="last")
+    audit = model.fit(X[:1300], y[:1300], X_val=X[1300:], y_val=y[1300:]).audit()
+    low, high = audit.n_wrong_interval
+    assert low <= (y != true)[:1300].sum() <= high
 
 
 def test_a_copy_in_the_validation_set_is_no_twin():

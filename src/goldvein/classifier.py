@@ -60,7 +60,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     lr : float, default=0.001
     weight_decay : float, default=0.0
     schedule : {"plateau", "cosine", "steps", "constant"}, default="plateau"
-        See :class:`goldvein.engine.Recipe`.
+        See :class:`goldvein.recipe.Recipe`.
     stop_after : int, optional
         Epochs without a better validation accuracy after which a stage ends.
     keep : {"best", "last"}, default="best"
@@ -176,7 +176,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             ``y`` before a person decided on the trusted labels. Nothing is trained on it: how often the label of a
             reviewed row was wrong tells what to think of the others.
         X_val, y_val : arrays, optional
-            A validation set to use in place of a held-out share; its labels may be noisy too.
+            Rows that steer rate and stopping as well; their labels may be noisy too. A share of ``X`` is held out all
+            the same: it tells how far the network can be believed about labels that it learned. Without one
+            (``validation_fraction=0``) most wrong labels are overlooked.
         X_test, y_test : arrays, optional
             Rows with true labels whose accuracy is written into ``history_`` after each epoch. No choice sees it.
         checkpoint : path, optional
@@ -202,16 +204,15 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         before, device = None if y_before is None else self._before(y_before, n), pick_device(self.device)
         if checkpoint is not None and self.random_state is None:
             raise InputError("a checkpoint needs random_state, or a resumed run is another one: give an integer")
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        seed = distributed.first(seed, device)
+        seed = distributed.first(int(check_random_state(self.random_state).randint(2**31 - 1)), device)
         self.transform_ = Transform(tuple(rows.shape[1:]), self.augment).fit(rows, self.normalize)
         if (X_val is None) != (y_val is None):
             raise InputError("X_val and y_val belong together: give both or neither")
         trust = None if trusted is None else trusted_rows(trusted, labels)
-        if X_val is None:
-            validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed, trust)
-        else:
-            rows, labels, validation = self._append(rows, labels, X_val, y_val)
+        validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed, trust)
+        if X_val is not None:
+            rows, labels = self._append(rows, labels, X_val, y_val)
+            validation = np.r_[validation, np.ones(len(labels) - n, dtype=bool)]
             trust = None if trust is None else np.r_[trust, np.zeros(len(labels) - n, dtype=bool)]
         if (X_test is None) != (y_test is None):
             raise InputError("X_test and y_test belong together: give both or neither")
@@ -317,7 +318,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         )
         method = resolve_method(self.method)
         method.setup(task)
-        params = {k: v for k, v in self.get_params().items() if k not in ("verbose", "random_state")}
+        params = {"watch": watch, **self.get_params(), "verbose": None, "random_state": None}
         return Run(
             method.to(device),
             task,
@@ -376,8 +377,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None
-    ) -> tuple[Rows, NDArray[np.int64], NDArray[np.bool_]]:
-        """Validation rows behind the training rows."""
+    ) -> tuple[Rows, NDArray[np.int64]]:
+        """Validation rows behind the rows that are given to train on."""
         more = self._rows(X_val, reset=False)
         if not (isinstance(rows, np.ndarray) and isinstance(more, np.ndarray)):
             raise InputError("X_val needs X and X_val as arrays: give arrays, or let a share of X be held out")
@@ -385,8 +386,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if len(given) != len(more):
             raise InputError(f"y_val has {len(given)} labels and X_val {len(more)} rows: give one for each row")
         codes = encode_as(given[~missing], self.classes_, "y_val")
-        validation = np.repeat([False, True], [len(rows), len(codes)])
-        return np.concatenate([rows, more[~missing]]), np.r_[labels, codes], validation
+        return np.concatenate([rows, more[~missing]]), np.r_[labels, codes]
 
 
 def resolve_method(method: str | Method) -> Method:

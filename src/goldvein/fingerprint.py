@@ -33,4 +33,6 @@ def fingerprint(params: Mapping[str, Any], seed: int, rows: Rows, *arrays: NDArr
 
 def _name(value: object) -> str:
     """What stands for a parameter in a digest: the repr of a function would hold its address."""
+    if isinstance(value, np.ndarray):  # of a large one the repr is an excerpt
+        return f"{value.dtype} {value.shape} {hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()}"
     return getattr(value, "__qualname__", None) or repr(value)
