@@ -226,6 +226,25 @@ def test_moments_of_large_images_come_from_few(monkeypatch: pytest.MonkeyPatch) 
     assert Transform((1, 2, 2)).fit(x, "mean").mean.numpy() / 255 == pytest.approx(x.mean(0) / 255)
 
 
+@pytest.mark.parametrize(("how", "over"), [("standard", (0, 2, 3)), ("mean", (0,))])
+def test_moments_of_an_array_come_from_all_rows_a_part_at_a_time(
+    how: str, over: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "MOMENT_VALUES", 25)  # two of seven rows
+    x = np.random.default_rng(0).integers(0, 256, (7, 3, 2, 2)).astype(np.uint8)
+    transform = Transform((3, 2, 2)).fit(x, how)
+    assert transform.mean.numpy() == pytest.approx(np.broadcast_to(x.mean(over, keepdims=True)[0], (3, 2, 2)))
+    deviation = x.std((0, 2, 3), keepdims=True)[0] if how == "standard" else 255
+    assert 1 / transform.scale.numpy() == pytest.approx(np.broadcast_to(deviation, (3, 2, 2)))
+
+
+def test_a_value_outside_the_unit_interval_counts_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "MOMENT_VALUES", 2)
+    x = np.array([[0.0], [1.0], [0.5], [1.5]], np.float32)
+    assert Transform((1,)).fit(x, "auto").mean.item() == 0.75
+    assert Transform((1,)).fit(x[:3], "auto").mean.item() == 0
+
+
 @pytest.mark.parametrize("augment", ["none", "flip_shift", "flip_crop"])
 def test_what_is_read_when_asked_for_is_the_same(augment: str) -> None:
     x = np.random.default_rng(0).integers(0, 256, (11, 3, 4, 4)).astype(np.uint8)

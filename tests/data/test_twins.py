@@ -60,6 +60,15 @@ def test_equal_vectors_count_where_nearly_all_rows_differ() -> None:
     assert (twins(answers, y) == -1).all()  # of two questions with three answers each most are equal
 
 
+@pytest.mark.filterwarnings("error")
+def test_many_rows_that_are_the_same() -> None:
+    y = np.zeros(20_000, dtype=int)
+    y[-1] = 1
+    found = twins(np.zeros((20_000, 1, 8, 8), dtype=np.uint8), y)  # a comparison of all pairs would take minutes
+    assert (found[:-1] == 19_999).all()
+    assert found[-1] == 0
+
+
 def test_no_rows() -> None:
     assert twins(np.empty((0, 2)), np.empty(0, dtype=int)).tolist() == []
     assert twins(np.empty((0, 1, 8, 8)), np.empty(0, dtype=int)).tolist() == []

@@ -20,8 +20,8 @@ from goldvein.errors import InputError
 
 Augment = Callable[[Tensor], Tensor]
 NORMALIZE = ("auto", "none", "unit", "mean", "standard", "imagenet")
-MOMENT_ROWS = 20_000  # rows that estimate a mean and a spread when inputs are decoded from files
-MOMENT_VALUES = 2**25  # and pixels, of which float64 takes a quarter of a gigabyte
+MOMENT_ROWS = 20_000  # rows that estimate a mean and a spread
+MOMENT_VALUES = 2**25  # values of them at a time: a quarter of a gigabyte in float64
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation by which torchvision's weights are made
 
 
@@ -81,19 +81,16 @@ class Transform(nn.Module):
             return self
         if how == "imagenet":
             return self._imagenet(unit)
-        most = MOMENT_ROWS
-        if not isinstance(x, np.ndarray):
-            most = max(1, min(most, MOMENT_VALUES // math.prod(x.shape[1:])))
-        step = max(1, -(-len(x) // most))
-        sample = torch.tensor(np.asarray(x[::step]), dtype=torch.float64).mul_(unit)
-        if how == "auto" and sample.dim() == 2 and sample.min() >= 0 and sample.max() <= 1:
-            self.scale.fill_(float(unit / sample.square().mean().sqrt().clamp(min=1e-6)))
-            return self
-        over = (0, 2, 3) if sample.dim() == 4 and how in ("auto", "standard") else (0,)
-        mean = sample.mean(over, keepdim=True)[0]
+        if how == "auto" and len(x.shape) == 2:
+            ends = [part.aminmax() for part in _sampled(x, unit)]
+            if min(low for low, _ in ends) >= 0 and max(high for _, high in ends) <= 1:
+                square, _ = _moments(part.square_() for part in _sampled(x, unit))
+                self.scale.fill_(float(unit / square.mean().sqrt().clamp(min=1e-6)))
+                return self
+        mean, variance = _moments(_sampled(x, unit), by_channel=len(x.shape) == 4 and how in ("auto", "standard"))
         self.mean.copy_((mean / unit).expand_as(self.mean))
         if how in ("auto", "standard"):
-            deviation = sample.sub_(mean).square_().mean(over, keepdim=True)[0].sqrt()
+            deviation = variance.sqrt()
             deviation[deviation < 1e-8] = 1.0  # a constant feature stays 0
             self.scale.copy_((unit / deviation).expand_as(self.scale))
         return self
@@ -128,6 +125,38 @@ class Transform(nn.Module):
         if self.augment == "flip_crop":
             return crop_and_flip(x, self.seen_shape[1], self.seen_shape[2])
         return shift_and_flip(x, max(1, x.shape[-1] // 8), flip=self.augment == "flip_shift")
+
+
+def _sampled(x: Rows, unit: float) -> Iterator[Tensor]:
+    """Rows to take moments of, evenly spread, in parts (n, *input_shape) of float64.
+
+    Of inputs that are read from files no more are taken than one part holds.
+    """
+    each = max(1, MOMENT_VALUES // math.prod(x.shape[1:]))
+    most = MOMENT_ROWS if isinstance(x, np.ndarray) else min(MOMENT_ROWS, each)
+    step = max(1, -(-len(x) // most))
+    for start in range(0, len(x), each * step):
+        yield torch.tensor(np.asarray(x[start : start + each * step : step]), dtype=torch.float64).mul_(unit)
+
+
+def _moments(parts: Iterable[Tensor], *, by_channel: bool = False) -> tuple[Tensor, Tensor]:
+    """Mean and variance over the rows of all parts, and over the pixels of each channel if asked for; pairwise, after
+    Chan, Golub & LeVeque 1983.
+
+    Examples
+    --------
+    >>> _moments(iter([torch.tensor([[1.0], [2.0]]), torch.tensor([[6.0]])]))
+    (tensor([3.]), tensor([4.6667]))
+    """
+    n, mean, squares = 0, torch.zeros(()), torch.zeros(())
+    for part in parts:
+        over = (0, 2, 3) if by_channel else (0,)
+        k, own = len(part), part.mean(over, keepdim=True)
+        away = own[0] - mean
+        mean = mean + away * (k / (n + k))
+        squares = squares + k * part.sub_(own).square_().mean(over, keepdim=True)[0] + away**2 * (n * k / (n + k))
+        n += k
+    return mean, squares / n
 
 
 def shift_and_flip(x: Tensor, reach: int, *, flip: bool) -> Tensor:

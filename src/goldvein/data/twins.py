@@ -46,11 +46,13 @@ def twins(rows: NDArray, y: NDArray[np.int64]) -> NDArray[np.int64]:
     if rows.ndim < 4 and len(groups) < UNIQUE * len(given):
         return out
     for group in groups.values():
-        if len(group) > 1 and len(set(y[group].tolist())) > 1:
-            for i in group:
-                out[i] = next((j for j in group if y[j] != y[i] and np.array_equal(flat[i], flat[j])), -1)
-    if rows.ndim == 4 and min(rows.shape[2:]) >= SIDE and len(given) > 1:
-        for a, b in _candidates(rows, y, given[out[given] < 0]):
+        first = {int(y[i]): i for i in reversed(group)}  # of each label
+        for i in group if len(first) > 1 else ():
+            j = next(j for label, j in first.items() if label != y[i])
+            out[i] = j if np.array_equal(flat[i], flat[j]) else -1  # not if only their hashes are equal
+    alone = given[out[given] < 0]
+    if rows.ndim == 4 and min(rows.shape[2:]) >= SIDE and len(alone) > 1:
+        for a, b in _candidates(rows, y, alone):
             same = _alike(flat, a, b)
             out[a[same]], out[b[same]] = b[same], a[same]
     return out
