@@ -130,6 +130,10 @@ def test_it_can_be_copied_and_sent(name: str, blobs: Any) -> None:
     assert repr(pickle.loads(pickle.dumps(untrained))) == repr(untrained)
 
 
+def test_another_stage_can_go_on_with_its_network(start: Start, name: str, blobs: Any) -> None:
+    assert all(p.requires_grad for p in trained(start, name, blobs).method.net.parameters())
+
+
 def test_its_evidence_covers_every_row(start: Start, name: str, blobs: Any) -> None:
     run = trained(start, name, blobs)
     probs, trained_on = run.method.evidence(run)

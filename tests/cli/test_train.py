@@ -231,6 +231,15 @@ def test_a_full_disk_leaves_no_half_run(refused, flowers, tmp_path, monkeypatch)
     assert not run.exists()
 
 
+@pytest.mark.parametrize("method", ["two_stage", "improved_baseline"])
+def test_a_selector_that_needs_more_than_there_is(refused, flowers, tmp_path, method):
+    run = tmp_path / "run"
+    bad = ("--method", method, "--set", "method.selector=margin")
+    told = refused("train", flowers, "--out", run, "--label", "kind", *QUICK, *bad)
+    assert "Margin selects by margins, and here are probs and trained_on only" in told
+    assert not run.exists()
+
+
 def test_a_value_that_stage_1_finds_bad_leaves_nothing(refused, flowers, tmp_path):
     run = tmp_path / "run"
     bad = ("--method", "two_stage", "--set", "epochs=2", "--set", "method.threshold=7")

@@ -123,6 +123,21 @@ def test_an_epoch_is_that_of_the_method_before(start: Start, blobs: Any) -> None
     assert start(FineTune(MeanTeacher()), blobs.x, blobs.y).method.over == "unlabeled"
 
 
+def test_it_goes_on_with_a_teacher(start: Start, blobs: Any) -> None:
+    run = trained(start, FineTune(MeanTeacher(), epochs=1, lr=0.01), blobs)
+    assert [entry["stage"] for entry in run.at.history] == [0, 0, 1]
+    assert not torch.equal(run.method.net.head.weight, run.method.base.student.head.weight)
+
+
+def test_trusted_labels_are_among_the_kept(start: Start, blobs: Any) -> None:
+    run = trained(start, FineTune(TwoStage(rounds=1, folds=0), epochs=1), blobs, validation=blobs.validation)
+    kept, trusted = run.method.scores(run)["kept"], torch.as_tensor(blobs.trusted)
+    assert (kept[trusted] == 1).all()
+    assert torch.equal(
+        kept[~trusted].nan_to_num(nan=2), run.method.base.scores(run)["kept"][~trusted].nan_to_num(nan=2)
+    )
+
+
 def test_a_method_before_that_keeps_state_by_label(start: Start, blobs: Any) -> None:
     method, recipe = FineTune(UMN(z_a=3, z_b=3, hidden=8)), Recipe(epochs=2, batch_size=16)
     run = start(method, blobs.x, blobs.y, recipe=recipe, trusted=blobs.trusted)

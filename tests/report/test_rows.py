@@ -63,6 +63,19 @@ def test_texts_values_and_row_numbers(tmp_path, rows_of):
     assert rows.look("2").missing == "the data holds no such row any more"
 
 
+def test_true_labels_are_written_as_the_run_writes_them(tmp_path, rows_of):
+    path = tmp_path / "t.csv"
+    path.write_text("text,label,y_true\nfirst,3,3.0\nsecond,4,\nthird,4,3.0\n")
+    spec = {"reader": "text", "text": "text", "label": "label", "classes": [3, 4]}
+    assert rows_of(path, spec).truth == {"0": "3", "2": "3"}
+
+
+def test_true_labels_of_no_class_of_the_run_stay_as_they_are(tmp_path, rows_of):
+    path = tmp_path / "t.csv"
+    path.write_text("text,label,y_true\nfirst,3,5\nsecond,4,3.0\n")  # other data by now
+    assert rows_of(path, {"reader": "text", "text": "text", "classes": [3, 4]}).truth == {"0": "5", "1": "3.0"}
+
+
 def test_arrays(tmp_path, rows_of):
     x = np.arange(2 * 30, dtype=np.float32).reshape(2, 30)
     np.savez(tmp_path / "a.npz", X=x[[0, 0, 1, 1]], y=np.array([0, 0, 1, 1]), ids=np.array(list("abcd")))

@@ -48,11 +48,30 @@ def test_confident_learning_by_hand() -> None:
 
 
 def test_votes_do_not_count_the_row_itself() -> None:
-    features = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+    features = np.eye(10)[[0, 0, 1, 1]]
+    features[[1, 3]] = [[0.9, 0.1] + [0] * 8, [0.1, 0.9] + [0] * 8]
     votes, distance, twin = vote(np.array([0, 0, 1, 0]), features, k=1)
     np.testing.assert_allclose(votes, [[0.75, 0.25], [0.75, 0.25], [0.75, 0.25], [0.25, 0.75]])
     assert (twin == -1).all()
     assert distance[0] == pytest.approx(1 - 0.9 / np.hypot(0.9, 0.1), abs=1e-6)
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 3, 5])
+def test_where_features_are_few_rows_are_near_by_chance(n_features: int) -> None:
+    rng = np.random.default_rng(n_features)
+    y = np.repeat([0, 1], 300)
+    features = np.where(y == 0, 9.0, 27.0)[:, None] + rng.normal(0, 1, (600, n_features))  # one direction
+    votes, _, twin = vote(y, features)
+    assert (twin == -1).all()
+    assert (votes.argmax(1) == y).mean() > 0.99
+
+
+def test_one_copy_among_many_features_is_a_twin() -> None:
+    features = np.random.default_rng(0).normal(size=(300, 12))
+    features[7] = 1.001 * features[200]
+    y = np.arange(300) % 2
+    y[7] = 1
+    assert np.flatnonzero(vote(y, features)[2] >= 0).tolist() == [7, 200]
 
 
 def test_neighbors_are_looked_for_among_some(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,11 @@ class FineTune(Method):
         return self.base.evidence(run)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
-        return self.base.scores(run)
+        """Those of the method before; it knew no trusted label, and these are ``kept`` all the same."""
+        scores = self.base.scores(run)
+        if "kept" in scores:
+            scores["kept"] = scores["kept"].masked_fill(run.task.clean_labels("fine_tune") >= 0, 1.0)
+        return scores
 
 
 def without_trusted(task: Task) -> Task:

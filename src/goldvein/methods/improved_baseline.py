@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.method import Method
-from goldvein.selectors import select_apart
+from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.confidence import Confidence
 from goldvein.task import Batch, Task
 
@@ -46,6 +46,7 @@ class ImprovedBaseline(Method):
         self.selector = Confidence() if selector is None else selector
 
     def setup(self, task: Task) -> None:
+        check_needs(self.selector, ("probs", "trained_on"))
         super().setup(task)
         self.build_model = task.build_model
         self.register_buffer("refined", task.y.clone())

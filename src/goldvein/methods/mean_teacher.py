@@ -131,6 +131,7 @@ class MeanTeacher(Method):
                 run.update(self.loss(batch))
                 decay = min(1 - 1 / (t + 2), gamma)  # t + 1 steps are done
                 update_average(self.net.parameters(), self.student.parameters(), decay)
+        self.net.requires_grad_(True)  # another method may go on with it
 
     def pace(self, run: Run, t: int, n_steps: int) -> float:
         """Set weight and rates for step t of n_steps; gamma."""

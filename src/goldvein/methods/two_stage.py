@@ -34,7 +34,7 @@ from goldvein.functional import held
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.ranges import Count
-from goldvein.selectors import select_apart
+from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.posterior import Posterior, clean_probs
 from goldvein.task import Batch, Task
 
@@ -47,7 +47,7 @@ class TwoStage(Method):
     Parameters
     ----------
     selector : selector, optional
-        Any class of ``goldvein.selectors``; by default :class:`Posterior`.
+        Any of ``goldvein.selectors`` that goes by class probabilities; by default :class:`Posterior`.
     learner : Method, optional
         Any semi-supervised method; by default :class:`TemporalEnsembling`, the paper's for small data.
     rounds : int, default=3
@@ -96,6 +96,7 @@ class TwoStage(Method):
         self.stage1_epochs = stage1_epochs
 
     def setup(self, task: Task) -> None:
+        check_needs(self.selector, ("probs", "trained_on"))
         self.learner.setup(task)
         self.take_after(self.learner)  # stage 1 looks at the first view
         self.task = task

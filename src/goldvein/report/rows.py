@@ -16,6 +16,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from goldvein.data import standard
+from goldvein.data.labels import Classes, encode
 from goldvein.errors import InputError
 from goldvein.report.thumbnails import as_url
 
@@ -204,7 +205,7 @@ def _of_table(source: Path, spec: dict[str, Any]) -> Rows:
     named = {name.lower(): cells[name] for name in reversed(columns)}
     n_rows = len(next(iter(cells.values())))
     ids = [cell.strip() for cell in named["id"]] if "id" in named else list(map(str, range(n_rows)))
-    truth = [cell.strip() for cell in named.get("y_true", ())]
+    truth = _as_written(named.get("y_true", []), tuple(spec.get("classes", ())))
     reader, inputs = spec.get("reader"), _inputs(columns, spec)
 
     def look(k: int) -> Look:
@@ -215,6 +216,15 @@ def _of_table(source: Path, spec: dict[str, Any]) -> Rows:
         return Look(values=tuple((name, cells[name][k]) for name in inputs))
 
     return _known(ids, look, truth)
+
+
+def _as_written(cells: list[str], classes: Classes) -> list[str]:
+    """Labels as a run writes them, which a column with gaps may not (3.0); as they are if one is of no class of it."""
+    try:
+        codes, _ = encode(cells, classes)
+    except InputError:
+        return [cell.strip() for cell in cells]
+    return [str(classes[code]) if code >= 0 else "" for code in codes]
 
 
 def _inside(home: Path, cell: str) -> Look:

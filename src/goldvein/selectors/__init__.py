@@ -12,6 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from goldvein.errors import InputError
+
+
+def check_needs(selector: Any, given: tuple[str, ...]) -> None:
+    """Refuse a selector that needs other arrays than a method has.
+
+    Raises
+    ------
+    InputError
+        If it does.
+    """
+    lacking = [name for name in selector.needs if name not in given]
+    if lacking:
+        raise InputError(
+            f"{type(selector).__name__} selects by {lacking[0]}, and here are {' and '.join(given)} only: give a "
+            "selector that goes by these, such as posterior or confidence"
+        )
+
 
 def select_apart(
     selector: Any, y: NDArray[np.int64], held_out: NDArray[np.bool_], **signals: NDArray

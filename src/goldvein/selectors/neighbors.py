@@ -18,7 +18,9 @@ from goldvein.ranges import Count, PartialShare
 
 MOST = 20_000  # rows among which neighbors are looked for; all rows are judged
 BLOCK_CELLS = 2**22
-SAME = 1e-3  # cosine distance below which two rows are all but the same
+SAME = 1e-3  # cosine distance below which two rows are all but the same,
+LUCKY = 0.01  # unless rows are so dense that as many would lie as near by chance
+FEW = 10  # features, below which their length tells too, and the most dimensions that chance is taken to have
 EQUAL = 1e-6  # distances between which there is no telling
 
 
@@ -86,16 +88,19 @@ def vote(
     distance : ndarray of shape (n,)
         Mean cosine distance to them.
     twin : ndarray of shape (n,), int64
-        A row that is all but the same and has another label, or -1.
+        A row that is all but the same and has another label, or -1. Where features are few, rows lie near each other
+        by chance, and there are none.
 
     Examples
     --------
-    >>> features = np.array([[1.0, 0.0], [1.0, 0.001], [1.0, 0.002], [0.0, 1.0]])
-    >>> vote(np.array([0, 1, 1, 1]), features, k=2)[2].tolist()
-    [1, 0, 0, -1]
+    >>> features = np.eye(4)[[0, 0, 1, 2, 3]]
+    >>> features[1, 1] = 0.001
+    >>> vote(np.array([0, 1, 1, 1, 0]), features, k=2)[2].tolist()
+    [1, 0, -1, -1, -1]
     """
     n, n_classes = len(y), n_classes or int(y.max()) + 1
     k = min(k, n - 1)
+    dimensions = min(features.shape[1], FEW)
     votes = np.full((n, n_classes), 0.5, dtype=np.float32)
     distance, twin = np.zeros(n, dtype=np.float32), np.full(n, -1)
     for rows, nearest, away in _nearest(features, k):
@@ -103,7 +108,8 @@ def vote(
         for column in labels.T:
             votes[rows, column] += 1
         distance[rows] = away.mean(1)
-        same = (away < SAME) & (labels != y[rows][:, None])
+        by_chance = k * (away / np.maximum(away[:, -1:], EQUAL)) ** (dimensions / 2)  # on a sphere, distances squared
+        same = (away < SAME) & (by_chance < LUCKY) & (labels != y[rows][:, None])
         found = same.any(1)
         twin[rows[found]] = nearest[found, same[found].argmax(1)]
     return votes / votes.sum(1, keepdims=True), distance, twin
@@ -124,6 +130,9 @@ def deviations(distance: NDArray, usual: NDArray) -> NDArray:
 def _nearest(features: NDArray, k: int) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
     """Rows, their k nearest others, nearest first, and the distances, block by block."""
     f = np.array(features, dtype=np.float32)
+    if f.shape[1] < FEW:
+        f -= f.mean(0)
+        f = np.pad(f / max(float(np.sqrt(np.square(f).sum(1).mean())), 1e-12), ((0, 0), (0, 1)), constant_values=1)
     f /= np.maximum(np.linalg.norm(f, axis=1, keepdims=True), 1e-12)
     rng = np.random.default_rng(0)
     among = np.arange(len(f)) if len(f) <= MOST else np.sort(rng.choice(len(f), MOST, replace=False))

@@ -53,7 +53,8 @@ class Posterior(BaseEstimator):
         probs : ndarray of shape (N, K)
             Class probabilities of a network.
         trained_on : ndarray of shape (N,), int64, optional
-            Labels that the network was trained on, -1 where it had none; by default ``y``.
+            Labels with the noise that the network has learned, those of held-out rows too, -1 where there are none; all
+            -1 for probabilities without noise. By default ``y``.
 
         Examples
         --------
