@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from goldvein import runs
 from goldvein.bench.job import run_job
 from goldvein.bench.plan import Job
 from goldvein.cli import app
+from goldvein.cli.source import Source
 from goldvein.data import standard
+from goldvein.errors import InputError
 
 SIDES = (20, 90)  # pixels
 LEARNER = {"learner": "pi_model", "alpha": 100}
@@ -63,6 +66,16 @@ def test_the_made_up_set_is_like_the_official_one(folder: Path) -> None:
 
 def test_a_made_up_set_has_the_asked_for_noise(make_clothing1m: Callable[..., float], tmp_path: Path) -> None:
     assert make_clothing1m(tmp_path, 1400, distinct=14, sides=(8, 9)) == pytest.approx(0.39, abs=0.05)
+
+
+def test_labels_that_are_trusted_are_neither_made_wrong_nor_lost(folder: Path) -> None:
+    data = standard.load("clothing1m", folder)
+    source = partial(Source, "clothing1m", data_dir=str(folder))
+    with pytest.raises(InputError, match="labels of clothing1m are noisy as they are"):
+        source(noise="symmetric", noise_rate=0.3).load(seed=0, progress=False)
+    few = source(labels_per_class=2).load(seed=0, progress=False)
+    assert np.array_equal(few.y[data.trusted], data.y[data.trusted])
+    assert (few.y < 0).sum() > 50
 
 
 def test_a_seed_makes_the_same_files(make_clothing1m: Callable[..., float], folder: Path, tmp_path: Path) -> None:

@@ -183,6 +183,33 @@ def test_two_labels_of_one_row_are_a_conflict() -> None:
     assert both.sum() <= 1 + 1e-6  # they are not both right
 
 
+def test_two_labels_of_one_row_that_are_both_as_good_as_sure() -> None:
+    y = np.arange(80) % 2
+    twin = np.full(80, -1)
+    twin[[0, 1]] = 1, 0
+    probs = np.eye(2)[y]
+    for trusted, expected in ((None, [0.5, 0.5]), (np.arange(80) == 0, [0.0, 1.0])):
+        table = audit(y, ["a", "b"], probs, twin=twin, trusted=trusted, trained_on=np.full(80, -1)).table
+        assert table.set_index("id").loc[[0, 1], "p_wrong"].tolist() == pytest.approx(expected, abs=1e-3)
+
+
+def test_probabilities_that_nobody_may_write_to() -> None:
+    y = np.arange(300) % 2
+    probs = np.where(np.eye(2)[y] == 1, 0.9, 0.1)
+    probs.flags.writeable = False
+    for n in (10, 200):
+        audit(y, [0, 1], probs, held_out=np.arange(300) < n)
+
+
+def test_a_conflict_in_a_small_class_is_too_little_evidence() -> None:
+    y = np.r_[np.zeros(100, dtype=int), np.ones(8, dtype=int)]
+    twin = np.full(108, -1)
+    twin[[0, 107]] = 107, 0
+    table = audit(y, ["a", "b"], np.eye(2)[y] * 0.98 + 0.01, twin=twin).table.set_index("id")
+    assert table.loc[[0, 107], "kind"].tolist() == ["conflict", "too_little_evidence"]
+    assert "all but the same as row 0" in table.loc[107, "reason"]
+
+
 @pytest.mark.parametrize("given", ["margins", "agreement", "both"])
 def test_margins_and_agreement_alone_name_the_wrong_ones(given: str) -> None:
     rng = np.random.default_rng(0)

@@ -72,6 +72,13 @@ def test_classes_that_look_alike_are_not_taken_for_mixed_up_labels() -> None:
     assert 1 - np.diag(first.T).min() < 0.5
 
 
+@pytest.mark.parametrize("n", [30, 300])
+def test_one_class_is_never_wrong(n: int) -> None:
+    model, _ = fit(np.zeros(n, dtype=int), np.ones((n, 1)))
+    assert model.T.tolist() == [[1.0]]
+    assert (model.right(np.zeros(n, dtype=int), np.ones((n, 1))) == 1).all()
+
+
 def test_confident_counts_take_the_likeliest_of_several() -> None:
     probs = np.array([[0.5, 0.5, 0.0], [0.2, 0.6, 0.2], [0.4, 0.3, 0.3]])
     # means: class 0 (0.5 + 0.4) / 2, class 1 0.6; class 2 has no label
@@ -93,6 +100,16 @@ def test_honest_leaves_held_out_rows_and_the_shares_of_the_others() -> None:
     rows = np.arange(2000)
     before = probs[rows, other[0]] / probs[rows, other[1]]
     np.testing.assert_allclose(out[rows, other[0]] / out[rows, other[1]], before, rtol=1e-6)
+
+
+def test_honest_shares_evenly_where_a_label_is_known_by_heart() -> None:
+    y = np.zeros(400, dtype=int)
+    held_out = np.arange(400) < 200
+    probs = np.where(held_out[:, None], [0.7, 0.2, 0.1], [1.0, 0.0, 0.0])
+    probs[399] = [1 - 3e-9, 2e-9, 1e-9]
+    out = honest(y, probs, held_out)
+    np.testing.assert_allclose(out[200:399], [[0.7, 0.15, 0.15]] * 199, atol=1e-6)
+    np.testing.assert_allclose(out[399], [0.7, 0.2, 0.1], atol=1e-6)
 
 
 def test_honest_does_not_take_over_how_many_are_wrong_by_chance() -> None:

@@ -191,9 +191,9 @@ def _kinds(case: Case, marked: NDArray[np.int64], best: NDArray, p_best: NDArray
     kind[marked[lost]] = NONE
     if case.far is not None:
         kind[case.is_issue & case.far] = NONE
-    kind[(np.bincount(case.y) < MIN_LABELS)[case.y]] = LITTLE
     if case.twin is not None:
         kind[case.twin >= 0] = CONFLICT
+    kind[(np.bincount(case.y) < MIN_LABELS)[case.y]] = LITTLE
     return kind
 
 
@@ -240,7 +240,7 @@ def _reasons(
     for i in np.flatnonzero(kind == NONE):
         texts[i] = f"looks like no class, least unlike {other[i]}; given {given[i]}"
     if case.twin is not None:
-        for i in np.flatnonzero(kind == CONFLICT):
+        for i in np.flatnonzero(case.twin[rows] >= 0):
             twin = case.twin[rows[i]]
             (label,) = apart([case.names[case.y[np.searchsorted(case.rows, twin)]]])
             texts[i] = f"all but the same as row {case.ids[twin]}, which is labeled {label}; " + texts[i]

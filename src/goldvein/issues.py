@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "KINDS", "RARE", "Audit", "audit", "find_label_issues"]
 SAMPLE = 50_000  # rows that the readings of T are compared on
 NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
+SUREST = 1e-6  # least p_wrong of either of two labels of the same: both may be as good as sure, and one is wrong
 FAR, DOUBT = 3, 0.2  # deviations and p_wrong from which a row is like no other,
 LOST = 6  # deviations from which it is so whatever its label,
 LIKE_NONE = 0.6  # and the least p_wrong that it then has
@@ -150,8 +151,7 @@ def audit(
     else:
         judged = _by_scores(told, len(names), pick(margins), pick(agreement))
     settled = np.zeros(len(told), dtype=bool) if sure is None else sure
-    p_wrong, strange = _beside(np.where(settled, np.float32(0), judged.p_wrong), rows, twin, far)
-    p_wrong = np.where(settled, np.float32(0), p_wrong)
+    p_wrong, strange = _beside(judged.p_wrong, settled, rows, twin, far)
     issue = listed(p_wrong, told, precision, budget, len(names))
     case = Case(
         rows=rows,
@@ -267,8 +267,11 @@ def _judge(
     if held_out is not None and held_out.any():
         doubted = slice(None) if trusted is None else np.flatnonzero(~trusted)  # right labels are believed rightly
         told = noise_model.honest(y[doubted], probs[doubted], held_out[doubted])
-        probs = told if trusted is None else np.copy(probs)
-        probs[doubted] = told
+        if trusted is None:
+            probs = told
+        else:
+            probs = np.array(probs)
+            probs[doubted] = told
     model, before = noise_model.fit(y, probs, mixed=mixed, trusted=trusted, before=first)
     p_wrong = 1 - model.right(y, probs)
     rng = np.random.default_rng(0)
@@ -294,28 +297,36 @@ def _by_scores(y: NDArray[np.int64], n_classes: int, margins: NDArray | None, ag
 
 
 def _beside(
-    p_wrong: NDArray[np.floating], rows: NDArray[np.int64], twin: NDArray[np.int64] | None, far: NDArray | None
+    p_wrong: NDArray[np.floating],
+    settled: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    twin: NDArray[np.int64] | None,
+    far: NDArray | None,
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_] | None]:
-    """p_wrong (n,) given what other rows tell of a row beside its class, and which rows are like no other."""
-    p_wrong = _exclude(p_wrong, rows, twin)
-    if far is None:
-        return p_wrong, None
-    strange = ((far > FAR) & (p_wrong > DOUBT)) | (far > LOST)
-    return np.where(strange, np.maximum(p_wrong, np.float32(LIKE_NONE)), p_wrong), strange
+    """p_wrong (n,) given what other rows tell of a row beside its class, and which rows are like no other.
+
+    Labels that are ``settled`` (n,), bool, are right whatever the others say.
+    """
+    p_wrong, strange = _exclude(p_wrong, settled, rows, twin), None
+    if far is not None:
+        strange = ((far > FAR) & (p_wrong > DOUBT) & ~settled) | (far > LOST)
+        p_wrong = np.where(strange, np.maximum(p_wrong, np.float32(LIKE_NONE)), p_wrong)
+    return np.where(settled, np.float32(0), p_wrong), strange
 
 
 def _exclude(
-    p_wrong: NDArray[np.floating], rows: NDArray[np.int64], twin: NDArray[np.int64] | None
+    p_wrong: NDArray[np.floating], settled: NDArray[np.bool_], rows: NDArray[np.int64], twin: NDArray[np.int64] | None
 ) -> NDArray[np.floating]:
     """Two labels of what is all but one row are not both right: p_wrong given that."""
     if twin is None:
         return p_wrong
-    of_row = np.ones(len(twin), dtype=p_wrong.dtype)
-    of_row[rows] = p_wrong
-    paired = np.flatnonzero(twin[rows] >= 0)
-    right, other = 1 - p_wrong[paired], 1 - of_row[twin[rows[paired]]]
+    doubt = np.where(settled, 0, np.maximum(p_wrong.astype(float), SUREST))
+    of_row = np.ones(len(twin))
+    of_row[rows] = doubt
+    paired = np.flatnonzero((twin[rows] >= 0) & ~settled)
+    right, other = 1 - doubt[paired], 1 - of_row[twin[rows[paired]]]
     out = p_wrong.copy()
-    out[paired] = 1 - right * (1 - other) / np.maximum(1 - right * other, 1e-9)
+    out[paired] = 1 - right * (1 - other) / (1 - right * other)
     return out
 
 

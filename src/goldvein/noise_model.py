@@ -44,6 +44,7 @@ MIXED_UP = 2  # times the usual rate of its row, from which an entry of T is one
 MIN_ROWS = 200  # rows of a class below which its row of T is not counted again
 QUANTILE_ROWS = 2000  # rows of a class that its quantiles are taken from
 REVIEWED_FITS, REVIEWED_STEPS = 3, 5  # fits of (2) with labels that were decided on, EM steps before each
+NOTHING = 1e-12  # of a sum of probabilities
 MIN_HELD_OUT, KNOT_ROWS, KNOTS = 100, 25, 20  # held-out labels for :func:`honest`, for each of its knots, knots
 
 
@@ -227,7 +228,12 @@ def honest(y: Ints, probs: Floats, held_out: NDArray[np.bool_]) -> Floats:
     shift = line + away * np.maximum(0.0, 1 - explained**2)
     moved = logit + np.where(held_out, 0.0, np.interp(logit, seen, shift))
     told = 1 / (1 + np.exp(-moved))
-    out = probs * ((1 - told) / (1 - own))[:, None].astype(probs.dtype)
+    out = np.array(probs)
+    out[rows, y] = 0
+    none = out.sum(1) < NOTHING
+    out[none] = 1  # for a label known by heart there are no shares: all others get the same
+    out[rows, y] = 0
+    out *= ((1 - told) / np.maximum(out.sum(1), NOTHING)).astype(out.dtype)[:, None]
     out[rows, y] = told
     return out
 
@@ -359,7 +365,7 @@ def _rows_of(
     n_classes = len(T)
     chance = 2 * np.log(max(n_classes * (n_classes - 1), 2))
     np.fill_diagonal(hits, 0.0)
-    counted = np.flatnonzero(seen.sum(1) > 0)
+    counted = np.flatnonzero(seen.sum(1) > 0) if n_classes > 1 else ()
     for i in counted:
         others = np.arange(n_classes) != i
         n, rate = np.maximum(seen[i, others], 1.0), hits[i, others] / np.maximum(seen[i, others], 1.0)

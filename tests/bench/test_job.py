@@ -62,6 +62,18 @@ def test_trusted_labels_are_true_and_come_on_top(digits):
     assert not nobody.any()
 
 
+@pytest.mark.parametrize("draw", ["exact", "independent"])
+def test_labels_that_the_data_trusts_stay(digits, draw):
+    trusted = np.arange(len(digits.y)) % 3 == 0
+    known = replace(digits, trusted=trusted)
+    y, still = given_labels(known, job(rate=0.5, labels_per_class=20, draw=draw))
+    assert np.array_equal(still, trusted)
+    assert np.array_equal(y[trusted], digits.y[trusted])
+    assert (y[~trusted] == -1).any()
+    doubtful = ~trusted & (y >= 0)
+    assert (y != digits.y)[doubtful].any()
+
+
 def test_only_the_first_rows_are_used(digits):
     y, trusted = given_labels(digits, job(n_rows=500, labels_per_class=10, draw="exact", trusted_per_class=2))
     assert len(y) == len(trusted) == 500

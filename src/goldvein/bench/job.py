@@ -120,7 +120,7 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
 def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
     """The labels (N,) that a job trains on, -1 where missing, and which of them are trusted (N,), by the job's seed.
 
-    Labels are lost and flipped among the first ``job.n_rows`` alone.
+    Labels are lost and flipped among the first ``job.n_rows`` alone; those that the data trusts stay as they are.
     """
     from goldvein.data import noise
 
@@ -134,8 +134,9 @@ def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
         return y if job.labels_per_class is None else noise.keep_labels(y, job.labels_per_class, job.seed)
 
     own = data.y[: job.n_rows]
+    trusted = np.zeros(len(own), dtype=bool) if data.trusted is None else data.trusted[: job.n_rows].copy()
     y = flip(keep(own)) if job.draw == "exact" else keep(flip(own))
-    trusted = np.zeros(len(y), dtype=bool) if data.trusted is None else data.trusted[: job.n_rows].copy()
+    y = np.where(trusted, own, y)
     if job.trusted_per_class:
         true = _true_labels(data)[: job.n_rows]
         pool = np.where(y < 0, true, -1) if (y < 0).any() else true  # they come on top of the labels that are doubtful

@@ -71,20 +71,22 @@ class Source:
         return dataset.without_bad_images(progress=progress) if self.skip_bad else dataset
 
     def _doubtful(self, dataset: Dataset, seed: int) -> Dataset:
-        """The data set with noise, then with missing labels."""
+        """The data set with noise, then with missing labels; trusted ones stay."""
+        import numpy as np
+
         if self.noise is None and self.noise_rate is not None:
             known = ", ".join(noise.names())
             raise InputError(f"--noise-rate {self.noise_rate} lacks its --noise: give one of {known}")
         y = dataset.y
         if self.noise is not None:
-            if dataset.y_true is not None:
+            if dataset.y_true is not None or dataset.trusted is not None:
                 raise InputError(f"--noise {self.noise}: labels of {self.source} are noisy as they are; leave it out")
             kind = read_matrix(self.noise) if self.noise.endswith(".csv") else self.noise
             y = noise.corrupt(y, noise.transition(kind, len(dataset.classes), self.noise_rate), seed)
             dataset = replace(dataset, y_true=dataset.y)
         if self.labels_per_class is not None:
             y = noise.keep_labels(y, self.labels_per_class, seed)
-        return replace(dataset, y=y)
+        return replace(dataset, y=y if dataset.trusted is None else np.where(dataset.trusted, dataset.y, y))
 
 
 def load_new(source: str, spec: dict[str, Any], *, skip_bad: bool, data_dir: str | None, progress: bool) -> Dataset:
