@@ -38,7 +38,8 @@ def fit(method, checkpoint=None, **options):
     y = np.arange(80) % 2
     x = (rng.normal(size=(80, 4)) + 2 * y[:, None]).astype(np.float32)
     y[rng.permutation(80)[:16]] = -1
-    model = NoisyLabelClassifier(method, batch_size=8, epochs=3, lr=0.05, optimizer="sgd", device="cpu", **options)
+    options = {"batch_size": 8, **options}
+    model = NoisyLabelClassifier(method, epochs=3, lr=0.05, optimizer="sgd", device="cpu", **options)
     if "validation_fraction" not in options:
         fit_options |= {"X_val": x[:20], "y_val": np.arange(20) % 2}
     model.fit(x, y, **fit_options)
@@ -79,6 +80,13 @@ def jointly():  # soft labels move after the first of three epochs
 def paced():
     return plain(method=MentorNet(curriculum="self_paced"))
 
+def lone(method="cross_entropy"):
+    """Batches of one row: one of the processes has none."""
+    return fit(method, batch_size=1, model="mlp", model_params={"hidden": (8,), "dropout": 0.0}, random_state=0)
+
+def lone_robust():
+    return lone("bootstrap_soft")
+
 def scarce(method):
     """Batches of one labeled row and seven others, of which a process has three or four; a few labels are trusted."""
     x, y = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32), np.arange(80) % 2
@@ -104,6 +112,7 @@ if __name__ == "__main__":
     folder = sys.argv[1]
     found = {"plain": plain(f"{folder}/checkpoint{os.environ['RANK']}")}
     found |= {"fresh": fresh(), "few": few(), "weighed": weighed(), "jointly": jointly(), "paced": paced()}
+    found |= {"lone": lone(), "lone_robust": lone_robust()}
     found["streamed"] = streamed(folder)
     # random_state=None: all take the seed of the first
     found["noisy"] = fit("temporal_ensembling", model=networks, validation_fraction=0.25, stop_after=1)
@@ -140,12 +149,13 @@ def found(tmp_path_factory: pytest.TempPathFactory, make_clothing1m: Callable[..
     here: dict[str, Any] = {"__name__": "script"}
     exec(SCRIPT, here)
     reports = {name: json.loads((folder / name).read_text()) for name in ("rank0", "rank1")}
-    one = {name: here[name]() for name in ("plain", "fresh", "few", "weighed", "jointly", "paced")}
+    one = {name: here[name]() for name in LENGTHS if name != "streamed"}
     one["streamed"] = here["streamed"](folder)
     return {"one": one, **reports}
 
 
 LENGTHS = {"plain": 3, "fresh": 6, "streamed": 6, "few": 3, "weighed": 3, "jointly": 6, "paced": 3}
+LENGTHS |= {"lone": 3, "lone_robust": 3}
 
 
 @pytest.mark.parametrize(("run", "n_epochs"), LENGTHS.items())
@@ -157,7 +167,8 @@ def test_two_processes_have_the_loss_curve_of_one(found: dict[str, Any], run: st
         for key, value in alone.items():
             assert together[key] == pytest.approx(value, rel=1e-4), key
     np.testing.assert_allclose(two["probs"], one["probs"], rtol=1e-3, atol=1e-5)
-    assert one["history"][-1]["cross_entropy"] < one["history"][0]["cross_entropy"]
+    name = "bootstrap" if run == "lone_robust" else "cross_entropy"
+    assert one["history"][-1][name] < one["history"][0][name]
 
 
 def test_two_processes_keep_the_labels_that_one_keeps(found: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Losses that bear wrong labels, a number for each row: (B, K) logits or scores, (B,) labels -> (B,).
+"""Losses that bear wrong labels, a number for each row: (B, K) logits or scores, (B,) labels -> (B,); cross-entropy.
 
 y is the one-hot given label in {0, 1}, f the scores, p = softmax(logits). A row without a label (-1) has a finite loss
 that means nothing; :func:`mean_over_labeled` leaves it out.
@@ -20,13 +20,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from goldvein import distributed
 from goldvein.functional import one_hot
 
 EPSILON = 1e-7  # Keras's
 
 
 def mean_over_labeled(losses: Tensor, y: Tensor) -> Tensor:
-    """Mean of the losses (B,) of the rows whose label is not -1; 0 where there is none.
+    """Mean of the losses (B,) of the rows whose label is not -1, of the batch that all processes share; 0 if none.
 
     Examples
     --------
@@ -34,7 +35,19 @@ def mean_over_labeled(losses: Tensor, y: Tensor) -> Tensor:
     tensor(2.)
     """
     labeled = y >= 0
-    return losses.masked_fill(~labeled, 0).sum() / labeled.sum().clamp(min=1)
+    return distributed.mean(losses.masked_fill(~labeled, 0), labeled)
+
+
+def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
+    """Mean of ``-log softmax_y`` over the rows whose label is not -1, of the batch that all processes share; 0 if none.
+
+    Examples
+    --------
+    >>> cross_entropy(torch.tensor([[0.7, 0.3], [0.5, 0.5], [0.9, 0.1]]).log(), torch.tensor([0, -1, 1]))
+    tensor(1.3296)
+    """
+    n = distributed.average((y >= 0).sum().to(logits.dtype))
+    return F.cross_entropy(logits, y, ignore_index=-1, reduction="sum") / torch.where(n > 0, n, 1.0)
 
 
 def unhinged(scores: Tensor, y: Tensor) -> Tensor:

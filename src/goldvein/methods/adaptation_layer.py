@@ -29,6 +29,7 @@ from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.errors import InputError
+from goldvein.losses import cross_entropy
 from goldvein.method import Method
 from goldvein.task import Batch, Task
 from goldvein.transition import count_transition
@@ -83,7 +84,7 @@ class AdaptationLayer(Method):
         for _ in run.epochs(net=self.net, keep="best"):
             for batch in run.batches():
                 logits = self.net(batch.views[0])
-                run.update({"cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1)})
+                run.update({"cross_entropy": cross_entropy(logits, batch.y)})
         if not run.replaying:
             self.start_layer(run)
         for _ in run.epochs():

@@ -26,10 +26,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.nn import functional as F
 
 from goldvein.engine import Run
-from goldvein.losses import backward_corrected, mean_over_labeled
+from goldvein.losses import backward_corrected, cross_entropy, mean_over_labeled
 from goldvein.method import Method
 from goldvein.ranges import Percent
 from goldvein.task import Batch, Task
@@ -103,7 +102,7 @@ class BackwardCorrection(Method):
         for _ in run.epochs(keep="best"):
             for batch in run.batches():
                 logits = self.net(batch.views[0])
-                run.update({"cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1)})
+                run.update({"cross_entropy": cross_entropy(logits, batch.y)})
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """The network predicts the true class, free of the noise that it was trained against."""

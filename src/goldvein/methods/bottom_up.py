@@ -33,10 +33,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from goldvein.engine import Run
-from goldvein.losses import forward_corrected, mean_over_labeled
+from goldvein.losses import cross_entropy, forward_corrected, mean_over_labeled
 from goldvein.method import Method
 from goldvein.ranges import NonNegative
 from goldvein.task import Batch, Task
@@ -80,7 +79,7 @@ class BottomUp(Method):
         for _ in run.epochs(net=self.net):
             for batch in run.batches():
                 logits = self.net(batch.views[0])
-                run.update({"cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1)})
+                run.update({"cross_entropy": cross_entropy(logits, batch.y)})
         for _ in run.epochs():
             for batch in run.batches():
                 run.update(self.loss(batch))

@@ -8,9 +8,9 @@ class equally often (Ding et al., section 3.3).
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from goldvein.engine import Run
+from goldvein.losses import cross_entropy
 from goldvein.method import Method
 from goldvein.task import Batch
 
@@ -34,7 +34,7 @@ class CrossEntropy(Method):
         self.balance = balance
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        return {"cross_entropy": F.cross_entropy(self.net(batch.views[0]), batch.y, ignore_index=-1)}
+        return {"cross_entropy": cross_entropy(self.net(batch.views[0]), batch.y)}
 
     def train_on(self, run: Run) -> None:
         for _ in run.epochs():

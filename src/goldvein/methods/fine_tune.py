@@ -19,9 +19,9 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from goldvein.engine import Run
+from goldvein.losses import cross_entropy
 from goldvein.method import Method
 from goldvein.methods.two_stage import TwoStage
 from goldvein.ranges import Count, Positive
@@ -62,7 +62,7 @@ class FineTune(Method):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Of fine-tuning."""
-        return {"cross_entropy": F.cross_entropy(self.net(batch.views[0]), batch.y, ignore_index=-1)}
+        return {"cross_entropy": cross_entropy(self.net(batch.views[0]), batch.y)}
 
     def train_on(self, run: Run) -> None:
         task = run.task

@@ -24,10 +24,9 @@ from __future__ import annotations
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.nn import functional as F
 
 from goldvein.engine import Run
-from goldvein.losses import forward_corrected, mean_over_labeled
+from goldvein.losses import cross_entropy, forward_corrected, mean_over_labeled
 from goldvein.method import Method
 from goldvein.ranges import Percent
 from goldvein.task import Batch, Task
@@ -94,7 +93,7 @@ class ForwardCorrection(Method):
         for _ in run.epochs(keep="best"):
             for batch in run.batches():
                 logits = self.net(batch.views[0])
-                run.update({"cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1)})
+                run.update({"cross_entropy": cross_entropy(logits, batch.y)})
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """The network predicts the true class, free of the noise that it was trained through."""

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
-from torch.nn import functional as F
 
 from goldvein.engine import Run
+from goldvein.losses import cross_entropy
 from goldvein.method import Method
 from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.confidence import Confidence
@@ -52,7 +52,7 @@ class ImprovedBaseline(Method):
         self.register_buffer("refined", task.y.clone())
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        return {"cross_entropy": F.cross_entropy(self.net(batch.views[0]), batch.y, ignore_index=-1)}
+        return {"cross_entropy": cross_entropy(self.net(batch.views[0]), batch.y)}
 
     def train_on(self, run: Run) -> None:
         self.train_balanced(run, keep="best")

@@ -45,6 +45,7 @@ from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.errors import InputError
+from goldvein.losses import cross_entropy
 from goldvein.method import Method
 from goldvein.noise_types import TYPES, confusions, label_probs, noise_types, posterior
 from goldvein.ranges import NonNegative
@@ -121,7 +122,7 @@ class LabelNoiseModel(Method):
         for _ in run.epochs(net=self.net, keep="best"):
             for batch in run.batches(labeled=doubtful):
                 logits = self.net(batch.views[0])
-                run.update({"cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1)})
+                run.update({"cross_entropy": cross_entropy(logits, batch.y)})
         if not run.replaying:
             self.start_noise(run)
         for _ in run.epochs():

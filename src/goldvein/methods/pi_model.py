@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.functional import rampup, squared_distance
+from goldvein.losses import cross_entropy
 from goldvein.method import Method
 from goldvein.ranges import NonNegative, Share
 from goldvein.task import Batch
@@ -64,7 +64,7 @@ class PiModel(Method):
         logits, other = self.net(x + self.noise * torch.randn_like(x)).chunk(2)
         distance = squared_distance(logits.softmax(1), other.softmax(1)).mean()  # Eq. 1
         return {
-            "cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1),
+            "cross_entropy": cross_entropy(logits, batch.y),
             "consistency": self.alpha * self.risen * distance,
         }
 

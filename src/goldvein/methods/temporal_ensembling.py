@@ -24,10 +24,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.functional import rampdown, rampup, squared_distance
+from goldvein.losses import cross_entropy
 from goldvein.method import Method
 from goldvein.ranges import NonNegative, Positive, ShareBelowOne
 from goldvein.task import Batch, Task
@@ -108,7 +108,7 @@ class TemporalEnsembling(Method):
         self.z = z.detach()
         distance = squared_distance(z, self.targets(batch.rows)) * (self.passes[batch.rows] > 0)
         return {
-            "cross_entropy": F.cross_entropy(logits, batch.y, ignore_index=-1),
+            "cross_entropy": cross_entropy(logits, batch.y),
             "consistency": self.alpha * distance.mean(),
         }
 

@@ -26,11 +26,11 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.functional import held
+from goldvein.losses import cross_entropy
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.ranges import Count
@@ -117,7 +117,7 @@ class TwoStage(Method):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Stage 1."""
-        return {"cross_entropy": F.cross_entropy(self.net(batch.views[0]), batch.y, ignore_index=-1)}
+        return {"cross_entropy": cross_entropy(self.net(batch.views[0]), batch.y)}
 
     def train_on(self, run: Run) -> None:
         if len(self.out_of_fold):

@@ -33,6 +33,7 @@ from torch.nn import functional as F
 
 from goldvein.engine import Run
 from goldvein.functional import held, one_hot
+from goldvein.losses import cross_entropy
 from goldvein.method import Method
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.ranges import Count, Positive, WholeNumber
@@ -122,7 +123,7 @@ class TwoStageClean(Method):
         return {"binary_cross_entropy": entropy.sum(1).mean()}
 
     def by_label(self, batch: Batch) -> dict[str, Tensor]:
-        return {"cross_entropy": F.cross_entropy(self.net(batch.views[0]), batch.y, ignore_index=-1)}
+        return {"cross_entropy": cross_entropy(self.net(batch.views[0]), batch.y)}
 
     def train_on(self, run: Run) -> None:
         clean = run.with_labels(run.task.clean_labels("two_stage_clean"))
