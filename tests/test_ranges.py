@@ -16,7 +16,7 @@ from goldvein.configure import build_method
 from goldvein.errors import InputError
 from goldvein.methods.two_stage import TwoStage
 from goldvein.methods.umn import UMN
-from goldvein.ranges import Choice, Range, Rising, allowed_by, check, plain
+from goldvein.ranges import Choice, Range, Rising, TwoCounts, allowed_by, check, plain
 from goldvein.recipe import Recipe
 from goldvein.selectors.confidence import Confidence
 
@@ -67,6 +67,7 @@ def test_what_is_out_of_range_is_refused(cls: Any, name: str, parameter: inspect
         (Range(0, 1, open_high=True), [0, 0.999], [1]),
         (Range(1, whole=True), [1, np.int32(7)], [0, 1.0, 2.5]),
         (Choice(("run", "adam")), ["run", "adam"], ["r", "sgd", None, 1]),
+        (TwoCounts(), [(1, 8), [32, 1]], [(0, 8), (-1, 4), (8, 0), (8,), (1.5, 2), 8, None]),
         (Rising(), [(0, 1), [0.1, 0.1]], [(0.5, 0.1), (-0.1, 0.5), (0.5, 1.5), (0.1, 0.2, 0.3), 0.1, "ab", None]),
     ],
 )

@@ -28,7 +28,6 @@ def test_update() -> None:
     signals = two_epochs()
     assert signals.n_epochs == 2
     assert signals.agreement.tolist() == [1, 0, 0, 2]  # of a tie the first class is the prediction
-    torch.testing.assert_close(signals.margin, torch.tensor([0.8 - 0.5, -0.5 + 0.0, 0.0, 0.5 + 0.75]))
 
 
 def test_state_goes_on_where_it_was_left() -> None:
@@ -40,12 +39,6 @@ def test_state_goes_on_where_it_was_left() -> None:
     assert second.n_epochs == 3
     for name, value in first.state().items():
         assert torch.equal(torch.as_tensor(getattr(second, name)).nan_to_num(-1), torch.as_tensor(value).nan_to_num(-1))
-
-
-def test_margin_takes_the_largest_other_class() -> None:
-    signals = Signals(torch.tensor([1]), NOBODY[:1])
-    signals.update(torch.tensor([0]), torch.tensor([[0.5, 0.3, 0.2]]))
-    assert signals.margin.item() == pytest.approx(-0.2)
 
 
 def test_no_rows() -> None:

@@ -106,7 +106,7 @@ def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] |
     best, p_best = case.y[marked], np.full(len(marked), np.nan)
     if model is not None and probs is not None:
         best, p_best = _suggest(case.y, model, probs, marked, case.p_wrong)
-    kind = _kinds(case, marked, best, p_best)
+    kind = _kinds(case, marked, p_best)
     suggested, p_suggested = case.y.copy(), (1 - case.p_wrong if model is not None else np.full(n, np.nan))
     better = case.is_issue[marked] & (p_best >= 1 - case.p_wrong[marked]) & (kind[marked] != NONE)
     suggested[marked[better]] = best[better]
@@ -182,7 +182,7 @@ def _suggest(
     return best, np.clip(p_best, 0, 1)
 
 
-def _kinds(case: Case, marked: NDArray[np.int64], best: NDArray, p_best: NDArray) -> NDArray[np.int8]:
+def _kinds(case: Case, marked: NDArray[np.int64], p_best: NDArray) -> NDArray[np.int8]:
     kind = np.zeros(len(case.y), dtype=np.int8)
     issue = case.is_issue[marked]
     kind[marked[issue]] = WRONG

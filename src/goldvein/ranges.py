@@ -67,6 +67,16 @@ class Rising:
         return "two shares of the training, 0 <= first <= second <= 1"
 
 
+class TwoCounts:
+    """Two whole numbers of at least 1."""
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, list | tuple) and len(value) == 2 and all(n in Range(1, whole=True) for n in value)
+
+    def __str__(self) -> str:
+        return "two whole numbers of at least 1"
+
+
 @dataclass(frozen=True)
 class Choice:
     """One of some words."""
@@ -90,6 +100,7 @@ Positive = Annotated[float, Range(0, open_low=True)]
 Count = Annotated[int, Range(1, whole=True)]
 WholeNumber = Annotated[int, Range(0, whole=True)]
 Span = Annotated[tuple[float, float], Rising()]
+Counts = Annotated[tuple[int, int], TwoCounts()]
 
 
 def allowed_by(annotation: str) -> Allowed | None:

@@ -26,9 +26,6 @@ class Signals:
         Epochs seen.
     agreement : Tensor of shape (N,), int64
         Epochs after which the network predicted the given label.
-    margin : Tensor of shape (N,), float32
-        Sum over epochs of P(given) minus the largest other P, in [-1, 1] an epoch (after Pleiss et al. 2020,
-        who take logits).
     believed : Tensor of shape (N, K), float32
         Probabilities of several epochs: each new epoch gets the share in the mixture that makes the held-out labels
         likeliest, or, with fewer than 100 of these, the same share as each before. So a network that gets better
@@ -40,23 +37,18 @@ class Signals:
     held_out: Tensor
     n_epochs: int = 0
     agreement: Tensor = field(init=False)
-    margin: Tensor = field(init=False)
     believed: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         n = len(self.y)
         self.agreement = torch.zeros(n, dtype=torch.int64)
-        self.margin = torch.zeros(n)
         self.believed = torch.zeros(0, 0)
 
     def update(self, rows: Tensor, probs: Tensor) -> None:
         """Take in the probabilities (n, K) of labeled rows (n,) after an epoch."""
         y = self.y[rows]
-        given = probs.gather(1, y[:, None])[:, 0]
-        others = probs.scatter(1, y[:, None], -1.0)
         self.n_epochs += 1
         self.agreement[rows] += probs.argmax(1) == y
-        self.margin[rows] += given - others.max(1).values
         if self.n_epochs == 1 and len(self.y) * probs.shape[1] <= MOST_CELLS:
             self.believed = torch.zeros(len(self.y), probs.shape[1])
         self.believe(rows, probs, 1 / self.n_epochs)
@@ -83,7 +75,7 @@ class Signals:
 
     def state(self) -> dict:
         """What a checkpoint holds."""
-        return {k: getattr(self, k) for k in ("n_epochs", "agreement", "margin", "believed")}
+        return {k: getattr(self, k) for k in ("n_epochs", "agreement", "believed")}
 
     def load(self, state: dict) -> None:
         """Take over what :meth:`state` gave."""

@@ -207,7 +207,7 @@ def test_wrong_arguments(tmp_path):
 def test_bench_needs_torch_numpy_and_scikit_learn_alone():
     code = (
         "import sys\n"
-        "for name in ('pandas', 'rich', 'typer', 'pydantic', 'PIL', 'matplotlib'): sys.modules[name] = None\n"
+        "for name in ('pandas', 'rich', 'typer', 'PIL', 'matplotlib'): sys.modules[name] = None\n"
         "from goldvein.bench import job, plan, run, table\n"
         "assert 'torch' not in sys.modules\n"
         "print(job.run_job(plan.Job('digits', 'two_stage', 0, estimator={'epochs': 1}))['n_iter'])\n"

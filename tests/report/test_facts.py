@@ -44,11 +44,11 @@ TOLD = [
 
 def test_classes_and_mix_ups(run):
     a, _, c, d = facts.by_class(run.issues, run.classes, {"classes": TOLD})
-    assert (a["n"], a["n_wrong"], a["share"], a["instead"], a["n_instead"]) == (3, 3, 1.0, "b", 3)
+    assert (a["n"], a["n_listed"], a["share"], a["instead"], a["n_instead"]) == (3, 3, 1.0, "b", 3)
     assert a["quality"] == pytest.approx(0.2)
     assert (a["low"], a["high"], a["enough"], d["enough"]) == (1.0, 3.0, True, False)
     assert (c["low"], c["enough"]) == (None, True)
-    assert (c["n_wrong"], c["instead"], d["quality"]) == (0, None, 1.0)
+    assert (c["n_listed"], c["instead"], d["quality"]) == (0, None, 1.0)
     assert facts.mix_ups(run.issues, run.classes, 5) == [(0, 1, 3), (1, 2, 1)]
     assert facts.mix_ups(run.issues, run.classes, 1) == [(0, 1, 3)]
     assert facts.by_class(run.issues.head(0), run.classes, {})[0]["quality"] is None

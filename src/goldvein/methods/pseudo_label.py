@@ -28,7 +28,7 @@ from goldvein import distributed
 from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.method import Method
-from goldvein.ranges import NonNegative, Share
+from goldvein.ranges import Counts, NonNegative, Share
 from goldvein.task import Batch, Task
 
 
@@ -53,7 +53,7 @@ class PseudoLabel(Method):
     weight = 0.0  # alpha(t) in force
 
     def __init__(
-        self, alpha: NonNegative = 3.0, start: Share = 0.1, full: Share = 0.6, sizes: tuple[int, int] | None = None
+        self, alpha: NonNegative = 3.0, start: Share = 0.1, full: Share = 0.6, sizes: Counts | None = None
     ) -> None:
         super().__init__()
         self.alpha = alpha

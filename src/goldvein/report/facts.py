@@ -86,7 +86,7 @@ def by_class(issues: pd.DataFrame, classes: Sequence[str | int], metrics: dict[s
                 "index": k,
                 "label": label,
                 "n": len(rows),
-                "n_wrong": len(wrong),
+                "n_listed": len(wrong),
                 "low": told.get("n_wrong_low"),
                 "high": told.get("n_wrong_high"),
                 "enough": told.get("enough", True),

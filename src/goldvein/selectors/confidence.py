@@ -29,7 +29,7 @@ class Confidence(BaseEstimator):
     floor : float in [0, 1], default=0.1
         Share of the labels of a class that is kept in any case, as far as the network predicts them.
     mode : {"threshold", "top"}, default="threshold"
-        ``top`` keeps exactly the share ``floor`` of each class.
+        ``top`` keeps the share ``floor`` of each class, as far as the network predicts it, whatever the threshold.
     """
 
     needs = ("probs",)
