@@ -39,6 +39,27 @@ def test_wrong_labels_are_counted_with_a_validation_set_beside_them():
     assert low <= (y != true)[:1300].sum() <= high
 
 
+@pytest.mark.parametrize(
+    ("options", "n_messages"), [({"validation_fraction": 0}, 1), ({"validation_fraction": 0.3}, 0)]
+)
+def test_labels_that_may_be_known_by_heart_are_told(options, n_messages):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    X = rng.normal(size=(400, 60)).astype(np.float32)  # nothing to learn
+    model = NoisyLabelClassifier("cross_entropy", epochs=60, random_state=0, keep="last", lr=0.01, **options).fit(X, y)
+    messages = model.ambiguous_
+    assert len(messages) == n_messages
+    assert all("of the labels that it was trained on, and fewer than 100 labels were held out" in m for m in messages)
+
+
+@pytest.mark.parametrize(("method", "epochs"), [("two_stage", 10), ("umn", 10), ("cross_entropy", 1)])
+def test_what_did_not_learn_its_labels_knows_none_by_heart(method, epochs):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 5)).astype(np.float32), rng.integers(0, 2, 200)
+    model = NoisyLabelClassifier(method, epochs=epochs, random_state=0, validation_fraction=0, lr=1e-5).fit(X, y)
+    assert not any("by heart" in message for message in model.ambiguous_)
+
+
 def test_a_copy_in_the_validation_set_is_no_twin():
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(0, 1, (100, 3)), rng.normal(5, 1, (100, 3))].astype(np.float32)

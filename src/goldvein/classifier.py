@@ -284,7 +284,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def ambiguous_(self) -> tuple[str, ...]:
-        """Classes that may have exchanged names, in words; empty where the labels leave no doubt."""
+        """What cannot be told of the labels, such as classes that may have exchanged names, in words."""
         return self.audit().ambiguous
 
     @property

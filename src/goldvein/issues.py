@@ -57,7 +57,7 @@ class Audit:
         For each given class: class, n_labels, n_wrong, n_wrong_low, n_wrong_high, n_issues, expected_recall (of its
         wrong labels, the share that is listed; NaN where none is expected), enough (labels to judge it by).
     ambiguous : tuple of str
-        What the labels cannot tell about T, in words; empty where they can.
+        What the labels cannot tell, in words: classes that may have exchanged names, labels known by heart.
     """
 
     table: pd.DataFrame
