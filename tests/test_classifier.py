@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from goldvein import InputError, NoisyLabelClassifier, engine
+from goldvein.classifier import resolve_method
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
@@ -305,11 +306,11 @@ def test_inputs_that_are_no_numbers(blobs: Any, images: Any, value: float) -> No
         ("device", "cuda:77", "device='cuda:77' is not to be had here"),
         ("precision", "float8", "precision='float8': it must be one of auto, float32, bfloat16"),
         ("optimizer", "lion", "optimizer='lion': it must be one of adagrad, adam, adamw, sgd"),
-        ("schedule", "step", "schedule='step': it must be one of plateau, cosine, steps, constant"),
-        ("keep", "first", "keep='first': it must be one of last, best"),
+        ("schedule", "step", "schedule='step': it must be one of auto, plateau, cosine, steps, constant; the default"),
+        ("keep", "first", "keep='first': it must be one of auto, best, last; the default is 'auto'"),
         ("epochs", "many", "epochs='many': it must be a whole number above 0, or auto"),
         ("epochs", 2.5, "epochs=2.5: it must be a whole number above 0, or auto"),
-        ("epochs", 0, "epochs=0: it must be a whole number of at least 1"),
+        ("epochs", 0, "epochs=0: it must be a whole number above 0, or auto"),
         ("batch_size", 0, "batch_size=0: it must be a whole number of at least 1"),
         ("lr", -1.0, "lr=-1.0: it must be a number above 0"),
         ("validation_fraction", 1.0, "validation_fraction=1.0: it must be at least 0 and below 1, or auto"),
@@ -345,7 +346,7 @@ def test_labels_from_before_a_review_change_the_judgment_alone(blobs: Any) -> No
     assert blind.evidence_.before is None
     assert told.evidence_.before[0] == -1
     assert np.array_equal(told.classes_[told.evidence_.before[1:]], came[1:])
-    with pytest.raises(InputError, match=r"y_before has 3 labels and X \d+ rows: give one for each row"):
+    with pytest.raises(InputError, match=r"y_before has 3 labels for \d+ rows: give one for each row"):
         model().fit(blobs.x, y, trusted=trusted, y_before=came[:3])
 
 
@@ -398,3 +399,29 @@ def test_a_method_says_how_many_updates_it_needs(blobs: Any) -> None:
     n_epochs = model(Long(), epochs="auto", batch_size=128, validation_fraction=0).fit(blobs.x, blobs.y).n_iter_
     batches = math.ceil((blobs.y >= 0).sum() / 64)
     assert 600 <= n_epochs * batches < 600 + batches
+
+
+@pytest.mark.parametrize(("method", "schedule", "keep"), [("umn", "constant", "last"), ("pi_model", "plateau", "best")])
+def test_who_is_steered_by_held_out_labels(method: str, schedule: str, keep: str) -> None:
+    model = NoisyLabelClassifier(method)
+    recipe = model._recipe(10, 10, resolve_method(method))
+    assert (recipe.schedule, recipe.keep) == (schedule, keep)
+    given = NoisyLabelClassifier(method, schedule="cosine", keep="best")._recipe(10, 10, resolve_method(method))
+    assert (given.schedule, given.keep) == ("cosine", "best")
+    outer = TwoStage()
+    outer.take_after(resolve_method(method))
+    assert outer.steered == (keep == "best")
+
+
+def test_missing_labels_are_no_errors() -> None:
+    X = np.repeat([[0.0, 0.0], [9.0, 9.0]], 20, axis=0)
+    y = np.repeat([0, 1], 20)
+    some = np.where(np.arange(40) % 2 == 0, y, -1)
+    model = NoisyLabelClassifier("cross_entropy", epochs=30, lr=0.01, random_state=0).fit(X, some)
+    assert model.score(X, some) == model.score(X, y) == 1
+    assert model.score(X, np.where(np.arange(40) < 10, 1 - y, y)) == 0.75
+    weights = np.where(np.arange(40) < 10, 3.0, 1.0)
+    assert model.score(X, np.where(np.arange(40) < 10, 1 - y, some), sample_weight=weights) == pytest.approx(15 / 45)
+    for bad in (np.full(40, -1), y[:7]):
+        with pytest.raises(InputError, match="give a label for some row"):
+            model.score(X, bad)

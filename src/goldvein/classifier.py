@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import partial
-from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from goldvein import distributed, models
 from goldvein.byname import find
 from goldvein.data.check import check_finite
 from goldvein.data.dataset import Rows
-from goldvein.data.given import encode, encode_as, hold_out, split_missing, trusted_rows
+from goldvein.data.given import encode, encode_as, hold_out, known_labels, split_missing, trusted_rows
 from goldvein.data.inputs import Augment, Inputs, Transform
 from goldvein.engine import Run, predict
 from goldvein.errors import InputError
@@ -28,7 +27,7 @@ from goldvein.fingerprint import fingerprint
 from goldvein.method import Method
 from goldvein.network import convolves, few_threads, make_network, pick_device
 from goldvein.progress import Progress
-from goldvein.ranges import Count, NonNegative, Positive, check
+from goldvein.ranges import Count, NonNegative, Positive, Range, check
 from goldvein.recipe import Recipe, auto_epochs
 from goldvein.task import Task
 
@@ -59,12 +58,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
     lr : float, default=0.001
     weight_decay : float, default=0.0
-    schedule : {"plateau", "cosine", "steps", "constant"}, default="plateau"
-        See :class:`goldvein.recipe.Recipe`.
+    schedule : {"auto", "plateau", "cosine", "steps", "constant"}, default="auto"
+        See :class:`goldvein.recipe.Recipe`; ``auto`` is ``plateau``, but ``constant`` for ``umn`` and ``m_vae``.
     stop_after : int, optional
         Epochs without a better validation accuracy after which a stage ends.
-    keep : {"best", "last"}, default="best"
-        Which weights a stage ends with, by the accuracy on the (noisy) validation labels.
+    keep : {"auto", "best", "last"}, default="auto"
+        Which weights a stage ends with, by the accuracy on the (noisy) validation labels; ``auto`` is ``best``, but
+        ``last`` for ``umn`` and ``m_vae``.
     validation_fraction : float or "auto", default="auto"
         Share of the labels held out, with the share of each class kept, to steer rate and stopping. ``auto`` is
         0.1, or 0 where that leaves fewer than 10 a class on average.
@@ -117,9 +117,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         optimizer: str = "adam",
         lr: Positive = 1e-3,
         weight_decay: NonNegative = 0.0,
-        schedule: str = "plateau",
+        schedule: Literal["auto", "plateau", "cosine", "steps", "constant"] = "auto",
         stop_after: Count | None = None,
-        keep: str = "best",
+        keep: Literal["auto", "best", "last"] = "auto",
         validation_fraction: float | str = "auto",
         augment: str | Augment = "auto",
         normalize: str = "auto",
@@ -201,7 +201,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         rows = self._rows(X, reset=True)
         self.classes_, labels = encode(y, len(rows))
         n = len(rows)
-        before, device = None if y_before is None else self._before(y_before, n), pick_device(self.device)
+        before = None if y_before is None else known_labels(y_before, n, self.classes_, "y_before")
+        device = pick_device(self.device)
         if checkpoint is not None and self.random_state is None:
             raise InputError("a checkpoint needs random_state, or a resumed run is another one: give an integer")
         seed = distributed.first(int(check_random_state(self.random_state).randint(2**31 - 1)), device)
@@ -246,6 +247,14 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """The likeliest class of each row (n,), as the user wrote the labels."""
         check_is_fitted(self, "net_")
         return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def score(self, X: ArrayLike | Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy on the rows of X whose label is not missing (-1, None, NaN or "")."""
+        (given, missing), predicted = split_missing(y), self.predict(X)
+        if len(given) != len(predicted) or missing.all():
+            raise InputError(f"y has {(~missing).sum()} labels and X {len(predicted)} rows: give a label for some row")
+        weights = None if sample_weight is None else np.asarray(sample_weight)[~missing]
+        return float(np.average(predicted[~missing] == given[~missing], weights=weights))
 
     def label_issues(
         self, *, precision: float = 0.5, budget: int | None = None, ids: ArrayLike | None = None
@@ -334,13 +343,14 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _recipe(self, n_labeled: int, n_training: int, method: Method) -> Recipe:
-        if self.epochs != "auto" and not isinstance(self.epochs, Integral):
+        if self.epochs != "auto" and self.epochs not in Range(1, whole=True):
             raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
         rows = (n_labeled, n_training, self.batch_size)
-        auto = auto_epochs(*rows, updates=method.updates, convolves=convolves(method), over=method.over)
-        shared = {field.name for field in fields(Recipe)} & self.get_params(deep=False).keys() - {"epochs"}
-        epochs = auto if self.epochs == "auto" else int(self.epochs)
-        return Recipe(epochs=epochs, **{name: getattr(self, name) for name in shared})
+        n = auto_epochs(*rows, updates=method.updates, convolves=convolves(method), over=method.over)
+        schedule, keep = ("plateau", "best") if method.steered else ("constant", "last")
+        auto: dict[str, Any] = {"epochs": n, "schedule": schedule, "keep": keep}
+        given = {field.name: getattr(self, field.name) for field in fields(Recipe) if hasattr(self, field.name)}
+        return Recipe(**{name: auto.get(name, value) if value == "auto" else value for name, value in given.items()})
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
         """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""
@@ -361,19 +371,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _test(self, X: ArrayLike, y: ArrayLike | None, device: torch.device) -> tuple[Inputs, torch.Tensor]:
         """Test rows, and their labels as indices into ``classes_``; -1 for a class that training does not have."""
-        rows, labels = self._rows(X, reset=False), np.asarray(y)
-        if len(labels) != len(rows):
-            raise InputError(f"y_test has {len(labels)} labels and X_test {len(rows)} rows: give one for each row")
-        codes = np.where(labels[:, None] == self.classes_, np.arange(len(self.classes_)), -1).max(1)
+        rows = self._rows(X, reset=False)
+        codes = known_labels(y, len(rows), self.classes_, "y_test")
         return Inputs(rows, self.transform_, device), torch.as_tensor(codes).to(device)
-
-    def _before(self, y: ArrayLike, n: int) -> NDArray[np.int64]:
-        """Earlier labels (n,) as indices into ``classes_``; -1 for none, and for a class that is no more."""
-        given, missing = split_missing(y)
-        if len(given) != n:
-            raise InputError(f"y_before has {len(given)} labels and X {n} rows: give one for each row")
-        same = (given[:, None] == self.classes_) & ~missing[:, None]
-        return np.where(same.any(1), same.argmax(1), -1)
 
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None

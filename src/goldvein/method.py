@@ -27,6 +27,9 @@ class Method(nn.Module, BaseEstimator):
         The rows that an epoch passes over once where labels are few; the others are cycled.
     updates : int
         What each stage has at least, with ``epochs="auto"``, where the network has no convolutions.
+    steered : bool
+        Whether a few held-out labels, noisy as they are, say by default when the rate falls (``schedule`` plateau) and
+        which weights stay (``keep`` best); else the rate is constant and the last weights stay.
     doubts : tuple of str
         The scores that are high where a label is doubtful; the others are shares of trust, low where it is.
     others : tuple of str
@@ -40,6 +43,7 @@ class Method(nn.Module, BaseEstimator):
     views: tuple[str, ...] = ("weak",)
     over: str = "labeled"
     updates: int = 1000
+    steered: bool = True
     doubts: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     stages: int | None = None
@@ -61,7 +65,8 @@ class Method(nn.Module, BaseEstimator):
 
     def take_after(self, inner: Method) -> None:
         """See the views, pass the rows, train as long and doubt as a method inside this one does."""
-        self.views, self.over, self.updates, self.doubts = inner.views, inner.over, inner.updates, inner.doubts
+        self.views, self.over, self.updates = inner.views, inner.over, inner.updates
+        self.steered, self.doubts = inner.steered, inner.doubts
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Named scalar terms whose sum is minimized."""

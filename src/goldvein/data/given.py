@@ -115,6 +115,26 @@ def encode_as(y: NDArray, classes: NDArray, name: str) -> NDArray[np.int64]:
     return np.array([known[label] for label in y.tolist()], dtype=np.int64)
 
 
+def known_labels(y: ArrayLike | None, n: int, classes: NDArray, name: str) -> NDArray[np.int64]:
+    """Labels (n,) as indices into the classes of training (K,); -1 for none, and for one of no such class.
+
+    Raises
+    ------
+    InputError
+        There is not one label a row; ``name`` is what the message calls ``y``.
+
+    Examples
+    --------
+    >>> known_labels(["b", "", "z"], 3, np.array(["a", "b"]), "y_test")
+    array([ 1, -1, -1])
+    """
+    given, missing = split_missing(y)
+    if len(given) != n:
+        raise InputError(f"{name} has {len(given)} labels for {n} rows: give one for each row")
+    same = (given[:, None] == classes) & ~missing[:, None]
+    return np.where(same.any(1), same.argmax(1), -1)
+
+
 def hold_out(
     labels: NDArray[np.int64],
     n_classes: int,

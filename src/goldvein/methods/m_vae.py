@@ -75,6 +75,7 @@ class MVAE(Method):
 
     over = "unlabeled"
     updates = 5000
+    steered = False  # as in UMN
     log_transition: Tensor
     trusted: Tensor | None = None  # (N,) bool, labels known to be right
     n_labeled: int | None = None  # the first rows of a batch, among which the labeled ones are

@@ -100,6 +100,7 @@ class UMN(Method):
 
     over = "unlabeled"
     updates = 5000
+    steered = False  # classes are clusters before they are what the labels say: the best of the first epochs is none
     doubts = ("epsilon", "epsilon_recent", "log_difference", "el2n")
     others = ("guider",)
     steps: Tensor  # number of updates so far
