@@ -12,13 +12,13 @@ from torch import Tensor
 from goldvein.data.dataset import Rows
 from goldvein.data.twins import twins
 from goldvein.engine import Run
-from goldvein.noise_model import MIN_HELD_OUT
 from goldvein.remote import remoteness
 
 if TYPE_CHECKING:
     from goldvein.issues import Audit
 
-BY_HEART = 0.95  # share of repeated labels from which some may have been learned by heart
+BY_HEART = 0.95  # share of repeated labels from which some may have been learned by heart,
+ENOUGH = 100  # and held-out labels that tell how many
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,13 @@ class Evidence:
     def _by_heart(self) -> tuple[str, ...]:
         """A warning where labels may look right only because the network has learned them, and nothing tells."""
         learned = (self.trained_on >= 0) & ~self.held_out
-        if not learned.any() or self.held_out.sum() >= MIN_HELD_OUT:
+        if not learned.any() or self.held_out.sum() >= ENOUGH:
             return ()
         repeated = (self.probs[learned].argmax(1) == self.y[learned]).mean()
         if repeated < BY_HEART:
             return ()
         return (
-            f"the network repeats {repeated:.0%} of the labels that it was trained on, and fewer than {MIN_HELD_OUT} "
+            f"the network repeats {repeated:.0%} of the labels that it was trained on, and fewer than {ENOUGH} "
             "labels were held out to tell how many of these it knows by heart: more may be wrong than are listed; hold "
             "out more (validation_fraction), or use two_stage",
         )

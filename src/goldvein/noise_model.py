@@ -45,7 +45,7 @@ MIN_ROWS = 200  # rows of a class below which its row of T is not counted again
 QUANTILE_ROWS = 2000  # rows of a class that its quantiles are taken from
 REVIEWED_FITS, REVIEWED_STEPS = 3, 5  # fits of (2) with labels that were decided on, EM steps before each
 NOTHING = 1e-12  # of a sum of probabilities
-MIN_HELD_OUT, KNOT_ROWS, KNOTS = 100, 25, 20  # held-out labels for :func:`honest`, for each of its knots, knots
+MIN_HELD_OUT, KNOT_ROWS, KNOTS = 20, 10, 20  # held-out labels for :func:`honest`, for each of its knots, knots
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def honest(y: Ints, probs: Floats, held_out: NDArray[np.bool_]) -> Floats:
         Given labels, none missing.
     probs : ndarray of shape (n, K)
     held_out : ndarray of shape (n,), bool
-        Below 100 rows, or without a training row, nothing changes.
+        Below 20 rows, or without a training row, nothing changes.
 
     Examples
     --------
