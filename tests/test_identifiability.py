@@ -57,7 +57,7 @@ def test_the_exchanged_reading_is_in_doubt_as_well() -> None:
     for seen in (T, named):
         assert (5, 6) in groups(seen, MANY)
         (found,) = [a for a in find_ambiguous(seen, MANY) if a.classes == (5, 6)]
-        assert "40% of wrong names between them cannot be told from 60%" in found.message(range(10))
+        assert "look the same whether 40% of their names are wrong or 60%" in found.message(range(10))
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.5, 0.9])

@@ -9,9 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldvein.issue_table import Case, listed, table_of
+from goldvein.issue_table import Case, listed, table_of, worst_first
 
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
+
+
+def test_of_equally_doubtful_labels_those_that_were_predicted_less_come_first() -> None:
+    p_wrong, agreement, y = np.array([0.7, 0.9, 0.9, 0.9]), np.array([0.0, 0.6, 0.2, 0.4]), np.zeros(4, dtype=int)
+    assert worst_first(p_wrong, agreement).tolist() == [2, 3, 1, 0]
+    assert worst_first(p_wrong).tolist() == [1, 2, 3, 0]
+    assert np.flatnonzero(listed(p_wrong, y, 0.5, 2, 1, agreement)).tolist() == [2, 3]
+    assert np.flatnonzero(listed(p_wrong, y, 0.5, 2, 1)).tolist() == [1, 2]
 
 
 @given(SHARES, st.floats(0.05, 0.95))

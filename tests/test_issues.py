@@ -322,7 +322,7 @@ def test_too_little_evidence_is_told_of_what_is_listed_too() -> None:
     table = find_label_issues(y, probs=probs).set_index("id")
     assert table.loc[[0, 1, 2], "kind"].tolist() == ["too_little_evidence"] * 3
     assert table.loc[[0, 1, 2], "is_issue"].all()
-    assert table.loc[0, "reason"].endswith("; but its class has 3 labels alone, too few to judge by")
+    assert table.loc[0, "reason"].endswith("; but its class has 3 labels, too few to judge by")
 
 
 def test_conflicts_name_the_other_row_as_the_user_does() -> None:

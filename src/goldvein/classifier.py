@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, check_random_state, valida
 
 from goldvein import distributed, models
 from goldvein.byname import find
-from goldvein.data.check import check_finite
+from goldvein.data.check import as_images
 from goldvein.data.dataset import Rows
 from goldvein.data.given import encode, encode_as, hold_out, known_labels, split_missing, trusted_rows
 from goldvein.data.inputs import Augment, Inputs, Transform
@@ -358,10 +358,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if hasattr(X, "shape") and not plain:
             rows: Rows = X  # type: ignore[assignment]
         elif getattr(X, "ndim", 0) == 4:
-            rows = np.asarray(X)
-            if rows.dtype != np.uint8:
-                rows = rows.astype(np.float32)
-                check_finite(rows)
+            rows = as_images(X)
         else:
             return validate_data(self, X, reset=reset, dtype=np.float32, ensure_min_samples=2 if reset else 0)
         if not reset and rows.shape[1:] != self.transform_.mean.shape:

@@ -86,18 +86,20 @@ class Ambiguity:
         Examples
         --------
         >>> print(Ambiguity((0, 1), 0.41, 5).message(["cat", "dog"]))  # doctest: +NORMALIZE_WHITESPACE
-        classes cat and dog may have exchanged names: from these labels, 41% of wrong names between them cannot be told
-        from 59%; mark 5 right labels of every class as trusted and train with two_stage_clean to settle it
+        classes cat and dog may have exchanged names: these labels look the same whether 41% of their names are wrong or
+        59%; mark 5 right labels of every class as trusted and train with two_stage_clean to settle it
         """
         *others, last = (str(names[c]) for c in self.classes)
         who = f"classes {', '.join(others)} and {last}"
         if self.exchanged:
             return f"{who} have exchanged names in most labels, by the trusted ones; train with two_stage_clean"
-        share = min(self.share, 1 - self.share)
+        low, high = (f"{share:.0%}" for share in sorted((self.share, 1 - self.share)))
+        looks = f"these labels look the same whether {low} of their names are wrong or {high}"
+        if low == high:
+            looks = "half of their names are wrong, and these labels do not say which"
         return (
-            f"{who} may have exchanged names: from these labels, {share:.0%} of wrong names between them cannot be "
-            f"told from {1 - share:.0%}; mark {self.trusted_needed} right labels of every class as trusted and train "
-            "with two_stage_clean to settle it"
+            f"{who} may have exchanged names: {looks}; mark {self.trusted_needed} right labels of every class as "
+            "trusted and train with two_stage_clean to settle it"
         )
 
 

@@ -54,8 +54,24 @@ class Case:
     scores: dict[str, NDArray]
 
 
+def worst_first(p_wrong: NDArray[np.floating], agreement: NDArray | None = None) -> NDArray[np.int64]:
+    """Places (n,) by falling p_wrong; of equal ones those first that were predicted in fewer epochs.
+
+    Examples
+    --------
+    >>> worst_first(np.array([0.1, 0.9, 0.9]), np.array([0.0, 0.5, 0.25])).tolist()
+    [2, 1, 0]
+    """
+    return np.argsort(-p_wrong, kind="stable") if agreement is None else np.lexsort((agreement, -p_wrong))
+
+
 def listed(
-    p_wrong: NDArray[np.floating], y: NDArray[np.int64], precision: float, budget: int | None, n_classes: int
+    p_wrong: NDArray[np.floating],
+    y: NDArray[np.int64],
+    precision: float,
+    budget: int | None,
+    n_classes: int,
+    agreement: NDArray | None = None,
 ) -> NDArray[np.bool_]:
     """Which labels (n,) are issues.
 
@@ -71,7 +87,7 @@ def listed(
     """
     issue = np.zeros(len(y), dtype=bool)
     if budget is not None:
-        worst = np.argsort(-p_wrong, kind="stable")[:budget]
+        worst = worst_first(p_wrong, agreement)[:budget]
         issue[worst[p_wrong[worst] > 0]] = True
         return issue
     some = np.flatnonzero(p_wrong > min(precision, 0.5))
@@ -114,7 +130,7 @@ def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] |
     reason = np.full(n, "", dtype=object)
     looks = None if probs is None else _looks(case.y, model, probs, marked)
     reason[marked] = _reasons(case, marked, best, better, kind[marked], looks)
-    order = np.argsort(-case.p_wrong, kind="stable")
+    order = worst_first(case.p_wrong, case.agreement)
     p_wrong = case.p_wrong[order].astype(np.float64)
     columns = {
         "id": case.ids[case.rows[order]],
@@ -246,7 +262,7 @@ def _reasons(
             texts[i] = f"all but the same as row {case.ids[twin]}, which is labeled {label}; " + texts[i]
     n = np.bincount(case.y)
     for i in np.flatnonzero(kind == LITTLE):
-        texts[i] += f"; but its class has {n[case.y[rows[i]]]} labels alone, too few to judge by"
+        texts[i] += f"; but its class has {n[case.y[rows[i]]]} labels, too few to judge by"
     if case.agreement is not None:
         said = zip(texts, given, case.agreement[rows].tolist(), strict=True)
         texts = [f"{text}; predicted as {label} in {share:.0%} of the epochs" for text, label, share in said]

@@ -152,7 +152,7 @@ def audit(
         judged = _by_scores(told, len(names), pick(margins), pick(agreement))
     settled = np.zeros(len(told), dtype=bool) if sure is None else sure
     p_wrong, strange = _beside(judged.p_wrong, settled, rows, twin, far)
-    issue = listed(p_wrong, told, precision, budget, len(names))
+    issue = listed(p_wrong, told, precision, budget, len(names), pick(agreement))
     case = Case(
         rows=rows,
         names=names,

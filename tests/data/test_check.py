@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldvein.data.check import check_finite, check_ids, check_labels
+from goldvein.data.check import as_images, check_finite, check_ids, check_labels
 from goldvein.errors import InputError
 
 
@@ -56,3 +56,16 @@ def test_ids_are_distinct_and_filled():
         check_ids(np.array(["b", "a", "b"]))
     with pytest.raises(InputError, match="id of row 1 is blank"):
         check_ids(np.array(["b", "", "c"]))
+
+
+@pytest.mark.parametrize("shape", [(2, 28, 28, 3), (2, 9, 7, 1), (2, 64, 64, 4)])
+def test_images_with_their_channels_last(shape):
+    with pytest.raises(InputError, match=r"images are \(N, channels, H, W\); give X.transpose\(0, 3, 1, 2\)"):
+        as_images(np.zeros(shape, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 28, 28), (2, 1, 9, 3), (2, 13, 64, 64), (0, 3, 8, 8)])
+def test_images_as_they_should_be(shape):
+    images = np.zeros(shape, dtype=np.uint8)
+    assert as_images(images) is images
+    assert as_images(images.astype(float)).dtype == np.float32

@@ -96,7 +96,7 @@ def test_the_usual_names_of_a_label_column(tmp_path, name):
 def test_the_label_column_by_argument(tmp_path):
     path = write(tmp_path, NUMBERS.replace("label", "species"))
     assert read_table(path, "species", HOW).classes == ("a", "b")
-    with pytest.raises(InputError, match="has the columns x, color, species; say which one"):
+    with pytest.raises(InputError, match="has the columns x, color, species; name the one that holds the labels"):
         read_table(path, None, HOW)
     with pytest.raises(InputError, match="unknown column 'specie': did you mean 'species'"):
         read_table(path, "specie", HOW)

@@ -63,3 +63,19 @@ def test_cells_that_do_not_fit_the_plan(new, message):
     plan = plan_columns(TRAIN, ["age", "size"])
     with pytest.raises(InputError, match=message):
         apply_plan(new, plan)
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        (["1", "2", "1", "k. A."], "has 1 cell that is no number ('k. A.' in row 3), so it is read as categories"),
+        (["", "x", "1", "2", "2", "x", "3"], "has 2 cells that are no numbers ('x' in row 1)"),
+        (["1,5", "2,5", "1,5", "3,5", "7,5", "8,5"], "has 5 different values, of which the 1 most frequent are read"),
+        (["red", "blue", "red", "1", "blue", ""], None),
+        (["1", "2", "", "4"], None),
+    ],
+)
+def test_what_may_surprise_of_a_column_is_noted(cells, note):
+    (step,) = plan_columns({"c": np.array(cells, dtype=object)}, ["c"])
+    assert (note is None) == ("note" not in step)
+    assert note is None or note in step["note"]

@@ -185,7 +185,7 @@ def test_the_authors_optimizer(start: Start, blobs: Any) -> None:
 def test_without_trusted_labels(start: Start, blobs: Any, trusted: str) -> None:
     rows = {"none": None, "nobody": np.zeros(180, dtype=bool), "held out": blobs.validation}[trusted]
     run = start(LearningToReweight(), blobs.x, blobs.y, trusted=rows, validation=blobs.validation)
-    with pytest.raises(InputError, match=r"no label is trusted: .* mark them with trusted="):
+    with pytest.raises(InputError, match=r"no label is trusted: .* mark some as trusted"):
         run.method.train_on(run)
 
 

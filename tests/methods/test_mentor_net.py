@@ -269,6 +269,6 @@ def test_a_learned_curriculum_without_trusted_labels(start: Start, blobs: Any, t
     one = np.arange(180) == np.flatnonzero(blobs.trusted)[0]
     rows = {"none": None, "nobody": one & False, "held out": blobs.validation, "one": one}[trusted]
     run = start(MentorNet(curriculum="learned"), blobs.x, blobs.y, trusted=rows, validation=blobs.validation)
-    message = f"{int(trusted == 'one')} labels are trusted, 0 of them .* mark more with trusted="
+    message = f"{int(trusted == 'one')} labels are trusted, 0 of them .* mark more as trusted"
     with pytest.raises(InputError, match=message):
         run.method.train_on(run)

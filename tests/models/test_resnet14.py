@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from goldvein.errors import InputError
 from goldvein.models.resnet14 import Block, ResNet14
 
 
@@ -57,3 +59,9 @@ def test_dropout_lies_between_the_convolutions() -> None:
 def test_any_size_of_image() -> None:
     assert ResNet14((1, 9, 13), 4)(torch.zeros(2, 1, 9, 13)).shape == (2, 4)
     assert ResNet14((1, 9, 13), 4).features(torch.zeros(2, 1, 9, 13)).shape == (2, 64)
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 4, 12), (3, 12, 4)])
+def test_inputs_that_are_no_images(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"resnet14 was given inputs of shape .* images of at least 5 x 5 pixels"):
+        ResNet14(shape, 2)

@@ -35,7 +35,8 @@ def clean(
     labels = {row: decision.label for row, decision in decided.items() if decision.action != "skip"}
     table = trained.cleaned(relabel_above, drop_above, labels)
     runs.write_new(out, table)
-    counts = {action: int((table["action"] == action).sum()) for action in ("keep", "relabel", "drop")}
+    labeled = table[table["given_label"].notna() & (table["given_label"] != "")]
+    counts = {action: int((labeled["action"] == action).sum()) for action in ("keep", "relabel", "drop")}
     if as_json:
         typer.echo(runs.as_json({"cleaned": str(out), **counts, "reviewed": len(labels)}))
     elif not quiet:

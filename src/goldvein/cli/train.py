@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from goldvein.cli.options import DataDir, Json, Quiet, SkipBad
-from goldvein.errors import InputError
 
 if TYPE_CHECKING:
     from goldvein.data.dataset import Dataset
@@ -69,7 +68,7 @@ def train(
     reviewed = None if decisions is None else read(decisions)
     dataset = source.load(classifier.get_params()["random_state"], progress=not quiet)
     if not quiet:
-        typer.echo("".join(_strange_names(dataset)), nl=False, err=True)
+        typer.echo("".join(_told_of(dataset)), nl=False, err=True)
     kept: dict[str, Any] = {"data": source.described(out)}
     if decisions is not None and reviewed is not None:
         dataset = apply(dataset, reviewed)
@@ -89,7 +88,7 @@ def train(
         mend = "give the same command with --resume to go on" if checkpoint.exists() else "no epoch was saved yet"
         typer.echo(f"interrupted: {mend}", err=True)
         raise typer.Exit(130) from None
-    except InputError as error:
+    except Exception as error:  # one of ours, or of a network of the user's own
         if not resume:
             runs.give_up(out, error, new=new)
         raise
@@ -100,16 +99,25 @@ def train(
         typer.echo("\n".join(_summary(metrics, out)))
 
 
-def _strange_names(dataset: Dataset) -> Iterator[str]:
+def _told_of(dataset: Dataset) -> Iterator[str]:
+    """What a person may not expect of the data, a line each."""
     from goldvein.data.check import like_missing
+    from goldvein.runs.folder import SKIPPED
 
     for k in like_missing(dataset.classes):
         told = f"{int((dataset.y == k).sum()):,} rows are labeled {dataset.classes[k]!r}, a class like any other"
         yield f"warning: {told}; if it says that there is no label, leave it blank\n"
+    for column in dataset.spec.get("columns", ()):
+        if "note" in column:
+            yield f"warning: column {column['name']!r} {column['note']}\n"
+    if dataset.skipped:
+        many = "1 file that" if len(dataset.skipped) == 1 else f"{len(dataset.skipped):,} files that"
+        yield f"left out: {many} cannot be read; {SKIPPED} in the run folder says why\n"
 
 
 def _summary(metrics: dict[str, Any], out: Path) -> Iterator[str]:
-    yield f"{metrics['n_labeled']:,} labels on {metrics['n_rows']:,} rows, {metrics['n_epochs']} epochs"
+    epochs = "1 epoch" if metrics["n_epochs"] == 1 else f"{metrics['n_epochs']} epochs"
+    yield f"{metrics['n_labeled']:,} labels on {metrics['n_rows']:,} rows, {epochs}"
     if "test_accuracy" in metrics:
         yield f"test accuracy {metrics['test_accuracy']:.4f} on {metrics['n_test']:,} rows"
     known = f" (true {metrics['true_noise']['noise_rate']:.3f})" if "true_noise" in metrics else ""

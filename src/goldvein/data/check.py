@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.errors import InputError
 
 NO_LABEL = {"na", "n/a", "nan", "null", "-1", "?"}
+CHANNELS = (1, 3, 4)  # of most images
 
 
 def check_labels(y: np.ndarray, classes: Sequence[str | int]) -> None:
@@ -62,6 +65,29 @@ def like_missing(classes: Sequence[str | int]) -> list[int]:
     [1, 3]
     """
     return [k for k, name in enumerate(classes) if str(name).strip().lower() in NO_LABEL]
+
+
+def as_images(x: Any) -> NDArray:
+    """Images (N, C, H, W), uint8 as they are and others as float32.
+
+    Raises
+    ------
+    InputError
+        If they seem to have their channels last, or hold a number that is not finite.
+
+    Examples
+    --------
+    >>> as_images(np.zeros((2, 3, 8, 8))).dtype
+    dtype('float32')
+    """
+    images = np.asarray(x)
+    _, first, _, last = images.shape
+    if last in CHANNELS and first not in CHANNELS:
+        raise InputError(f"X has shape {images.shape}: images are (N, channels, H, W); give X.transpose(0, 3, 1, 2)")
+    if images.dtype != np.uint8:
+        images = images.astype(np.float32)
+        check_finite(images)
+    return images
 
 
 def check_finite(x: np.ndarray, name: str = "X") -> None:

@@ -90,7 +90,10 @@ def _take_trusted(folders: dict[str, list[str]], classes: list[str] | None) -> l
         return []
     for file, label in found:
         if label not in known:
-            raise InputError(f"{file!r} is trusted but lies in no class folder; put it into {name}/ and its class")
+            raise InputError(
+                f"{file!r} is trusted but lies in no class folder; put it into {name}/ and its class, one of "
+                f"{', '.join(sorted(known)[:10])}"
+            )
     del folders[name]
     return found
 
@@ -123,7 +126,7 @@ def _check_layout(path: Path, loose: list[str], folders: dict[str, list[str]]) -
     if loose:
         raise InputError(f"{loose[0]!r} lies beside the class folders; move it into one of them or into 'unlabeled'")
     if folders and {name.lower() for name in folders} <= SPLITS:
-        first = min(folders)
+        first = max(folders, key=lambda name: (name.lower().startswith("train"), len(folders[name])))
         raise InputError(f"{path} holds {', '.join(sorted(folders))} in place of classes; give {path / first}")
 
 

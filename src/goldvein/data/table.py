@@ -105,7 +105,7 @@ def _label_name(path: Path, columns: Columns, label: str | None, spec: dict[str,
     if spec is not None:
         return None
     found = ", ".join(columns)
-    raise InputError(f"{path} has the columns {found}; say which one holds the labels with label (--label)")
+    raise InputError(f"{path} has the columns {found}; name the one that holds the labels (--label COLUMN)")
 
 
 def _inputs(

@@ -12,6 +12,9 @@ from goldvein.data.columns import Columns, as_numbers, as_text
 from goldvein.errors import InputError
 
 MOST_CATEGORIES = 64
+MOSTLY = (
+    0.5  # a smaller share of cells that are no numbers is taken for slips, a smaller share of categories for a loss
+)
 Plan = list[dict[str, Any]]
 
 
@@ -32,7 +35,8 @@ def plan_columns(columns: Columns, names: Sequence[str]) -> Plan:
     Returns
     -------
     list of dict
-        JSON types only; what :func:`apply_plan` takes.
+        JSON types only; what :func:`apply_plan` takes. A ``note`` says, in words, what a person may not expect of a
+        column that is read as categories.
 
     Examples
     --------
@@ -47,6 +51,9 @@ def plan_columns(columns: Columns, names: Sequence[str]) -> Plan:
             common = sorted((c for c, n in counts.items() if n > 1), key=lambda c: (-counts[c], c))
             if common:
                 plan.append({"name": name, "categories": sorted(common[:MOST_CATEGORIES])})
+                note = _note(columns[name], counts, len(common))
+                if note:
+                    plan[-1]["note"] = note
             continue
         blank = np.isnan(numbers)
         if not blank.all():
@@ -95,6 +102,20 @@ def apply_plan(columns: Columns, plan: Plan) -> np.ndarray:
         if step["blanks"]:
             parts.append(blank.astype(np.float32))
     return np.stack(parts, axis=1)
+
+
+def _note(column: np.ndarray, counts: Counter[str], n_common: int) -> str | None:
+    """What may surprise of categories: they are nearly all numbers, or there are too many of them."""
+    numeric = {cell: as_numbers(np.array([cell], dtype=object)) is not None for cell in counts}
+    n_odd = sum(n for cell, n in counts.items() if not numeric[cell])
+    if n_odd < MOSTLY * counts.total():
+        row = next(k for k, cell in enumerate(as_text(column)) if cell.strip() and not numeric[cell.strip()])
+        odd = "1 cell that is no number" if n_odd == 1 else f"{n_odd:,} cells that are no numbers"
+        return f"has {odd} ({column[row]!r} in row {row}), so it is read as categories; mend it or leave it blank"
+    if min(n_common, MOST_CATEGORIES) < MOSTLY * len(counts):
+        taken = min(n_common, MOST_CATEGORIES)
+        return f"has {len(counts):,} different values, of which the {taken} most frequent are read as categories"
+    return None
 
 
 def _finite_numbers(columns: Columns, name: str) -> np.ndarray:

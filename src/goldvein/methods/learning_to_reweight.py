@@ -116,7 +116,7 @@ def trusted_rows(run: Run) -> Tensor:
     rows = run.task.known & ~run.task.validation & (run.y >= 0)
     if not rows.any():
         raise InputError(
-            "no label is trusted: learning_to_reweight needs some outside the validation set; mark them with trusted="
+            "no label is trusted: learning_to_reweight needs some outside the validation set; mark some as trusted"
         )
     return rows
 

@@ -184,7 +184,7 @@ def spoiled(run: Run, known: Tensor, share: float) -> Tensor:
     if not 0 < n_wrong < len(rows):
         raise InputError(
             f"{len(rows)} labels are trusted, {n_wrong} of them to be made wrong: curriculum='learned' needs right and "
-            "wrong ones outside the validation set; mark more with trusted=, or take curriculum='predefined'"
+            "wrong ones outside the validation set; mark more as trusted, or take curriculum='predefined'"
         )
     rows = rows[torch.randperm(len(rows), generator=run.generator)[:n_wrong]]
     shift = torch.randint(1, run.task.n_classes, (n_wrong,), generator=run.generator)

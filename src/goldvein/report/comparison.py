@@ -117,13 +117,14 @@ def _on(test: Read, run: Run, before: Run | None) -> Comparison:
 
 
 def _hits(test: Read, run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """The labels of the test rows that have one, as text, and whether a run says the same."""
+    """The labels of the test rows that have one, the true ones if these are known, and whether a run says the same."""
     rows = test(run)
-    known = rows.y >= 0
+    y = rows.y if rows.y_true is None else rows.y_true
+    known = y >= 0
     if not known.any():
         column = run.config["spec"].get("label")
         where = f" in a column {column!r}" if column else ""
         raise InputError(f"{rows.name} has no label to judge by: give test rows with labels{where}")
-    truth = np.array([str(rows.classes[code]) for code in rows.y[known]])
+    truth = np.array([str(rows.classes[code]) for code in y[known]])
     said = np.array([str(run.classes[k]) for k in run.predict_proba(rows).argmax(1)])
     return truth, said[known] == truth

@@ -69,7 +69,7 @@ def make(folder: Path) -> bool:
     return new
 
 
-def give_up(folder: Path, error: InputError, *, new: bool) -> None:
+def give_up(folder: Path, error: Exception, *, new: bool) -> None:
     """Take away what a run that came to nothing has left.
 
     A checkpoint stays where the system was at fault, a full disk, say: the run can go on once that is mended.
@@ -77,7 +77,7 @@ def give_up(folder: Path, error: InputError, *, new: bool) -> None:
     Parameters
     ----------
     folder : Path
-    error : InputError
+    error : Exception
         What ended the run.
     new : bool
         Whether the run made the folder.
