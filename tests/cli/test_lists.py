@@ -29,6 +29,7 @@ def test_a_method_is_shown_with_its_defaults(goldvein, method):
     _, _, table = printed.rpartition("hyper-parameter")
     shown = [line.split()[0] for line in table.splitlines()[1:]]
     assert shown == list(inspect.signature(find("methods", method)).parameters)
+    assert ":`" not in printed
 
 
 def test_a_hyper_parameter_is_shown_with_its_range(goldvein):

@@ -6,6 +6,7 @@ They are read without being imported, for that would import torch.
 from __future__ import annotations
 
 import ast
+import re
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ def _parse(method: str) -> ast.Module:
 
 
 def _docstring(node: ast.Module | ast.ClassDef) -> str:
-    return ast.get_docstring(node) or ""
+    return re.sub(r":[a-z]+:`~?([^`]+)`", r"\1", ast.get_docstring(node) or "")  # without the marks of Sphinx
 
 
 def _class(module: ast.Module, name: str) -> ast.ClassDef:
@@ -71,5 +72,7 @@ def _value(node: ast.expr | None) -> str:
 
 def _rule(arg: ast.arg) -> str:
     annotation = ast.unparse(arg.annotation) if arg.annotation else ""
+    if annotation == "bool":
+        return "true or false"
     allowed = allowed_by(annotation)
     return "" if allowed is None else f"{allowed}{', or none' if 'None' in annotation else ''}"
