@@ -77,7 +77,8 @@ def encode(
         if label not in index:
             row = written.index(value)
             known = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
-            raise InputError(f"{what} {value!r} of row {row} is not among the classes; known: {known}")
+            where = f"{what} {value!r} of row {row}"
+            raise InputError(f"{where} is not among the classes, {known}; correct it or leave it blank")
         index_of[value] = index[label]
     return np.array([index_of[value] for value in written], dtype=np.int64), classes
 
