@@ -33,6 +33,21 @@ def auto(input_shape: tuple[int, ...]) -> str:
     return "mlp" if len(input_shape) == 1 or small_grey else "resnet14"
 
 
+def check_images(model: str, input_shape: tuple[int, ...], smallest: int) -> None:
+    """Refuse inputs that a convolutional network cannot take: no images, or a side below ``smallest`` pixels.
+
+    Raises
+    ------
+    InputError
+        If they are such.
+    """
+    if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
+        raise InputError(
+            f"{model} was given inputs of shape {input_shape}: it needs images of at least "
+            f"{smallest} x {smallest} pixels; choose another network"
+        )
+
+
 def factory(model: str | Factory, input_shape: tuple[int, ...]) -> Factory:
     """What makes the network: ``factory(input_shape, n_classes, **params) -> nn.Module``.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from goldvein.errors import InputError
+from goldvein.models import check_images
 
 SLOPE = 0.1  # of the leaky ReLU
 SMALLEST = 12  # pixels a side: 3 are left for the last 3x3
@@ -38,11 +38,7 @@ class Conv13(nn.Module):
 
     def __init__(self, input_shape: tuple[int, ...], n_classes: int, *, dropout: float = 0.5) -> None:
         super().__init__()
-        if len(input_shape) != 3 or min(input_shape[1:]) < SMALLEST:
-            raise InputError(
-                f"conv13 was given inputs of shape {input_shape}: it needs images of at least "
-                f"{SMALLEST} x {SMALLEST} pixels; choose another network"
-            )
+        check_images("conv13", input_shape, SMALLEST)
         self.layers = nn.Sequential(
             *(layer(input_shape[0], 128), layer(128, 128), layer(128, 128)),  # 32 x 32
             *(nn.MaxPool2d(2), nn.Dropout(dropout)),

@@ -13,7 +13,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.errors import InputError
+from goldvein.models import check_images
 
 SMALLEST = 5  # pixels a side: torch 2.13's bfloat16 convolution of stride 2 reads beyond images of width 2
 
@@ -57,11 +57,7 @@ class ResNet14(nn.Module):
 
     def __init__(self, input_shape: tuple[int, ...], n_classes: int, *, dropout: float = 0.0) -> None:
         super().__init__()
-        if len(input_shape) != 3 or min(input_shape[1:]) < SMALLEST:
-            raise InputError(
-                f"resnet14 was given inputs of shape {input_shape}: it needs images of at least "
-                f"{SMALLEST} x {SMALLEST} pixels; choose another network"
-            )
+        check_images("resnet14", input_shape, SMALLEST)
         stem = nn.Conv2d(input_shape[0], 16, 3, padding=1)
         self.stem = nn.Sequential(stem, nn.BatchNorm2d(16), nn.ReLU(inplace=True))
         blocks: list[nn.Module] = []
