@@ -72,7 +72,7 @@ def main() -> None:
         next(epochs)
         for name, work in (
             ("bare loop", lambda: bare(x, y, net, optimizer)),
-            ("engine", lambda: [run.update(run.method.loss(batch)) for batch in run.batches()]),
+            ("engine", lambda: [run.update(run.module.loss(batch)) for batch in run.batches()]),
             ("gemm", lambda: gemm(x, net)),
         ):
             start = time.perf_counter()

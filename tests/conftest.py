@@ -107,7 +107,7 @@ def _start(
     )
     method.setup(task)
     inputs = Inputs(x, Transform(shape, augment).fit(x, normalize), torch.device("cpu"))
-    return Run(method, task, inputs, recipe or Recipe(epochs=2, batch_size=8), seed=seed, **options)
+    return Run(method, task, inputs, recipe or Recipe(epochs=2, batch_size=8), views=method.views, seed=seed, **options)
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def fitted(name: str, blobs: Any, **options: Any) -> NoisyLabelClassifier:
 def trained(start: Start, name: str, blobs: Any) -> Run:
     known = {"validation": blobs.validation, "trusted": blobs.trusted}
     run = start(find("methods", name)(), blobs.x, blobs.y, recipe=RECIPE, **known)
-    run.method.train_on(run)
+    run.module.train_on(run)
     return run
 
 
@@ -117,7 +117,7 @@ def test_all_its_state_is_in_the_state_dict(start: Start, name: str, blobs: Any)
     run = trained(start, name, blobs)
     other = start(find("methods", name)(), blobs.x, blobs.y, validation=blobs.validation, seed=5)
     assert not torch.equal(other.predict(), run.predict())
-    other.method.load_state_dict(run.method.state_dict())
+    other.module.load_state_dict(run.module.state_dict())
     assert torch.equal(other.predict(), run.predict())
 
 
@@ -131,12 +131,12 @@ def test_it_can_be_copied_and_sent(name: str, blobs: Any) -> None:
 
 
 def test_another_stage_can_go_on_with_its_network(start: Start, name: str, blobs: Any) -> None:
-    assert all(p.requires_grad for p in trained(start, name, blobs).method.net.parameters())
+    assert all(p.requires_grad for p in trained(start, name, blobs).module.net.parameters())
 
 
 def test_its_evidence_covers_every_row(start: Start, name: str, blobs: Any) -> None:
     run = trained(start, name, blobs)
-    probs, trained_on = run.method.evidence(run)
+    probs, trained_on = run.module.evidence(run)
     assert probs.shape == (180, 3)
     assert trained_on.shape == (180,)
     labeled = torch.as_tensor(blobs.y >= 0)

@@ -52,14 +52,14 @@ class March(Method):
 
 
 def weights(run: Run) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in run.method.state_dict().items()}
+    return {name: value.clone() for name, value in run.module.state_dict().items()}
 
 
 @pytest.mark.parametrize("optimizer", ["adagrad", "adam", "adamw", "sgd"])
 def test_every_optimizer_lowers_the_loss(start: Start, blobs: Any, optimizer: str) -> None:
     recipe = Recipe(epochs=8, batch_size=32, optimizer=optimizer, lr=0.02, weight_decay=1e-4)
     run = start(CrossEntropy(), blobs.x, blobs.y_true, recipe=recipe)
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert run.at.history[-1]["cross_entropy"] < 0.5 * run.at.history[0]["cross_entropy"]
 
 
@@ -69,16 +69,16 @@ def test_weight_decay_falls_on_matrices_only(start: Start, blobs: Any, optimizer
     recipe = Recipe(epochs=1, batch_size=500, optimizer=optimizer, lr=0.1, weight_decay=0.02)
     run = start(Still(), blobs.x, blobs.y_true, recipe=recipe)
     with torch.no_grad():
-        for p in run.method.parameters():
+        for p in run.module.parameters():
             p.copy_(torch.linspace(-1, 1, p.numel()).view_as(p))
     before = weights(run)
-    run.method.train_on(run)
+    run.module.train_on(run)
     for name, after in weights(run).items():
         torch.testing.assert_close(after, before[name] * (left if after.dim() > 1 else 1.0), rtol=1e-6, atol=1e-7)
 
 
 def rates(run: Run) -> list[float]:
-    run.method.train_on(run)
+    run.module.train_on(run)
     return [entry["lr"] for entry in run.at.history]
 
 
@@ -109,7 +109,7 @@ def test_a_method_may_set_the_rate_and_the_momentum(start: Start, blobs: Any) ->
 def test_a_stage_ends_early(start: Start, blobs: Any) -> None:
     recipe = Recipe(epochs=9, batch_size=64, stop_after=3)
     run = start(Still(), blobs.x, blobs.y, validation=blobs.validation, recipe=recipe)
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert [entry["epoch"] for entry in run.at.history] == [0, 1, 2, 3]  # the first is the best
 
 
@@ -118,18 +118,18 @@ def march(start: Start, keep: str) -> Run:
     y = np.array([0, 0, 1, 1, 0, 1])
     recipe = Recipe(epochs=5, batch_size=8, optimizer="sgd", lr=1.0, momentum=0.0, schedule="constant", keep=keep)
     run = start(March(), x, y, validation=np.arange(6) < 4, model=Line, recipe=recipe)
-    run.method.train_on(run)
+    run.module.train_on(run)
     return run
 
 
 def test_the_best_weights_are_kept(start: Start) -> None:
     run = march(start, "best")
     assert [entry["validation_accuracy"] for entry in run.at.history] == [0.75, 1.0, 0.75, 0.5, 0.5]
-    assert run.method.net.threshold.item() == 2
+    assert run.module.net.threshold.item() == 2
 
 
 def test_the_last_weights_are_kept(start: Start) -> None:
-    assert march(start, "last").method.net.threshold.item() == 5
+    assert march(start, "last").module.net.threshold.item() == 5
 
 
 def test_a_stage_may_differ_from_the_recipe(start: Start, blobs: Any) -> None:
@@ -147,10 +147,10 @@ def test_a_stage_may_differ_from_the_recipe(start: Start, blobs: Any) -> None:
 
 def test_only_the_named_network_is_optimized(start: Start, blobs: Any) -> None:
     run = start(CrossEntropy(), blobs.x, blobs.y, recipe=Recipe(epochs=1, batch_size=64))
-    run.method.other = nn.Linear(2, 2)
-    list(run.epochs(net=run.method.other))
+    run.module.other = nn.Linear(2, 2)
+    list(run.epochs(net=run.module.other))
     assert {id(p) for g in run.optimizer.param_groups for p in g["params"]} == {
-        id(p) for p in run.method.other.parameters()
+        id(p) for p in run.module.other.parameters()
     }
 
 
@@ -159,7 +159,7 @@ def test_progress_tells_a_validation_accuracy_where_there_is_one(start: Start, b
         run = start(CrossEntropy(), blobs.x, blobs.y, validation=validation, recipe=Recipe(epochs=2, batch_size=64))
         notes: list[str] = []
         run.progress.step = notes.append  # type: ignore[method-assign]
-        run.method.train_on(run)
+        run.module.train_on(run)
         assert [note[:13].replace("1.", "0.") for note in notes] == expected
 
 
@@ -189,7 +189,7 @@ def test_validation_labels_move_no_weight(start: Start, same: Same, blobs: Any) 
         y = np.where(blobs.validation, validation_label, blobs.y)
         recipe = Recipe(epochs=2, batch_size=16, schedule="constant")
         run = start(TemporalEnsembling(), blobs.x, y, validation=blobs.validation, recipe=recipe)
-        run.method.train_on(run)
+        run.module.train_on(run)
         found.append(weights(run))
     assert same(*found)
 
@@ -197,19 +197,19 @@ def test_validation_labels_move_no_weight(start: Start, same: Same, blobs: Any) 
 def test_watched_rows(start: Start, blobs: Any) -> None:
     for watch, watched in ((True, blobs.y >= 0), (False, blobs.validation)):
         run = start(Still(), blobs.x, blobs.y, validation=blobs.validation, watch=watch)
-        run.method.train_on(run)
+        run.module.train_on(run)
         assert np.array_equal(run.signals.believed.sum(1).numpy() > 0, watched)
         assert run.signals.n_epochs == 2
 
 
 def test_predictions_are_without_dropout_views_and_gradients(start: Start, images: Any) -> None:
     run = start(CrossEntropy(), images.x, images.y, augment="shift", params={"dropout": 0.5})
-    run.method.train()
+    run.module.train()
     first, second = run.predict(), run.predict()
     assert torch.equal(first, second)
     assert first.shape == (48, 2)
     torch.testing.assert_close(first.sum(1), torch.ones(48))
-    assert run.method.training
+    assert run.module.training
     assert not first.requires_grad
     (first * torch.ones(2, requires_grad=True)).sum().backward()  # as a target in a loss
 
@@ -255,6 +255,6 @@ def test_rows_that_are_read_when_asked_for_train_the_same_network(
     for x in (images.x, Lazy(images.x)):
         options = {"validation": images.validation, "augment": augment, "normalize": "auto"}
         run = start(PiModel(), x, images.y, recipe=Recipe(epochs=2, batch_size=8), **options)
-        run.method.train_on(run)
+        run.module.train_on(run)
         found.append((weights(run), run.signals.state(), run.predict()))
     assert same(*found)

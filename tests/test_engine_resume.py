@@ -28,7 +28,7 @@ Same = Callable[[Any, Any], bool]
 
 def outcome(run: Run) -> tuple[Any, ...]:
     history = [{k: v for k, v in entry.items() if k != "seconds"} for entry in run.at.history]
-    return run.method.state_dict(), history, run.signals.state()
+    return run.module.state_dict(), history, run.signals.state()
 
 
 VARIANTS = {
@@ -77,7 +77,7 @@ def test_a_run_that_is_stopped_again_and_again_is_the_same_run(
     with pytest.MonkeyPatch.context() as patch:
         update = Run.update
         patch.setattr(Run, "update", lambda self, terms: (next(made), update(self, terms))[1])
-        whole.method.train_on(whole)
+        whole.module.train_on(whole)
     an_epoch = next(made) / len(whole.at.history)
     stages_stopped_in = set()
     for _ in range(len(whole.at.history) + 1):
@@ -85,7 +85,7 @@ def test_a_run_that_is_stopped_again_and_again_is_the_same_run(
         with pytest.MonkeyPatch.context() as patch:
             stop_after(int(2.5 * an_epoch), patch)
             try:
-                run.method.train_on(run)
+                run.module.train_on(run)
             except KeyboardInterrupt:
                 stages_stopped_in.add(run.at.stage)
                 torch.rand(7)  # whatever else happens in between
@@ -94,7 +94,7 @@ def test_a_run_that_is_stopped_again_and_again_is_the_same_run(
     assert stages_stopped_in, "the run was never stopped"
     assert same(outcome(run), outcome(whole))
     finished = again(tmp_path / "checkpoint")
-    finished.method.train_on(finished)
+    finished.module.train_on(finished)
     assert same(outcome(finished), outcome(whole))
 
 
@@ -113,7 +113,7 @@ def test_a_stop_in_every_stage_of_two_rounds(
     update = Run.update
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Run, "update", lambda run, terms: (n_updates.append(run.at.stage), update(run, terms))[1])
-        whole.method.train_on(whole)
+        whole.module.train_on(whole)
     assert set(n_updates) == {0, 1, 2}
     for stage in (0, 1, 2):
         path = tmp_path / str(stage)
@@ -123,30 +123,30 @@ def test_a_stop_in_every_stage_of_two_rounds(
             with pytest.MonkeyPatch.context() as patch:
                 stop_after(at, patch)
                 with pytest.raises(KeyboardInterrupt):
-                    run.method.train_on(run)
+                    run.module.train_on(run)
             assert run.at.stage == stage
             run = again(path)
-            run.method.train_on(run)
+            run.module.train_on(run)
             assert same(outcome(run), outcome(whole))
 
 
 def test_checkpoints_are_not_written_all_the_time(start: Start, blobs: Any, tmp_path: Path) -> None:
     run = start(CrossEntropy(), blobs.x, blobs.y, recipe=Recipe(epochs=4, batch_size=64), checkpoint=tmp_path / "c")
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert torch.load(tmp_path / "c", weights_only=True)["epoch"] == 1
 
 
 def test_without_resume_a_run_starts_afresh(start: Start, blobs: Any, tmp_path: Path) -> None:
     for _ in range(2):
         run = start(CrossEntropy(), blobs.x, blobs.y, checkpoint=tmp_path / "c")
-        run.method.train_on(run)
+        run.module.train_on(run)
         assert len(run.at.history) == 2
 
 
 def test_a_checkpoint_of_something_else(start: Start, blobs: Any, tmp_path: Path) -> None:
     path = tmp_path / "c"
     first = start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path, fingerprint="one")
-    first.method.train_on(first)
+    first.module.train_on(first)
     with pytest.raises(InputError, match="belongs to another configuration or other data"):
         start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path, fingerprint="two", resume=True)
 
@@ -154,9 +154,9 @@ def test_a_checkpoint_of_something_else(start: Start, blobs: Any, tmp_path: Path
 def test_a_checkpoint_of_another_version(start: Start, blobs: Any, tmp_path: Path) -> None:
     path = tmp_path / "c"
     run = start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path)
-    run.method.train_on(run)
+    run.module.train_on(run)
     state = torch.load(path, weights_only=True)
-    torch.save({**state, "method": {"old": torch.zeros(1)}}, path)
+    torch.save({**state, "module": {"old": torch.zeros(1)}}, path)
     with pytest.raises(InputError, match="is of another version of goldvein: remove it to start afresh"):
         start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path, resume=True)
 
@@ -168,7 +168,7 @@ def test_what_is_no_checkpoint(start: Start, blobs: Any, tmp_path: Path, content
         path.write_bytes(content)
     elif content == "half":
         run = start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path)
-        run.method.train_on(run)
+        run.module.train_on(run)
         path.write_bytes(path.read_bytes()[:-500])
     else:
         torch.save(content, path)

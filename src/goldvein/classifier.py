@@ -222,12 +222,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             torch.manual_seed(seed)
             run = self._start(rows, labels, validation, trust, device, seed, checkpoint, resume, watch, test)
             try:
-                with few_threads(run.method):
-                    run.method.train_on(run)
+                with few_threads(run.module):
+                    run.module.train_on(run)
             finally:
                 run.progress.close()
             self.evidence_ = Evidence.of(run, rows, n, before) if watch else None
-        self.method_ = run.method.eval()
+        self.method_ = run.module.eval()
         self.net_ = self.method_.net
         self.history_ = run.at.history
         self.n_iter_ = len(self.history_)
@@ -333,6 +333,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             task,
             Inputs(rows, self.transform_, device),
             self._recipe(int((labels[~validation] >= 0).sum()), int((~validation).sum()), method),
+            views=method.views,
+            stages=method.stages,
             seed=seed,
             watch=watch,
             checkpoint=None if checkpoint is None else Path(checkpoint),

@@ -1,6 +1,6 @@
-"""The only training machinery: batches, optimizer, schedule, precision, checkpoint, several processes.
+"""The training loop that every method drives: batches, optimizer, schedule, checkpoint, several processes.
 
-A method drives it through the verbs of :class:`Run`. The engine knows no method.
+:class:`Run` trains any module. It knows no method.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from goldvein import distributed, sampling
 from goldvein.data.inputs import Inputs
 from goldvein.errors import InputError, unknown
 from goldvein.files import write_whole
-from goldvein.method import Method
 from goldvein.metrics import balanced_accuracy
 from goldvein.progress import Progress
 from goldvein.recipe import Plateau, Recipe
@@ -41,14 +40,18 @@ class Run:
 
     Parameters
     ----------
-    method : Method
-        Set up for the task.
+    module : Module
+        What is trained; called, it maps inputs (B, *input_shape) to logits (B, K).
     task : Task
     inputs : Inputs
         The N rows of the task.
     recipe : Recipe
+    views : tuple of str
+        Names of the views of each row, in the order of :attr:`goldvein.task.Batch.views`.
+    stages : int or None
+        Number of stages, where it is known beforehand; progress shows it.
     seed : int
-        Of the order of rows; the caller seeds torch for weights, dropout and views.
+        Random seed for the order of rows; the caller seeds torch for weights, dropout and views.
     watch : bool
         Whether the labels of training rows are watched after each epoch; validation rows always are.
     checkpoint : Path or None
@@ -62,11 +65,13 @@ class Run:
 
     def __init__(
         self,
-        method: Method,
+        module: nn.Module,
         task: Task,
         inputs: Inputs,
         recipe: Recipe,
         *,
+        views: tuple[str, ...] = ("weak",),
+        stages: int | None = None,
         seed: int = 0,
         watch: bool = True,
         checkpoint: Path | None = None,
@@ -75,7 +80,8 @@ class Run:
         progress: Progress | None = None,
         test: tuple[Inputs, Tensor] | None = None,
     ) -> None:
-        self.method, self.task, self.inputs, self.recipe = method, task, inputs, recipe
+        self.module, self.task, self.inputs, self.recipe = module, task, inputs, recipe
+        self.views, self.stages = views, stages
         self.device = inputs.device
         self.rank, self.world = distributed.start(self.device)
         self.generator = torch.Generator().manual_seed(seed)
@@ -86,7 +92,7 @@ class Run:
         self.progress = progress or Progress(quiet=True)
         self.test = test
         self.at = Position()
-        distributed.same_start(method, self.world)
+        distributed.same_start(module, self.world)
         if self.rank:
             torch.manual_seed(torch.initial_seed() + self.rank)  # dropout and views differ between processes
         if resume and checkpoint is not None and checkpoint.exists():
@@ -96,6 +102,12 @@ class Run:
         """This run with other labels (N,), of validation rows too; -1 drops one."""
         run = copy.copy(self)
         run.y = y.to(self.device)
+        return run
+
+    def with_task(self, task: Task) -> Run:
+        """This run on another task about the same rows, with its labels."""
+        run = self.with_labels(task.y)
+        run.task = task
         return run
 
     @property
@@ -114,7 +126,7 @@ class Run:
         n : int, optional
             Number of epochs; by default the recipe's.
         net : Module, optional
-            What is optimized; by default the whole method.
+            What is optimized; by default the whole module.
         **changes
             Fields of the recipe that this stage changes.
 
@@ -125,16 +137,16 @@ class Run:
         """
         recipe = replace(self.recipe, **changes)
         self.n_epochs = n or recipe.epochs
-        self.net = self.method if net is None else net
+        self.net = self.module if net is None else net
         self.at.stage += 1
         if self.at.saved is not None and self.at.saved["stage"] > self.at.stage:
             return
-        distributed.same_start(self.method, self.world)  # what was made anew between the stages
+        distributed.same_start(self.module, self.world)  # what was made anew between the stages
         self.optimizer = recipe.build([p for p in self.net.parameters() if p.requires_grad])
         self.plateau = Plateau(recipe)
         self.best: dict[str, Tensor] | None = None
         first = self._take_up()
-        of = f" of {self.method.stages}" if self.method.stages else ""
+        of = f" of {self.stages}" if self.stages else ""
         self.progress.stage(f"stage {self.at.stage + 1}{of}", self.n_epochs, first)
         for epoch in range(first, self.n_epochs):
             self._open_epoch(epoch, recipe)
@@ -227,12 +239,12 @@ class Run:
 
     def predict(self, rows: Tensor | None = None, net: nn.Module | None = None) -> Tensor:
         """Class probabilities (n, K) of rows without random views, dropout off; by default of all N rows."""
-        with evaluating(self.method if net is None else net) as judge:
+        with evaluating(self.module if net is None else net) as judge:
             return self.compute(lambda x: judge(x).softmax(1), rows)
 
     def judge(self, net: nn.Module | None = None) -> Tensor:
         """Class probabilities (N, K) that labels are judged by: :meth:`predict`, averaged with two random views."""
-        with evaluating(self.method if net is None else net) as judge:
+        with evaluating(self.module if net is None else net) as judge:
             return self.compute(lambda x: judge(x).softmax(1), n_random=JUDGED_VIEWS)
 
     def compute(self, f: Callable[[Tensor], Tensor], rows: Tensor | None = None, n_random: int = 0) -> Tensor:
@@ -262,7 +274,7 @@ class Run:
             y = self.y[rows]
             if n < len(rows):
                 y[n:] = -1
-            yield Batch(tuple(self.inputs.view(raw, name) for name in self.method.views), y, rows)
+            yield Batch(tuple(self.inputs.view(raw, name) for name in self.views), y, rows)
 
     def _open_epoch(self, epoch: int, recipe: Recipe) -> None:
         self.epoch = epoch
@@ -271,7 +283,7 @@ class Run:
         rate = recipe.rate(epoch, self.n_epochs)
         if rate is not None:
             self.set_rate(rate)
-        self.method.train()
+        self.module.train()
 
     def _close_epoch(self, epoch: int) -> bool:
         """Measure, schedule, log, save; whether the stage ends here."""
@@ -281,7 +293,7 @@ class Run:
             if not math.isfinite(entry[name]):
                 raise InputError(f"{name} is {entry[name]} in epoch {epoch}: training diverged; lower lr")
         entry["lr"] = self.optimizer.param_groups[0]["lr"]
-        distributed.same_start(self.method, self.world)  # batch norms have each seen their own share
+        distributed.same_start(self.module, self.world)  # batch norms have each seen their own share
         seen = entry["validation_accuracy"] = self._watch()
         if seen > self.plateau.best:
             self.best = {name: value.clone() for name, value in self.net.state_dict().items()}
@@ -290,7 +302,7 @@ class Run:
             self.set_rate(rate)
         if self.test is not None and (epoch + 1) % max(1, self.n_epochs // CURVE_POINTS) == 0:
             inputs, y = self.test
-            entry["test_accuracy"] = (predict(self.method, inputs).argmax(1) == y).double().mean().item()
+            entry["test_accuracy"] = (predict(self.module, inputs).argmax(1) == y).double().mean().item()
         entry["seconds"] = time.perf_counter() - self._started
         self.at.history.append(entry)
         self.progress.step("" if math.isnan(seen) else f"validation {seen:.3f}")
@@ -313,7 +325,7 @@ class Run:
             "fingerprint": self.fingerprint,
             "stage": self.at.stage,
             "epoch": next_epoch,
-            "method": self.method.state_dict(),
+            "module": self.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "plateau": [self.plateau.best, self.plateau.flat, self.plateau.waited],
             "best": self.best,
@@ -337,7 +349,7 @@ class Run:
         if fingerprint != self.fingerprint:
             raise InputError(f"{path} belongs to another configuration or other data: give the same, or a new folder")
         try:
-            self.method.load_state_dict(state["method"])
+            self.module.load_state_dict(state["module"])
         except RuntimeError as error:
             raise InputError(f"{path} is of another version of goldvein: remove it to start afresh") from error
         self.signals.load({k: v.cpu() if isinstance(v, Tensor) else v for k, v in state["signals"].items()})

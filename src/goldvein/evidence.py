@@ -65,7 +65,7 @@ class Evidence:
         def part(values: Tensor) -> NDArray:
             return values[:n].cpu().numpy()
 
-        probs, trained_on = (values.cpu() for values in run.method.evidence(run))
+        probs, trained_on = (values.cpu() for values in run.module.evidence(run))
         if (trained_on >= 0).any():  # a network that was trained on the labels comes to believe them
             probs = run.signals.conclude(probs)
         y, trusted = run.task.y.cpu().numpy(), run.task.trusted
@@ -79,7 +79,7 @@ class Evidence:
             before=before,
             twin=twins(rows[:n], y[:n]) if isinstance(rows, np.ndarray) else None,
             far=remoteness(run, run.task.y[:n].cpu(), probs[:n]),
-            scores={name: part(values) for name, values in run.method.scores(run).items()},
+            scores={name: part(values) for name, values in run.module.scores(run).items()},
         )
 
     def audit(self, classes: NDArray, **target: Any) -> Audit:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from goldvein.engine import Run
-    from goldvein.task import Batch, Task
+from goldvein.engine import Run
+from goldvein.task import Batch, Task
 
 
 class Method(nn.Module, BaseEstimator):

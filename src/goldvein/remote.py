@@ -40,14 +40,14 @@ def remoteness(run: Run, y: Tensor, probs: Tensor) -> NDArray[np.float32] | None
         Labels of its first n rows; -1 is a missing one, and not asked for.
     probs : Tensor of shape (n, K)
     """
-    features: Any = getattr(run.method.net, "features", None)
+    features: Any = getattr(run.module.net, "features", None)
     if not callable(features) or len(y) < 20 * NEAREST:
         return None
     some = sampling.spread(len(y), AMONG)
     label = y.clamp(min=0)[:, None]
     given, other = probs.gather(1, label)[:, 0], probs.scatter(1, label, 0.0).amax(1)
     asked = ((y >= 0) & (given < SURE * other)).nonzero()[:, 0]
-    with evaluating(run.method):
+    with evaluating(run.module):
         base = run.compute(lambda x: unit(features(x)), some.to(run.device))
         rows = torch.cat([some, asked]).to(run.device)
         distance = run.compute(lambda x: kth_distance(unit(features(x)), base), rows).cpu().numpy()

@@ -114,16 +114,16 @@ def test_the_layer_starts_at_the_confusion_of_the_base(start: Start) -> None:
     x = np.eye(3, dtype=np.float32)[[0, 0, 0, 0, 1, 1, 1]]
     y = np.array([0, 0, 1, -1, 1, 2, 2])
     run = start(AdaptationLayer(), x, y)
-    run.method.net = nn.Identity()  # predicts the place of the 1; class 2 is never predicted
-    run.method.start_layer(run)
+    run.module.net = nn.Identity()  # predicts the place of the 1; class 2 is never predicted
+    run.module.start_layer(run)
     expected = [[3 / 4, 1 / 4, 0], [0, 2 / 4, 2 / 4], [0, 0, 1]]
-    torch.testing.assert_close(run.method.W.softmax(1).detach(), torch.tensor(expected), atol=1e-6, rtol=0)
-    assert run.method.W[0, 2].item() == pytest.approx(np.log(1e-8), abs=1e-4)
+    torch.testing.assert_close(run.module.W.softmax(1).detach(), torch.tensor(expected), atol=1e-6, rtol=0)
+    assert run.module.W[0, 2].item() == pytest.approx(np.log(1e-8), abs=1e-4)
 
 
 def test_first_the_base_then_both(start: Start, blobs: Any) -> None:
     run = start(AdaptationLayer(), blobs.x, blobs.y, validation=blobs.validation, recipe=Recipe(epochs=3, lr=0.02))
-    method, seen = run.method, []
+    method, seen = run.module, []
     update = run.update
 
     def watched(terms: dict[str, Tensor]) -> None:
@@ -153,12 +153,12 @@ def test_it_learns_the_noise(start: Start, chain: Any, by_input: bool) -> None:
     recipe = Recipe(epochs=40, batch_size=32, lr=0.01, schedule="constant")
     net: dict[str, Any] = {"params": {"hidden": (32,)}, "recipe": recipe}
     run = start(AdaptationLayer(complex=by_input), chain.x, chain.y, **net)
-    run.method.train_on(run)
+    run.module.train_on(run)
     if not by_input:
-        T = run.method.W.softmax(1).detach()
+        T = run.module.W.softmax(1).detach()
         assert (T - torch.as_tensor(chain.T)).abs().max() < 0.1
     plain = start(CrossEntropy(), chain.x, chain.y, **net)
-    plain.method.train_on(plain)
+    plain.module.train_on(plain)
     true = torch.as_tensor(chain.y_true)
     right, right_of_plain = (F.cross_entropy(r.predict().log(), true) for r in (run, plain))
     # cross-entropy believes the labels: at best 0.6 of 1 for two classes of three, a loss of 2/3 log(1/.6) = 0.34

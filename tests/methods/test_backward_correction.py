@@ -26,7 +26,7 @@ RECIPE = Recipe(epochs=3, batch_size=32, lr=0.02)
 
 
 def test_the_loss_by_hand(start: Start, blobs: Any) -> None:
-    method = start(BackwardCorrection(transition=T), blobs.x, blobs.y).method
+    method = start(BackwardCorrection(transition=T), blobs.x, blobs.y).module
     method.net = nn.Identity()
     logits = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3]]).log()
     terms = method.loss(Batch((logits,), torch.tensor([0, -1, 1]), torch.arange(3)))
@@ -51,7 +51,7 @@ def test_stage_2_begins_again_with_the_anchors_of_stage_1(
     epochs = Run.epochs
 
     def watching(self: Run, *args: Any, **options: Any) -> Any:
-        stages.append({"weights": {k: v.clone() for k, v in self.method.net.state_dict().items()}, **options})
+        stages.append({"weights": {k: v.clone() for k, v in self.module.net.state_dict().items()}, **options})
         return epochs(self, *args, **options)
 
     monkeypatch.setattr(Run, "epochs", watching)
@@ -114,4 +114,4 @@ def test_an_estimate_without_an_inverse_is_refused(start: Start, blobs: Any, mon
     )
     run = start(BackwardCorrection(), blobs.x, blobs.y, recipe=Recipe(epochs=1))
     with pytest.raises(InputError, match="too near to singular"):
-        run.method.train_on(run)
+        run.module.train_on(run)

@@ -110,11 +110,11 @@ def test_a_long_gradient_is_cut() -> None:
 def test_the_matrix_rests_then_stays_stochastic(start: Start, blobs: Any) -> None:
     run = start(BottomUp(), blobs.x, blobs.y, recipe=Recipe(epochs=3, batch_size=16, lr=0.05, optimizer="sgd"))
     seen: list[tuple[int, Tensor]] = []
-    project = run.method.project
-    run.method.project = lambda: (project(), seen.append((run.at.stage, run.method.T.detach().clone())))
+    project = run.module.project
+    run.module.project = lambda: (project(), seen.append((run.at.stage, run.module.T.detach().clone())))
     update = run.update
-    run.update = lambda terms: (seen.append((run.at.stage, run.method.T.detach().clone())), update(terms))
-    run.method.train_on(run)
+    run.update = lambda terms: (seen.append((run.at.stage, run.module.T.detach().clone())), update(terms))
+    run.module.train_on(run)
     assert {stage for stage, _ in seen} == {0, 1}
     for stage, T in seen:
         assert (T >= 0).all()
@@ -128,10 +128,10 @@ def test_it_learns_the_noise(start: Start, chain: Any, optimizer: str, lr: float
     recipe = Recipe(epochs=40, batch_size=32, lr=lr, schedule="constant", optimizer=optimizer)
     net: dict[str, Any] = {"params": {"hidden": (32,)}, "recipe": recipe}
     run = start(BottomUp(), chain.x, chain.y, **net)
-    run.method.train_on(run)
-    assert (run.method.T.detach() - torch.as_tensor(chain.T)).abs().max() < 0.2
+    run.module.train_on(run)
+    assert (run.module.T.detach() - torch.as_tensor(chain.T)).abs().max() < 0.2
     plain = start(CrossEntropy(), chain.x, chain.y, **net)
-    plain.method.train_on(plain)
+    plain.module.train_on(plain)
     true = torch.as_tensor(chain.y_true)
     right, right_of_plain = (F.cross_entropy(r.predict().log(), true) for r in (run, plain))
     assert right_of_plain > 0.3  # it believes the labels: at best 2/3 log(1/.6) = 0.34

@@ -31,7 +31,7 @@ def test_balance(start: Callable[..., Run], balance: bool) -> None:
     run = start(CrossEntropy(balance=balance), torch.randn(40, 2).numpy(), y, recipe=Recipe(epochs=1, batch_size=9))
     batches = run.batches
     run.batches = lambda **options: ((drawn.extend(b.y.tolist()), b)[1] for b in batches(**options))
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert (drawn.count(0), drawn.count(1), drawn.count(-1)) == ((18, 18, 0) if balance else (30, 6, 0))
 
 
@@ -41,6 +41,6 @@ def test_unlabeled_rows_are_not_used(start: Callable[..., Run], same: Callable[.
         x = blobs.x.copy()
         x[blobs.y < 0] = value
         run = start(CrossEntropy(), x, blobs.y, recipe=Recipe(epochs=2, batch_size=32))
-        run.method.train_on(run)
-        found.append(run.method.state_dict())
+        run.module.train_on(run)
+        found.append(run.module.state_dict())
     assert same(*found)

@@ -48,7 +48,7 @@ class Watched(FineTune):
 
 def trained(start: Start, method: FineTune, blobs: Any, **options: Any) -> Run:
     run = start(method, blobs.x, blobs.y, recipe=RECIPE, trusted=blobs.trusted, **options)
-    run.method.train_on(run)
+    run.module.train_on(run)
     return run
 
 
@@ -75,7 +75,7 @@ def test_fine_tuning_sees_every_trusted_label_once_an_epoch_and_no_other(start: 
 def test_its_steps_are_adams(start: Start, blobs: Any) -> None:
     base = Base()
     run = trained(start, FineTune(base, epochs=1, lr=1e-4), blobs)
-    moved = max((run.method.net.state_dict()[name] - value).abs().max() for name, value in base.ended.items())
+    moved = max((run.module.net.state_dict()[name] - value).abs().max() for name, value in base.ended.items())
     n_batches = -(-int(blobs.trusted.sum()) // 16)
     assert 0.9e-4 < moved <= 1.01e-4 * n_batches  # Adam's first steps are as long as its rate
 
@@ -92,15 +92,15 @@ def test_it_overrules_what_the_labels_said(start: Start, blobs: Any) -> None:
     y = (blobs.y_true + 1) % 3  # every doubtful label is wrong
     y[blobs.trusted] = blobs.y_true[blobs.trusted]
     run = start(FineTune(Base(), epochs=40, lr=0.05), blobs.x, y, recipe=RECIPE, trusted=blobs.trusted)
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert (run.predict().argmax(1).numpy() == blobs.y_true).mean() > 0.95
 
 
 def test_it_takes_its_views_and_evidence_from_the_method_before(start: Start, blobs: Any) -> None:
     base = TwoStage(rounds=1, folds=0)
     run = trained(start, FineTune(base, epochs=1), blobs, validation=blobs.validation)
-    assert run.method.views == base.views
-    for mine, theirs in zip(run.method.evidence(run), base.evidence(run), strict=True):
+    assert run.module.views == base.views
+    for mine, theirs in zip(run.module.evidence(run), base.evidence(run), strict=True):
         assert torch.equal(mine, theirs)
     assert (base.kept[torch.as_tensor(blobs.trusted)] == -1).all()
 
@@ -109,38 +109,38 @@ def test_it_takes_its_views_and_evidence_from_the_method_before(start: Start, bl
 def test_without_trusted_labels(start: Start, blobs: Any, nobody: Any) -> None:
     run = start(FineTune(), blobs.x, blobs.y, recipe=RECIPE, trusted=nobody)
     with pytest.raises(InputError, match="no label is trusted"):
-        run.method.train_on(run)
+        run.module.train_on(run)
 
 
 def test_a_clean_set_that_misses_a_class(start: Start, blobs: Any) -> None:
     some = blobs.trusted & (blobs.y != 2)
     run = start(FineTune(), blobs.x, blobs.y, recipe=RECIPE, trusted=some)
     with pytest.raises(InputError, match=r"class 2, counted from 0, has no trusted label .* fine_tune"):
-        run.method.train_on(run)
+        run.module.train_on(run)
 
 
 def test_an_epoch_is_that_of_the_method_before(start: Start, blobs: Any) -> None:
-    assert start(FineTune(MeanTeacher()), blobs.x, blobs.y).method.over == "unlabeled"
+    assert start(FineTune(MeanTeacher()), blobs.x, blobs.y).module.over == "unlabeled"
 
 
 def test_it_goes_on_with_a_teacher(start: Start, blobs: Any) -> None:
     run = trained(start, FineTune(MeanTeacher(), epochs=1, lr=0.01), blobs)
     assert [entry["stage"] for entry in run.at.history] == [0, 0, 1]
-    assert not torch.equal(run.method.net.head.weight, run.method.base.student.head.weight)
+    assert not torch.equal(run.module.net.head.weight, run.module.base.student.head.weight)
 
 
 def test_trusted_labels_are_among_the_kept(start: Start, blobs: Any) -> None:
     run = trained(start, FineTune(TwoStage(rounds=1, folds=0), epochs=1), blobs, validation=blobs.validation)
-    kept, trusted = run.method.scores(run)["kept"], torch.as_tensor(blobs.trusted)
+    kept, trusted = run.module.scores(run)["kept"], torch.as_tensor(blobs.trusted)
     assert (kept[trusted] == 1).all()
     assert torch.equal(
-        kept[~trusted].nan_to_num(nan=2), run.method.base.scores(run)["kept"][~trusted].nan_to_num(nan=2)
+        kept[~trusted].nan_to_num(nan=2), run.module.base.scores(run)["kept"][~trusted].nan_to_num(nan=2)
     )
 
 
 def test_a_method_before_that_keeps_state_by_label(start: Start, blobs: Any) -> None:
     method, recipe = FineTune(UMN(z_a=3, z_b=3, hidden=8)), Recipe(epochs=2, batch_size=16)
     run = start(method, blobs.x, blobs.y, recipe=recipe, trusted=blobs.trusted)
-    run.method.train_on(run)
+    run.module.train_on(run)
     told = torch.as_tensor((blobs.y >= 0) & ~blobs.trusted)
-    assert run.method.scores(run)["epsilon"].isfinite().tolist() == told.tolist()
+    assert run.module.scores(run)["epsilon"].isfinite().tolist() == told.tolist()

@@ -28,7 +28,7 @@ RECIPE = Recipe(epochs=3, batch_size=32, lr=0.02)
 
 
 def test_the_loss_by_hand(start: Start, blobs: Any) -> None:
-    method = start(ForwardCorrection(transition=T), blobs.x, blobs.y).method
+    method = start(ForwardCorrection(transition=T), blobs.x, blobs.y).module
     method.net = nn.Identity()
     logits = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3]]).log()
     terms = method.loss(Batch((logits,), torch.tensor([0, -1, 2]), torch.arange(3)))
@@ -43,8 +43,8 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     epochs = Run.epochs
 
     def watching(self: Run, *args: Any, **options: Any) -> Any:
-        first = {name: value.clone() for name, value in self.method.net.state_dict().items()}
-        stages.append({"weights": first, "probs": self.predict().numpy(), "T": self.method.T.numpy().copy(), **options})
+        first = {name: value.clone() for name, value in self.module.net.state_dict().items()}
+        stages.append({"weights": first, "probs": self.predict().numpy(), "T": self.module.T.numpy().copy(), **options})
         return epochs(self, *args, **options)
 
     monkeypatch.setattr(Run, "epochs", watching)
@@ -60,7 +60,7 @@ def test_stage_2_begins_again_with_the_anchors_of_stage_1(
         lambda probs, *args, **options: (last.append(probs), anchor_transition(probs, *args, **options))[1],
     )
     run = start(ForwardCorrection(), blobs.x, blobs.y, validation=blobs.validation, recipe=RECIPE)
-    run.method.train_on(run)
+    run.module.train_on(run)
     first, second = stages
     assert first["keep"] == "best"
     assert same(second["weights"], first["weights"])
@@ -81,9 +81,9 @@ def test_stage_1_is_cross_entropy(start: Start, blobs: Any) -> None:
 
 def test_a_second_training_begins_again_too(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     run = start(ForwardCorrection(), blobs.x, blobs.y, validation=blobs.validation, recipe=RECIPE)
-    run.method.train_on(run)
+    run.module.train_on(run)
     stages = watched(monkeypatch)
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert not np.array_equal(stages[0]["probs"], stages[1]["probs"])
     assert [entry["stage"] for entry in run.at.history] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
 
@@ -98,7 +98,7 @@ def test_the_rule_of_the_anchors(start: Start, blobs: Any, monkeypatch: pytest.M
 
     monkeypatch.setattr("goldvein.methods.forward_correction.anchor_transition", remembering)
     run = start(ForwardCorrection(**params), blobs.x, blobs.y, recipe=Recipe(epochs=1))
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert asked == [(params.get("percentile", 97.0), params.get("patrini_inplace", False))]
 
 
@@ -128,7 +128,7 @@ def test_a_bad_matrix_is_refused(start: Start, blobs: Any, matrix: Any, message:
 def test_a_matrix_from_the_command_line_and_from_toml() -> None:
     settings = gather(None, ["method.transition=[[0.9, 0.1], [0.2, 0.8]]", "method.percentile=none"])
     settings.method = "forward_correction"
-    method = build(settings, 0, verbose=False).method
+    method = build(settings, 0, verbose=False).module
     assert (method.transition, method.percentile) == ([[0.9, 0.1], [0.2, 0.8]], None)
     assert build_method("forward_correction", {"transition": [[1, 0], [0, 1]]}).transition == [[1, 0], [0, 1]]
     with pytest.raises(InputError, match="transition='identity': it must be none or a list of rows"):

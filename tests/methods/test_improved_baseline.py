@@ -31,7 +31,7 @@ def trained(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[
     epochs = Run.epochs
 
     def watched(self: Run, *args: Any, **options: Any) -> Any:
-        first = next(self.method.net.parameters()).detach().clone()
+        first = next(self.module.net.parameters()).detach().clone()
         stages.append({"labels": self.y.clone().numpy(), "weight": first, **options})
         return epochs(self, *args, **options)
 
@@ -49,7 +49,7 @@ def test_only_validation_labels_are_dropped(start: Start, blobs: Any, monkeypatc
     assert np.array_equal(first["labels"], blobs.y)
     dropped = blobs.validation & (np.arange(len(blobs.y)) % 2 == 1)
     assert np.array_equal(second["labels"], np.where(dropped, -1, blobs.y))
-    assert np.array_equal(run.method.refined, second["labels"])
+    assert np.array_equal(run.module.refined, second["labels"])
 
 
 def test_the_second_network_is_fresh(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +67,6 @@ def test_classes_are_balanced(start: Start, blobs: Any) -> None:
     run = start(ImprovedBaseline(), blobs.x, y, recipe=Recipe(epochs=1, batch_size=16))
     batches = run.batches
     run.batches = lambda **options: ((drawn.extend(b.y.tolist()), b)[1] for b in batches(**options))
-    run.method.train_balanced(run)
+    run.module.train_balanced(run)
     counts = np.bincount(drawn)
     assert counts.max() - counts.min() <= 1

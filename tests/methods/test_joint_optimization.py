@@ -102,7 +102,7 @@ def trained(start: Start, blobs: Any, n_epochs: int, validation: Any = None, **p
 
 
 def test_soft_labels_are_the_given_ones_until_epoch_70_then_the_mean_of_the_last_10(start: Start, blobs: Any) -> None:
-    method: Any = trained(start, blobs, 200, final_epochs=1).method
+    method: Any = trained(start, blobs, 200, final_epochs=1).module
     given_labels = one_hot(torch.as_tensor(blobs.y[blobs.y >= 0]), 3)
     assert len(method.soft_before) == 200
     for epoch in (0, 1, 69):
@@ -115,7 +115,7 @@ def test_soft_labels_are_the_given_ones_until_epoch_70_then_the_mean_of_the_last
 
 @pytest.mark.parametrize(("n_epochs", "begin", "window"), [(40, 14, 2), (20, 7, 1), (1, 1, 1)])
 def test_shares_of_a_shorter_run(start: Start, blobs: Any, n_epochs: int, begin: int, window: int) -> None:
-    method: Any = trained(start, blobs, n_epochs, final_epochs=1).method
+    method: Any = trained(start, blobs, n_epochs, final_epochs=1).module
     labels = [*method.soft_before, method.soft_after]
     moved = [not torch.equal(labels[0], later) for later in labels]
     assert moved == [epoch >= begin for epoch in range(n_epochs + 1)]
@@ -127,7 +127,7 @@ def test_step_2_is_a_fresh_network_on_soft_labels_alone(start: Start, blobs: Any
     assert [entry["stage"] for entry in run.at.history] == [0] * 6 + [1] * 3
     assert {"cross_entropy", "prior", "entropy"} <= run.at.history[5].keys()
     assert "prior" not in run.at.history[6]
-    method: Any = run.method
+    method: Any = run.module
     assert torch.equal(method.soft, method.soft_after)  # no longer moved
 
 
@@ -145,14 +145,14 @@ def test_nothing_of_step_1_is_left_in_the_network(start: Start, blobs: Any) -> N
 def test_wrong_labels_are_mended(start: Start, blobs: Any) -> None:
     run = trained(start, blobs, 40)
     labeled = blobs.y >= 0
-    found = run.method.soft.argmax(1).numpy()  # type: ignore[union-attr,operator]
+    found = run.module.soft.argmax(1).numpy()  # type: ignore[union-attr,operator]
     assert (blobs.y != blobs.y_true)[labeled].mean() > 0.1
     assert (found == blobs.y_true[labeled]).mean() > 0.97
     assert np.mean(run.predict().argmax(1).numpy() == blobs.y_true) > 0.97
 
 
 def test_rows_that_are_held_out_or_dropped_have_no_soft_label(start: Start, blobs: Any) -> None:
-    method: Any = trained(start, blobs, 6, validation=blobs.validation).method
+    method: Any = trained(start, blobs, 6, validation=blobs.validation).module
     used = ~blobs.validation[blobs.y >= 0]
     totals = method.soft.sum(1).numpy()
     np.testing.assert_allclose(totals[used], 1, atol=1e-5)
@@ -223,7 +223,7 @@ def test_cross_entropy_is_a_mean_over_rows_that_have_a_soft_label() -> None:
 
 def test_the_share_of_the_given_label(start: Start, blobs: Any) -> None:
     run = trained(start, blobs, 20, validation=blobs.validation)
-    method: Any = run.method
+    method: Any = run.module
     (name,) = method.scores(run)
     share = method.scores(run)[name].numpy()
     rows = np.flatnonzero(blobs.y >= 0)
@@ -245,6 +245,6 @@ def test_the_authors_optimizer(start: Start, blobs: Any) -> None:
 def test_the_rate_of_step_1_is_constant_and_nothing_ends_it_early(start: Start, blobs: Any) -> None:
     recipe = Recipe(epochs=8, batch_size=64, lr=0.01, schedule="plateau", patience=1, stop_after=2, keep="best")
     run = start(JointOptimization(), blobs.x, blobs.y, validation=blobs.validation, recipe=recipe)
-    run.method.train_on(run)
+    run.module.train_on(run)
     first = [entry for entry in run.at.history if entry["stage"] == 0]
     assert [entry["lr"] for entry in first] == [0.01] * 8

@@ -27,7 +27,7 @@ TRUSTED = np.array([1, 0, 0, 1, 0, 0, 0, 1], dtype=bool)
 def begun(start: Start, **params: Any) -> tuple[LabelNoiseModel, Batch]:
     x = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
     run = start(LabelNoiseModel(**params), x, Y, trusted=TRUSTED, params={"hidden": (5,), "dropout": 0.0})
-    method = run.method.double()
+    method = run.module.double()
     with torch.no_grad():
         method.types.weight.normal_()
         method.C.copy_(torch.tensor([[0, 0.5, 0.5], [1, 0, 0], [0.2, 0.8, 0]]))
@@ -94,7 +94,7 @@ def test_the_noise_begins_from_trusted_rows(start: Start) -> None:
     y = np.where((true == 1) & (np.arange(30) % 10 < 7), 0, true)
     trusted = np.arange(30) % 10 == 9
     run = start(LabelNoiseModel(), true[:, None].astype(np.float32), y, trusted=trusted)
-    method = run.method
+    method = run.module
     method.net = Says(base)
     method.start_noise(run)
     torch.testing.assert_close(method.C[1], torch.tensor([1.0, 0.0, 0.0]))
@@ -111,10 +111,10 @@ def test_the_noise_begins_from_the_predicted_class_without_trusted_rows(start: S
     y = np.where((true == 1) & (np.arange(30) % 10 < 3), 0, true)
     y[29] = -1
     run = start(LabelNoiseModel(), true[:, None].astype(np.float32), y)
-    run.method.net = Says(base)
-    run.method.start_noise(run)
-    torch.testing.assert_close(run.method.C[1], torch.tensor([1.0, 0.0, 0.0]))
-    assert run.method.kind.tolist() == [0] * 10 + [2] * 3 + [0] * 7 + [0] * 9 + [-1]
+    run.module.net = Says(base)
+    run.module.start_noise(run)
+    torch.testing.assert_close(run.module.C[1], torch.tensor([1.0, 0.0, 0.0]))
+    assert run.module.kind.tolist() == [0] * 10 + [2] * 3 + [0] * 7 + [0] * 9 + [-1]
 
 
 def test_trusted_rows_stand_one_to_one(start: Start, blobs: Any) -> None:
@@ -142,7 +142,7 @@ def test_trusted_rows_stand_one_to_one(start: Start, blobs: Any) -> None:
 def test_all_labels_trusted_is_bad_input(start: Start, blobs: Any) -> None:
     run = start(LabelNoiseModel(), blobs.x, blobs.y, trusted=blobs.y >= 0)
     with pytest.raises(InputError, match="every label is trusted"):
-        run.method.train_on(run)
+        run.module.train_on(run)
 
 
 def test_a_network_without_features_is_bad_input(start: Start, blobs: Any) -> None:
@@ -156,13 +156,13 @@ def corrected(start: Start, swap: Any) -> Run:
     recipe = Recipe(epochs=30, batch_size=32, lr=0.01, schedule="constant")
     y = np.where(trusted, swap.y_true, swap.y)
     run = start(LabelNoiseModel(), swap.x, y, trusted=trusted, params={"hidden": (32,)}, recipe=recipe)
-    run.method.train_on(run)
+    run.module.train_on(run)
     return run
 
 
 def test_trusted_rows_turn_a_majority_of_wrong_labels(start: Start, swap: Any, corrected: Run) -> None:
     plain = start(CrossEntropy(), swap.x, corrected.task.y, params={"hidden": (32,)}, recipe=corrected.recipe)
-    plain.method.train_on(plain)
+    plain.module.train_on(plain)
     right, right_of_plain = ((r.predict().argmax(1).numpy() == swap.y_true).mean() for r in (corrected, plain))
     assert right > 0.95
     assert right_of_plain < 0.85
@@ -172,13 +172,13 @@ def test_the_types_of_the_labels(swap: Any, corrected: Run) -> None:
     y = corrected.task.y.clone()
     y[5] = -1
     corrected.task.y[5] = -1
-    scores = corrected.method.scores(corrected)
+    scores = corrected.module.scores(corrected)
     assert list(scores) == ["p_free", "p_random", "p_confusing"]
     total = sum(scores.values())
     assert total[5].isnan()
     kept = torch.as_tensor(y >= 0)
     torch.testing.assert_close(total[kept], torch.ones(int(kept.sum())))
-    wrong = torch.as_tensor(swap.y != swap.y_true)[kept] & ~corrected.method.trusted[kept]
+    wrong = torch.as_tensor(swap.y != swap.y_true)[kept] & ~corrected.module.trusted[kept]
     free = scores["p_free"][kept]
     assert free[wrong].mean() < 0.2
     assert free[~wrong].mean() > 0.8

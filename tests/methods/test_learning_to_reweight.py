@@ -164,7 +164,7 @@ def test_wrong_labels_get_less_weight(start: Start, blobs: Any) -> None:
 
     recipe = Recipe(epochs=12, batch_size=32, lr=0.01)
     run = start(Watched(), blobs.x, blobs.y, trusted=blobs.trusted, validation=blobs.validation, recipe=recipe)
-    run.method.train_on(run)
+    run.module.train_on(run)
     used, wrong = (blobs.y >= 0) & ~blobs.validation, blobs.y != blobs.y_true
     assert weights.sum(1).tolist() == pytest.approx([3.0] * 12)  # three batches an epoch, each of sum 1
     on_wrong, on_right = weights[:, used & wrong].mean(1), weights[:, used & ~wrong].mean(1)
@@ -174,7 +174,7 @@ def test_wrong_labels_get_less_weight(start: Start, blobs: Any) -> None:
 def test_the_authors_optimizer(start: Start, blobs: Any) -> None:
     recipe = Recipe(epochs=8, batch_size=500)
     run = start(LearningToReweight(optimizer="sgd"), blobs.x, blobs.y, trusted=blobs.trusted, recipe=recipe)
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert isinstance(run.optimizer, torch.optim.SGD)
     assert run.optimizer.param_groups[0]["weight_decay"] == 2e-4
     expected = [0.1] * 4 + [0.01] * 2 + [1e-3] * 2
@@ -186,7 +186,7 @@ def test_without_trusted_labels(start: Start, blobs: Any, trusted: str) -> None:
     rows = {"none": None, "nobody": np.zeros(180, dtype=bool), "held out": blobs.validation}[trusted]
     run = start(LearningToReweight(), blobs.x, blobs.y, trusted=rows, validation=blobs.validation)
     with pytest.raises(InputError, match=r"no label is trusted: .* mark some as trusted"):
-        run.method.train_on(run)
+        run.module.train_on(run)
 
 
 def test_trusted_batches_go_round_all_trusted_rows(start: Start, blobs: Any) -> None:

@@ -72,6 +72,6 @@ def test_noise_that_it_cannot_use() -> None:
 
 def test_no_label_was_learned(start: Callable[..., Run], blobs: Any) -> None:
     run = start(MVAE(z_a=2, z_b=2, hidden=4), blobs.x, blobs.y)
-    probs, learned = run.method.evidence(run)
+    probs, learned = run.module.evidence(run)
     assert (learned == -1).all()
     torch.testing.assert_close(probs, run.predict())

@@ -78,20 +78,20 @@ def trained(start: Start, blobs: Any, n_epochs: int, **params: Any) -> Run:
     method.seen = []
     recipe = Recipe(epochs=n_epochs, batch_size=50, lr=0.01)
     run = start(method, blobs.x, blobs.y, validation=blobs.validation, recipe=recipe)
-    run.method.train_on(run)
+    run.module.train_on(run)
     method.seen.append(next(method.student.parameters()).detach().clone())
     return run
 
 
 def test_the_teacher_is_the_plain_mean_of_the_first_students(start: Start, blobs: Any) -> None:
-    method: Any = trained(start, blobs, 4).method
+    method: Any = trained(start, blobs, 4).module
     weights = torch.stack(method.seen).double()
     assert 10 < len(weights) < 100  # while 1 - 1/(t+1) is the smaller of the two
     torch.testing.assert_close(next(method.net.parameters()).double(), weights.mean(0), atol=1e-6, rtol=1e-5)
 
 
 def test_the_teacher_is_the_moving_average_from_then_on(start: Start, blobs: Any) -> None:
-    method: Any = trained(start, blobs, 4, early_decay=0.7, decay=0.8).method
+    method: Any = trained(start, blobs, 4, early_decay=0.7, decay=0.8).module
     ramp = 40 / 180 * (len(method.seen) - 1)
     average = method.seen[0].double()
     for t, weights in enumerate(method.seen[1:]):
@@ -102,7 +102,7 @@ def test_the_teacher_is_the_moving_average_from_then_on(start: Start, blobs: Any
 
 def test_only_the_student_is_optimized_and_the_teacher_predicts(start: Start, blobs: Any) -> None:
     run = trained(start, blobs, 1)
-    method: Any = run.method
+    method: Any = run.module
     optimized = {id(p) for group in run.optimizer.param_groups for p in group["params"]}
     assert optimized == {id(p) for p in method.student.parameters()}
     assert all(p.grad is None for p in method.net.parameters())
@@ -128,14 +128,14 @@ def test_keeping_the_best_epoch_keeps_its_teacher(start: Start, blobs: Any) -> N
     close = run._close_epoch
 
     def closed(epoch: int) -> bool:
-        teachers.append(next(run.method.net.parameters()).detach().clone())
+        teachers.append(next(run.module.net.parameters()).detach().clone())
         return close(epoch)
 
     run._close_epoch = closed  # type: ignore[method-assign]
-    run.method.train_on(run)
+    run.module.train_on(run)
     accuracies = [entry["validation_accuracy"] for entry in run.at.history]
     best = accuracies.index(max(accuracies))
-    assert torch.equal(next(run.method.net.parameters()), teachers[best])
+    assert torch.equal(next(run.module.net.parameters()), teachers[best])
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_the_rates_reach_the_optimizer(start: Start, blobs: Any) -> None:
     (group,) = run.optimizer.param_groups
     assert group["lr"] == pytest.approx(0.02 * last)
     assert group["betas"] == pytest.approx((0.5 + 0.4 * last, 0.999))
-    assert len(run.method.seen) == n_steps + 1  # type: ignore[attr-defined]
+    assert len(run.module.seen) == n_steps + 1  # type: ignore[attr-defined]
 
 
 def test_the_run_keeps_its_own_rate(start: Start, blobs: Any) -> None:
@@ -187,7 +187,7 @@ def test_five_of_a_hundred_rows_are_labeled_and_all_rows_stand_beside_them(start
             return super().loss(batch)
 
     run = start(Batches(), x, y, recipe=Recipe(epochs=1, batch_size=100))
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert [int((b.y >= 0).sum()) for b in batches] == [5] * 5
     assert all((b.y[5:] == -1).all() for b in batches)
     others = torch.cat([b.rows[5:] for b in batches])

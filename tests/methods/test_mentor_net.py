@@ -112,14 +112,14 @@ def test_the_curriculum_moves_with_the_run(start: Start, blobs: Any) -> None:
             return super().loss(batch)
 
     run = start(Watched(), blobs.x, blobs.y, recipe=Recipe(epochs=8, batch_size=500))
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert seen == [0, 12, 25, 37, 50, 62, 75, 87]
-    assert run.method.level > 0
+    assert run.module.level > 0
 
 
 def test_the_authors_optimizer(start: Start, blobs: Any) -> None:
     run = start(MentorNet(optimizer="sgd"), blobs.x, blobs.y, recipe=Recipe(epochs=39, batch_size=500))
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert isinstance(run.optimizer, torch.optim.SGD)
     assert run.optimizer.param_groups[0]["weight_decay"] == 2e-4
     assert [run.at.history[e]["lr"] for e in (0, 19, 20, 24, 25, 29, 30, 38)] == pytest.approx(
@@ -141,7 +141,7 @@ def test_trusted_labels_weigh_one_whatever_their_loss() -> None:
 def test_trusted_labels_that_are_taught_wrongly_have_no_such_weight(start: Start, blobs: Any) -> None:
     for kind, expected in (("learned", None), ("predefined", blobs.trusted)):
         run = start(MentorNet(curriculum=kind), blobs.x, blobs.y, trusted=blobs.trusted)
-        trusted: Any = run.method.trusted
+        trusted: Any = run.module.trusted
         assert trusted is None if expected is None else np.array_equal(trusted, expected)
 
 
@@ -175,30 +175,30 @@ def test_a_share_of_the_trusted_labels_is_made_wrong(start: Start, blobs: Any) -
 def test_the_student_sees_the_taught_labels_and_the_evidence_leaves_out_the_wrong(start: Start, blobs: Any) -> None:
     run = learned(start, blobs, validation=blobs.validation)
     seen = torch.full((180,), -1)
-    update = run.method.loss
+    update = run.module.loss
 
     def watched(batch: Batch) -> dict[str, Tensor]:
         seen[batch.rows] = batch.y
         return update(batch)
 
-    run.method.loss = watched  # type: ignore[method-assign]
-    run.method.train_on(run)
+    run.module.loss = watched  # type: ignore[method-assign]
+    run.module.train_on(run)
     training = (run.task.y >= 0) & ~run.task.validation
-    assert torch.equal(seen[training], run.method.taught[training])
-    wrong = run.method.taught != run.task.y
+    assert torch.equal(seen[training], run.module.taught[training])
+    wrong = run.module.taught != run.task.y
     assert 0 < wrong.sum() < run.task.trusted.sum()
-    trained_on = run.method.evidence(run)[1]
+    trained_on = run.module.evidence(run)[1]
     assert (trained_on[wrong] == -1).all()
     assert torch.equal(trained_on[~wrong], run.task.y[~wrong])
 
 
 def test_what_the_mentor_learned_holds_for_labels_that_it_never_saw(start: Start, blobs: Any) -> None:
     run = learned(start, blobs, validation=blobs.validation, normalize="auto")
-    run.method.train_on(run)
+    run.module.train_on(run)
     unknown_to_it = (run.task.y >= 0) & ~run.task.validation & ~run.task.trusted
-    rows, losses = losses_of(run, run.method.net, unknown_to_it)
+    rows, losses = losses_of(run, run.module.net, unknown_to_it)
     assert sorted(rows.tolist()) == unknown_to_it.nonzero()[:, 0].tolist()
-    v = run.method.weights(losses)
+    v = run.module.weights(losses)
     right = torch.as_tensor(blobs.y == blobs.y_true)[rows]
     assert not v.requires_grad
     assert v[right].mean() > 0.8
@@ -209,25 +209,25 @@ def test_what_the_mentor_learned_holds_for_labels_that_it_never_saw(start: Start
 def test_the_mentor_is_taught_twice_and_weights_are_1_before(start: Start, blobs: Any) -> None:
     assert [lesson(p) for p in (0, BURN_IN, BURN_IN + 1, 74, 75, 99)] == [0, 0, 19, 19, 75, 75]
     run = learned(start, blobs)
-    taught_at, parameters = [], [p.clone() for p in run.method.mentor.parameters()]
-    teach = run.method.teach
+    taught_at, parameters = [], [p.clone() for p in run.module.mentor.parameters()]
+    teach = run.module.teach
 
     def counted(*args: Any) -> None:
-        taught_at.append(run.method.percent)
-        assert all(torch.equal(a, b) for a, b in zip(parameters, run.method.mentor.parameters(), strict=True))
+        taught_at.append(run.module.percent)
+        assert all(torch.equal(a, b) for a, b in zip(parameters, run.module.mentor.parameters(), strict=True))
         teach(*args)
-        parameters[:] = [p.clone() for p in run.method.mentor.parameters()]
+        parameters[:] = [p.clone() for p in run.module.mentor.parameters()]
 
-    run.method.teach = counted  # type: ignore[method-assign]
-    run.method.train_on(run)
+    run.module.teach = counted  # type: ignore[method-assign]
+    run.module.train_on(run)
     assert taught_at == [25, 75]  # and the student's optimizer never moves it
-    run.method.percent = BURN_IN
-    assert run.method.weights(torch.tensor([0.0, 50.0])).tolist() == [1, 1]
+    run.module.percent = BURN_IN
+    assert run.module.weights(torch.tensor([0.0, 50.0])).tolist() == [1, 1]
 
 
 def test_a_learned_curriculum_finds_more_than_none(start: Start, blobs: Any) -> None:
     run = learned(start, blobs, epochs=12)
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert (run.predict().argmax(1).numpy() == blobs.y_true).mean() > 0.9
 
 
@@ -238,22 +238,22 @@ def test_a_learned_curriculum_is_resumed_bit_by_bit(
 ) -> None:
     monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
     whole = learned(start, blobs)
-    whole.method.train_on(whole)
+    whole.module.train_on(whole)
     stopped = learned(start, blobs, checkpoint=tmp_path / "c")
-    method_loss = stopped.method.loss
+    method_loss = stopped.module.loss
 
     def failing(batch: Batch) -> dict[str, Tensor]:
         if len(stopped.at.history) == stop:
             raise KeyboardInterrupt
         return method_loss(batch)
 
-    stopped.method.loss = failing  # type: ignore[method-assign]
+    stopped.module.loss = failing  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        stopped.method.train_on(stopped)
+        stopped.module.train_on(stopped)
     torch.rand(7)
     resumed = learned(start, blobs, checkpoint=tmp_path / "c", resume=True)
-    resumed.method.train_on(resumed)
-    assert same(resumed.method.state_dict(), whole.method.state_dict())
+    resumed.module.train_on(resumed)
+    assert same(resumed.module.state_dict(), whole.module.state_dict())
 
 
 def test_a_network_with_a_learned_curriculum_is_built_again_without_rows() -> None:
@@ -271,4 +271,4 @@ def test_a_learned_curriculum_without_trusted_labels(start: Start, blobs: Any, t
     run = start(MentorNet(curriculum="learned"), blobs.x, blobs.y, trusted=rows, validation=blobs.validation)
     message = f"{int(trusted == 'one')} labels are trusted, 0 of them .* mark more as trusted"
     with pytest.raises(InputError, match=message):
-        run.method.train_on(run)
+        run.module.train_on(run)

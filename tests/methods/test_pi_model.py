@@ -145,7 +145,7 @@ def test_the_weight_by_epoch(start: Callable[..., Run], blobs: Any, ramp: float)
             return super().loss(data)
 
     run = start(Watched(alpha=8.0, ramp=ramp), blobs.x, blobs.y, recipe=Recipe(epochs=4, batch_size=64))
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert seen == {e: pytest.approx(8 * rampup(e, 4 * ramp)) for e in range(4)}
     assert (seen[0] == 8) == (ramp == 0)
 
@@ -160,7 +160,7 @@ def test_unlabeled_rows_and_classes_in_a_batch(start: Callable[..., Run], blobs:
             return super().loss(data)
 
     run = start(Watched(), blobs.x, blobs.y, recipe=Recipe(epochs=1, batch_size=24))
-    run.method.train_on(run)
+    run.module.train_on(run)
     for y in seen:
         assert (y[:12] >= 0).all()
         assert (y[12:] == -1).all()

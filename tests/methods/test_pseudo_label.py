@@ -66,7 +66,7 @@ def test_the_gradient_by_finite_differences() -> None:
 
 def test_the_first_epochs_are_plain_training(start: Start, blobs: Any) -> None:
     run = start(PseudoLabel(start=0.5, full=0.75), blobs.x, blobs.y, recipe=Recipe(epochs=8, batch_size=32))
-    run.method.train_on(run)
+    run.module.train_on(run)
     silent = [entry["pseudo_label"] == 0 for entry in run.at.history]
     assert silent == [True] * 5 + [False] * 3
 
@@ -85,7 +85,7 @@ def test_batches(start: Start, blobs: Any, sizes: Any, expected: tuple[int, int]
             yield batch
 
     run.batches = watched
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert all(abs(a - expected[0]) <= 1 and b == expected[1] for a, b in seen)
     assert (torch.cat(labels) == -1).all()  # rows that have no label are the unlabeled ones
 

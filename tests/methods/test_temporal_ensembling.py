@@ -104,7 +104,7 @@ def spied(start: Start, blobs: Any, n_epochs: int, **params: Any) -> tuple[Run, 
 
     recipe = Recipe(epochs=n_epochs, batch_size=64)
     run = start(Watched(**params), blobs.x, blobs.y, validation=blobs.validation, recipe=recipe)
-    run.method.train_on(run)
+    run.module.train_on(run)
     return run, seen
 
 
@@ -127,7 +127,7 @@ def test_its_own_optimizer(start: Start, blobs: Any) -> None:
 
     method = Watched(optimizer="adam", lr=0.003)
     run = start(method, blobs.x, blobs.y, recipe=Recipe(epochs=12, batch_size=500, optimizer="sgd"))
-    run.method.train_on(run)
+    run.module.train_on(run)
     down = [rampdown(e, 12, 2) for e in range(12)]
     expected = [0.003 * rampup(e, 3.2) * down[e] for e in range(12)]
     assert [entry["lr"] for entry in run.at.history] == pytest.approx(expected)
@@ -136,17 +136,17 @@ def test_its_own_optimizer(start: Start, blobs: Any) -> None:
 
 def test_the_optimizer_of_the_run(start: Start, blobs: Any) -> None:
     run = start(TemporalEnsembling(), blobs.x, blobs.y, recipe=Recipe(epochs=2, optimizer="sgd", lr=0.5))
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert isinstance(run.optimizer, torch.optim.SGD)
     assert [entry["lr"] for entry in run.at.history] == [0.5, 0.5]
 
 
 def test_held_out_rows_have_no_ensemble(start: Start, blobs: Any) -> None:
     run, _ = spied(start, blobs, 3, balance=False)
-    passes = run.method.passes.numpy()
+    passes = run.module.passes.numpy()
     assert (passes[blobs.validation] == 0).all()
     assert (passes[~blobs.validation] >= 1).all()
     labeled = (blobs.y >= 0) & ~blobs.validation
     assert (passes[labeled] >= 3).all()  # at least once an epoch
-    z = run.method.targets(torch.arange(len(blobs.y)))[torch.as_tensor(~blobs.validation)]
+    z = run.module.targets(torch.arange(len(blobs.y)))[torch.as_tensor(~blobs.validation)]
     torch.testing.assert_close(z.sum(1), torch.ones(len(z)))

@@ -248,9 +248,9 @@ def test_with_one_epsilon_it_is_m_vae(start: Start, blobs: Any, same: Callable[.
         torch.manual_seed(0)
         run = start(method, blobs.x, blobs.y, **options)
         torch.manual_seed(1)  # setup of the guider draws nothing, but nothing says so
-        run.method.train_on(run)
+        run.module.train_on(run)
         runs.append(run)
-    ours, theirs = (run.method.learner.state_dict() for run in runs)
+    ours, theirs = (run.module.learner.state_dict() for run in runs)
     assert same(ours, theirs)
     losses = [[{k: v for k, v in entry.items() if k != "seconds"} for entry in run.at.history] for run in runs]
     assert same(*losses)
@@ -258,7 +258,7 @@ def test_with_one_epsilon_it_is_m_vae(start: Start, blobs: Any, same: Callable[.
 
 def train_by_hand(run: Run) -> None:
     """Eqs. 4 to 8 step by step, for the arguments of the test below."""
-    learner, guider = run.method.learner, run.method.guider
+    learner, guider = run.module.learner, run.module.guider
     learner.settle(run.inputs)
     adam = torch.optim.Adam(learner.parameters(), 0.01, (0.9, 0.99))
     step = 0
@@ -288,13 +288,13 @@ def test_a_training_by_hand(start: Start, blobs: Any) -> None:
     y = blobs.y.copy()
     y[30:] = -1
     runs = []
-    for train in (lambda run: run.method.train_on(run), train_by_hand):
+    for train in (lambda run: run.module.train_on(run), train_by_hand):
         method = UMN(weight=0.7, release=(0.25, 0.75), decay=0.8, noise=0.3, **SMALL)
         network = {"hidden": (8,), "dropout": 0.2}
         run = start(method, blobs.x, y, params=network, recipe=Recipe(epochs=4, batch_size=40, lr=0.01))
         torch.manual_seed(5)
         train(run)
-        runs.append(run.method)
+        runs.append(run.module)
     for part in ("learner", "guider"):
         ours, by_hand = (getattr(method, part).state_dict() for method in runs)
         for name, value in by_hand.items():
@@ -303,24 +303,24 @@ def test_a_training_by_hand(start: Start, blobs: Any) -> None:
 
 def test_its_scores(start: Start, blobs: Any) -> None:
     run = start(UMN(**SMALL), blobs.x, blobs.y, validation=blobs.validation, recipe=Recipe(epochs=3, batch_size=64))
-    run.method.train_on(run)
-    scores = run.method.scores(run)
+    run.module.train_on(run)
+    scores = run.module.scores(run)
     names = ["epsilon", "epsilon_recent", "log_difference", "el2n", "guider_confidence", "guider_confidence_mean"]
     assert list(scores) == names
     labeled = torch.as_tensor(blobs.y >= 0)
     y = torch.as_tensor(blobs.y)[labeled, None]
-    g, g_guider = (run.predict(net=net)[labeled].gather(1, y)[:, 0] for net in (run.method.net, run.method.guider))
+    g, g_guider = (run.predict(net=net)[labeled].gather(1, y)[:, 0] for net in (run.module.net, run.module.guider))
     sure = torch.eye(3)[y[:, 0]]
     for name, expected in (
         ("epsilon", (g - g_guider).abs()),
         ("log_difference", (g.log() - g_guider.log()).abs()),
         ("guider_confidence", g_guider),
-        ("el2n", (sure - run.predict(net=run.method.guider)[labeled]).square().sum(1).sqrt()),
+        ("el2n", (sure - run.predict(net=run.module.guider)[labeled]).square().sum(1).sqrt()),
     ):
         assert scores[name].shape == (180,)
         assert scores[name][~labeled].isnan().all()
         torch.testing.assert_close(scores[name][labeled], expected, atol=1e-6, rtol=1e-4)
-    recent = run.method.recent
+    recent = run.module.recent
     assert recent[:3].isfinite().all()
     assert recent[3:].isnan().all()
     torch.testing.assert_close(recent[2], scores["epsilon"][labeled], atol=1e-6, rtol=1e-4)
@@ -332,16 +332,16 @@ def test_the_mean_confidence_is_of_the_epochs_since_lambda_has_fallen(start: Sta
     """Of all of them, whichever epoch's weights are kept; labels are judged by those."""
     recipe = Recipe(epochs=10, batch_size=64, keep=keep)
     run = start(UMN(**SMALL, release=(0.2, 0.4)), blobs.x, blobs.y, validation=blobs.validation, recipe=recipe)
-    seen, look = [], run.method.look
-    run.method.look = lambda run: seen.append(look(run)) or seen[-1]
-    run.method.train_on(run)
+    seen, look = [], run.module.look
+    run.module.look = lambda run: seen.append(look(run)) or seen[-1]
+    run.module.train_on(run)
     labeled = torch.as_tensor(blobs.y >= 0)
     expected = torch.stack([g_guider.exp() for _, g_guider, _ in seen[4:10]]).mean(0)
-    means = run.method.scores(run)["guider_confidence_mean"]
+    means = run.module.scores(run)["guider_confidence_mean"]
     torch.testing.assert_close(means[labeled], expected, atol=1e-6, rtol=1e-5)
     assert means[~labeled].isnan().all()
-    probs, learned = run.method.evidence(run)
-    torch.testing.assert_close(probs, run.predict(net=run.method.guider))
+    probs, learned = run.module.evidence(run)
+    torch.testing.assert_close(probs, run.predict(net=run.module.guider))
     assert (learned == -1).all()
     epochs = [entry["validation_accuracy"] for entry in run.at.history]
     judged = seen[epochs.index(max(epochs)) if keep == "best" else -1][2]  # by the guider of the epoch that was kept
@@ -350,12 +350,12 @@ def test_the_mean_confidence_is_of_the_epochs_since_lambda_has_fallen(start: Sta
 
 def test_the_last_ten_epsilons_are_kept(start: Start, blobs: Any) -> None:
     run = start(UMN(**SMALL), blobs.x, blobs.y, recipe=Recipe(epochs=13, batch_size=180))
-    seen, look = [], run.method.look
-    run.method.look = lambda run: seen.append(look(run)) or seen[-1]
-    run.method.train_on(run)
+    seen, look = [], run.module.look
+    run.module.look = lambda run: seen.append(look(run)) or seen[-1]
+    run.module.train_on(run)
     expected = torch.stack([(g.exp() - g_guider.exp()).abs() for g, g_guider, _ in seen[-10:]]).mean(0)
     labeled = torch.as_tensor(blobs.y >= 0)
-    torch.testing.assert_close(run.method.scores(run)["epsilon_recent"][labeled], expected)
+    torch.testing.assert_close(run.module.scores(run)["epsilon_recent"][labeled], expected)
 
 
 def test_the_rows_of_a_batch(start: Start, blobs: Any) -> None:
@@ -371,13 +371,13 @@ def test_the_rows_of_a_batch(start: Start, blobs: Any) -> None:
     y = blobs.y.copy()
     y[6:] = -1
     run = start(Watched(**SMALL), blobs.x, y, recipe=Recipe(epochs=1, batch_size=20))
-    run.method.train_on(run)
+    run.module.train_on(run)
     assert [len(y) for y in seen] == [20] * math.ceil(174 / 19)
     assert all((y[:1] >= 0).all() and (y[1:] == -1).all() for y in seen)
-    assert run.method.steps == len(seen)
+    assert run.module.steps == len(seen)
     seen.clear()
     run = start(Watched(**SMALL), blobs.x, blobs.y_true, recipe=Recipe(epochs=1, batch_size=20))
-    run.method.train_on(run)  # no row without a label: an epoch passes the labels
+    run.module.train_on(run)  # no row without a label: an epoch passes the labels
     assert [len(y) for y in seen] == [20] * math.ceil(180 / 19)
 
 
@@ -393,15 +393,15 @@ def test_an_interruption_changes_nothing(
 
     options = {"validation": blobs.validation, "recipe": Recipe(epochs=4, batch_size=40)}
     whole = start(kind(**SMALL), blobs.x, blobs.y, **options)
-    whole.method.train_on(whole)
+    whole.module.train_on(whole)
     options["checkpoint"] = tmp_path / "checkpoint.pt"
     run = start(Interrupted(**SMALL), blobs.x, blobs.y, **options)
     with pytest.raises(KeyboardInterrupt):
-        run.method.train_on(run)
+        run.module.train_on(run)
     resumed = start(kind(**SMALL), blobs.x, blobs.y, resume=True, **options)
     assert 0 < len(resumed.at.history) < 4
-    resumed.method.train_on(resumed)
-    assert same(whole.method.state_dict(), resumed.method.state_dict())
+    resumed.module.train_on(resumed)
+    assert same(whole.module.state_dict(), resumed.module.state_dict())
 
 
 @pytest.mark.parametrize("kind", [UMN, MVAE])
@@ -481,7 +481,7 @@ def test_lambda_falls_to_the_share_of_labeled_rows(start: Start, blobs: Any) -> 
 
 def test_scores_are_finite_where_a_probability_underflows(start: Start, blobs: Any) -> None:
     run = start(UMN(**SMALL), blobs.x, blobs.y, recipe=Recipe(epochs=1, batch_size=64))
-    run.method.train_on(run)
+    run.module.train_on(run)
     run.predict = lambda rows, net: nn.functional.one_hot(run.task.y[rows] * 0, 3).float()  # type: ignore[method-assign]
-    for values in run.method.scores(run).values():
+    for values in run.module.scores(run).values():
         assert values[run.task.y >= 0].isfinite().all()

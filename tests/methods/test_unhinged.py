@@ -26,7 +26,7 @@ def test_the_loss_by_hand() -> None:
 
 
 def test_the_scores_of_a_batch_are_normalized_with_a_scale_and_a_shift(start: Start, blobs: Any) -> None:
-    net = start(Unhinged(), blobs.x, blobs.y).method.net.train()
+    net = start(Unhinged(), blobs.x, blobs.y).module.net.train()
     scores = net(torch.as_tensor(blobs.x))
     torch.testing.assert_close(scores.mean(0), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(scores.std(0, correction=0), torch.ones(3), atol=1e-3, rtol=0)
@@ -36,16 +36,16 @@ def test_the_scores_of_a_batch_are_normalized_with_a_scale_and_a_shift(start: St
 
 def test_the_loss_falls_while_the_scale_grows(start: Start, blobs: Any) -> None:
     run = start(Unhinged(), blobs.x, blobs.y, validation=blobs.validation)
-    run.method.train_on(run)
+    run.module.train_on(run)
     losses = [entry["unhinged"] for entry in run.at.history]
     assert losses[-1] < losses[0] < 1.1  # scores of mean 0 have a loss of 1
-    assert (run.method.net[-1].weight > 1).all()  # the loss itself has no bound: the scale is what is left of it
+    assert (run.module.net[-1].weight > 1).all()  # the loss itself has no bound: the scale is what is left of it
 
 
 def test_the_weights_fit_a_network_that_is_set_up_without_rows(start: Start, blobs: Any) -> None:
     run = start(Unhinged(), blobs.x, blobs.y)
-    run.method.train_on(run)
+    run.module.train_on(run)
     other, none = Unhinged(), torch.empty(0, dtype=torch.bool)
     other.setup(Task(0, 3, (2,), none.long(), None, none, lambda: models.build("mlp", (2,), 3)))
-    other.net.load_state_dict(run.method.net.state_dict())
+    other.net.load_state_dict(run.module.net.state_dict())
     torch.testing.assert_close(run.predict(net=other), run.predict())

@@ -67,9 +67,7 @@ class FineTune(Method):
     def train_on(self, run: Run) -> None:
         task = run.task
         clean = run.with_labels(task.clean_labels("fine_tune"))
-        blind = run.with_labels(torch.where(clean.y >= 0, -1, task.y))
-        blind.task = without_trusted(task)
-        self.base.train_on(blind)
+        self.base.train_on(run.with_task(without_trusted(task)))
         recipe = {"optimizer": "adam", "lr": self.lr, "schedule": "constant", "keep": "best"}
         for _ in clean.epochs(self.epochs, net=self.net, **recipe):
             for batch in clean.batches():
