@@ -23,6 +23,7 @@ from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
 from goldvein.network import pick_device
 from goldvein.selectors.confidence import Confidence
+from goldvein.training.fit import choose_recipe
 
 QUICK: dict[str, Any] = {"epochs": 12, "batch_size": 32, "lr": 0.01, "random_state": 0}
 
@@ -403,10 +404,11 @@ def test_a_method_says_how_many_updates_it_needs(blobs: Any) -> None:
 
 @pytest.mark.parametrize(("method", "schedule", "keep"), [("umn", "constant", "last"), ("pi_model", "plateau", "best")])
 def test_who_is_steered_by_held_out_labels(method: str, schedule: str, keep: str) -> None:
-    model = NoisyLabelClassifier(method)
-    recipe = model._recipe(10, 10, resolve_method(method))
+    auto = {"epochs": "auto", "batch_size": 8, "schedule": "auto", "keep": "auto"}
+    set_up = resolve_method(method)
+    recipe = choose_recipe(auto, 10, 10, set_up)
     assert (recipe.schedule, recipe.keep) == (schedule, keep)
-    given = NoisyLabelClassifier(method, schedule="cosine", keep="best")._recipe(10, 10, resolve_method(method))
+    given = choose_recipe({**auto, "schedule": "cosine", "keep": "best"}, 10, 10, set_up)
     assert (given.schedule, given.keep) == ("cosine", "best")
     outer = TwoStage()
     outer.take_after(resolve_method(method))

@@ -9,8 +9,8 @@ from sklearn.datasets import load_digits
 
 from goldvein import NoisyLabelClassifier
 from goldvein.data import noise
-from goldvein.remote import kth_distance, unit
 from goldvein.selectors.neighbors import deviations
+from goldvein.training.outliers import kth_distance, unit
 
 
 def test_the_distance_is_that_to_the_fifth_nearest_by_enumeration():

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
-from goldvein import distributed, models
+from goldvein import models
 from goldvein.byname import find
 from goldvein.data.check import as_images
 from goldvein.data.dataset import Rows
 from goldvein.data.given import encode, encode_as, hold_out, known_labels, split_missing, trusted_rows
-from goldvein.data.inputs import Augment, Inputs, Transform
-from goldvein.engine import Run, predict
+from goldvein.data.inputs import Augment, Transform
+from goldvein.data.twins import twins
+from goldvein.engine import predict_rows
 from goldvein.errors import InputError
-from goldvein.evidence import Evidence
-from goldvein.fingerprint import fingerprint
+from goldvein.evidence import Evidence, outlier_score
+from goldvein.issues import Audit
 from goldvein.method import Method
-from goldvein.network import convolves, few_threads, make_network, pick_device
-from goldvein.progress import Progress
-from goldvein.ranges import Count, NonNegative, Positive, Range, check
-from goldvein.recipe import Recipe, auto_epochs
-from goldvein.task import Task
+from goldvein.ranges import Count, NonNegative, Positive, PositiveShare, Range, ShareBelowOne, check
+from goldvein.training.fit import Fitted, NetworkOptions, TrainingSet, fit, shared_seed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from goldvein.issues import Audit
+# arguments that say how weights are optimized: the fields of Recipe
+RECIPE = (
+    *("epochs", "batch_size", "optimizer", "lr", "momentum", "beta2", "weight_decay"),
+    *("schedule", "patience", "factor", "min_lr", "stop_after", "keep"),
+)
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -51,20 +50,28 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Further arguments of the network. ``weights`` is a file of weights to begin with, as of ImageNet: see
         :func:`goldvein.pretrained.load_weights`.
     epochs : int or "auto", default="auto"
-        Passes over the rows that make up an epoch of the method (the labeled ones; the others, with ``umn``, ``m_vae``
-        or ``mean_teacher`` on few labels), in each stage. ``auto`` is 40, or more where rows are few: see
-        :func:`goldvein.recipe.auto_epochs`.
+        Passes over the rows that make up an epoch of the method (see :attr:`goldvein.method.Method.over`), in each
+        stage. ``auto`` is 40, or more where rows are few: see :func:`goldvein.recipe.auto_epochs`.
     batch_size : int, default=128
     optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
     lr : float, default=0.001
+    momentum : float in [0, 1), default=0.9
+        Momentum of SGD.
+    beta2 : float in [0, 1), default=0.999
+        Decay of Adam's second moment.
     weight_decay : float, default=0.0
+        Weight decay of matrices and kernels.
     schedule : {"auto", "plateau", "cosine", "steps", "constant"}, default="auto"
-        See :class:`goldvein.recipe.Recipe`; ``auto`` is ``plateau``, but ``constant`` for ``umn`` and ``m_vae``.
+        See :class:`goldvein.recipe.Recipe`; ``auto`` is ``plateau``, or ``constant`` for a method that is not
+        :attr:`steered <goldvein.method.Method.steered>` by a few held-out labels.
+    patience, factor, min_lr : int and floats, default=10, 0.5 and 1e-7
+        With ``plateau``: epochs without a better validation accuracy after which the rate is multiplied by ``factor``,
+        and the smallest rate.
     stop_after : int, optional
         Epochs without a better validation accuracy after which a stage ends.
     keep : {"auto", "best", "last"}, default="auto"
-        Which weights a stage ends with, by the accuracy on the (noisy) validation labels; ``auto`` is ``best``, but
-        ``last`` for ``umn`` and ``m_vae``.
+        Which weights a stage ends with, by the accuracy on the (noisy) validation labels; ``auto`` is ``best``, or
+        ``last`` for a method that is not steered.
     validation_fraction : float or "auto", default="auto"
         Share of the labels held out, with the share of each class kept, to steer rate and stopping. ``auto`` is
         0.1, or 0 where that leaves fewer than 10 a class on average.
@@ -116,8 +123,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         batch_size: Count = 128,
         optimizer: str = "adam",
         lr: Positive = 1e-3,
+        momentum: ShareBelowOne = 0.9,
+        beta2: ShareBelowOne = 0.999,
         weight_decay: NonNegative = 0.0,
         schedule: Literal["auto", "plateau", "cosine", "steps", "constant"] = "auto",
+        patience: Count = 10,
+        factor: PositiveShare = 0.5,
+        min_lr: NonNegative = 1e-7,
         stop_after: Count | None = None,
         keep: Literal["auto", "best", "last"] = "auto",
         validation_fraction: float | str = "auto",
@@ -135,8 +147,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.lr = lr
+        self.momentum = momentum
+        self.beta2 = beta2
         self.weight_decay = weight_decay
         self.schedule = schedule
+        self.patience = patience
+        self.factor = factor
+        self.min_lr = min_lr
         self.stop_after = stop_after
         self.keep = keep
         self.validation_fraction = validation_fraction
@@ -198,41 +215,37 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             For labels or inputs that cannot be trained on.
         """
         check(self)
+        if self.epochs != "auto" and self.epochs not in Range(1, whole=True):
+            raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
         rows = self._rows(X, reset=True)
         self.classes_, labels = encode(y, len(rows))
         n = len(rows)
         before = None if y_before is None else known_labels(y_before, n, self.classes_, "y_before")
-        device = pick_device(self.device)
         if checkpoint is not None and self.random_state is None:
             raise InputError("a checkpoint needs random_state, or a resumed run is another one: give an integer")
-        seed = distributed.first(int(check_random_state(self.random_state).randint(2**31 - 1)), device)
+        seed = shared_seed(int(check_random_state(self.random_state).randint(2**31 - 1)), self.device)
         self.transform_ = Transform(tuple(rows.shape[1:]), self.augment).fit(rows, self.normalize)
-        if (X_val is None) != (y_val is None):
-            raise InputError("X_val and y_val belong together: give both or neither")
-        trust = None if trusted is None else trusted_rows(trusted, labels)
-        validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed, trust)
-        if X_val is not None:
-            rows, labels = self._append(rows, labels, X_val, y_val)
-            validation = np.r_[validation, np.ones(len(labels) - n, dtype=bool)]
-            trust = None if trust is None else np.r_[trust, np.zeros(len(labels) - n, dtype=bool)]
-        if (X_test is None) != (y_test is None):
-            raise InputError("X_test and y_test belong together: give both or neither")
-        test = None if X_test is None else self._test(X_test, y_test, device)
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            run = self._start(rows, labels, validation, trust, device, seed, checkpoint, resume, watch, test)
-            try:
-                with few_threads(run.module):
-                    run.module.train_on(run)
-            finally:
-                run.progress.close()
-            self.evidence_ = Evidence.of(run, rows, n, before) if watch else None
-        self.method_ = run.module.eval()
-        self.net_ = self.method_.net
-        self.history_ = run.at.history
+        data = self._split(rows, labels, seed, trusted, X_val, y_val, X_test, y_test)
+        fitted = fit(
+            resolve_method(self.method),
+            data,
+            transform=self.transform_,
+            network=NetworkOptions(self.model, self.model_params, self.precision, self.device),
+            recipe={name: getattr(self, name) for name in RECIPE},
+            seed=seed,
+            watch=watch,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            resume=resume,
+            params={"watch": watch, **self.get_params(), "verbose": None, "random_state": None},
+            verbose=self.verbose,
+        )
+        self.evidence_ = _evidence(fitted, data, before) if watch else None
+        self.method_ = fitted.method
+        self.net_ = fitted.method.net
+        self.history_ = fitted.history
         self.n_iter_ = len(self.history_)
-        self.validation_ = validation[:n]
-        self.y_ = labels[:n]
+        self.validation_ = data.validation[:n]
+        self.y_ = labels
         self.__dict__.pop("audit_", None)  # of an earlier fit
         return self
 
@@ -240,8 +253,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """Class probabilities (n, K), columns as ``classes_``; n may be 0."""
         check_is_fitted(self, "net_")
         rows = self._rows(X, reset=False)
-        probs = predict(self.net_, Inputs(rows, self.transform_, next(self.net_.parameters()).device))
-        return probs.cpu().numpy().reshape(len(rows), len(self.classes_))
+        return predict_rows(self.net_, self.transform_, rows).reshape(len(rows), len(self.classes_))
 
     def predict(self, X: ArrayLike | Rows) -> NDArray:
         """The likeliest class of each row (n,), as the user wrote the labels."""
@@ -301,58 +313,30 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """Estimated T (K, K): T[i, j] = P(given class j | true class i)."""
         return self.audit().transition
 
-    def _start(
+    def _split(
         self,
         rows: Rows,
         labels: NDArray[np.int64],
-        validation: NDArray[np.bool_],
-        trusted: NDArray[np.bool_] | None,
-        device: torch.device,
         seed: int,
-        checkpoint: str | Path | None,
-        resume: bool,
-        watch: bool,
-        test: tuple[Inputs, torch.Tensor] | None,
-    ) -> Run:
-        shape, K = self.transform_.seen_shape, len(self.classes_)
-        task = Task(
-            n_samples=len(rows),
-            n_classes=K,
-            input_shape=shape,
-            y=torch.as_tensor(labels).to(device),
-            trusted=None if trusted is None else torch.as_tensor(trusted).to(device),
-            validation=torch.as_tensor(validation).to(device),
-            build_model=partial(make_network, self.model, self.model_params, shape, K, self.precision, device),
-            classes=tuple(map(str, self.classes_)),
-        )
-        method = resolve_method(self.method)
-        method.setup(task)
-        params = {"watch": watch, **self.get_params(), "verbose": None, "random_state": None}
-        return Run(
-            method.to(device),
-            task,
-            Inputs(rows, self.transform_, device),
-            self._recipe(int((labels[~validation] >= 0).sum()), int((~validation).sum()), method),
-            views=method.views,
-            stages=method.stages,
-            seed=seed,
-            watch=watch,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            resume=resume,
-            fingerprint="" if checkpoint is None else fingerprint(params, seed, rows, labels, validation, trusted),
-            progress=Progress(quiet=not self.verbose),
-            test=test,
-        )
-
-    def _recipe(self, n_labeled: int, n_training: int, method: Method) -> Recipe:
-        if self.epochs != "auto" and self.epochs not in Range(1, whole=True):
-            raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
-        rows = (n_labeled, n_training, self.batch_size)
-        n = auto_epochs(*rows, updates=method.updates, convolves=convolves(method), over=method.over)
-        schedule, keep = ("plateau", "best") if method.steered else ("constant", "last")
-        auto: dict[str, Any] = {"epochs": n, "schedule": schedule, "keep": keep}
-        given = {field.name: getattr(self, field.name) for field in fields(Recipe) if hasattr(self, field.name)}
-        return Recipe(**{name: auto.get(name, value) if value == "auto" else value for name, value in given.items()})
+        trusted: ArrayLike | None,
+        X_val: ArrayLike | None,
+        y_val: ArrayLike | None,
+        X_test: ArrayLike | None,
+        y_test: ArrayLike | None,
+    ) -> TrainingSet:
+        """The rows to train on, what is held out of them, and a validation set behind them."""
+        n = len(rows)
+        for a, b, names in ((X_val, y_val, "X_val and y_val"), (X_test, y_test, "X_test and y_test")):
+            if (a is None) != (b is None):
+                raise InputError(f"{names} belong together: give both or neither")
+        known = None if trusted is None else trusted_rows(trusted, labels)
+        validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed, known)
+        if X_val is not None:
+            rows, labels = self._append(rows, labels, X_val, y_val)
+            validation = np.r_[validation, np.ones(len(labels) - n, dtype=bool)]
+            known = None if known is None else np.r_[known, np.zeros(len(labels) - n, dtype=bool)]
+        test = None if X_test is None else self._test(X_test, y_test)
+        return TrainingSet(rows, labels, validation, known, tuple(map(str, self.classes_)), n, test)
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
         """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""
@@ -368,11 +352,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {fitted}")
         return rows
 
-    def _test(self, X: ArrayLike, y: ArrayLike | None, device: torch.device) -> tuple[Inputs, torch.Tensor]:
+    def _test(self, X: ArrayLike, y: ArrayLike | None) -> tuple[Rows, NDArray[np.int64]]:
         """Test rows, and their labels as indices into ``classes_``; -1 for a class that training does not have."""
         rows = self._rows(X, reset=False)
-        codes = known_labels(y, len(rows), self.classes_, "y_test")
-        return Inputs(rows, self.transform_, device), torch.as_tensor(codes).to(device)
+        return rows, known_labels(y, len(rows), self.classes_, "y_test")
 
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None
@@ -397,3 +380,21 @@ def resolve_method(method: str | Method) -> Method:
         For an unknown name.
     """
     return find("methods", method)() if isinstance(method, str) else clone(method)
+
+
+def _evidence(fitted: Fitted, data: TrainingSet, before: NDArray[np.int64] | None) -> Evidence:
+    """What the labels of the rows that were fitted on are judged by."""
+    n, far = data.n, fitted.outliers
+    y = data.y[:n]
+    return Evidence(
+        y=y,
+        probs=fitted.probs,
+        trained_on=fitted.trained_on,
+        agreement=fitted.agreement,
+        held_out=data.validation[:n],
+        trusted=None if data.trusted is None else data.trusted[:n],
+        before=before,
+        twin=twins(data.x[:n], y) if isinstance(data.x, np.ndarray) else None,
+        far=None if far is None else outlier_score(far.distance, far.usual),
+        scores=fitted.scores,
+    )

@@ -15,11 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from goldvein import distributed, sampling
-from goldvein.data.inputs import Inputs
+from goldvein.data.dataset import Rows
+from goldvein.data.inputs import Inputs, Transform
 from goldvein.errors import InputError, unknown
 from goldvein.files import write_whole
 from goldvein.metrics import balanced_accuracy
@@ -410,3 +413,8 @@ def predict(net: nn.Module, inputs: Inputs) -> Tensor:
     """Class probabilities (N, K) float32 of all rows, in evaluation mode."""
     with evaluating(net):
         return compute(lambda x: net(x).softmax(1), inputs, torch.arange(len(inputs), device=inputs.device))
+
+
+def predict_rows(net: nn.Module, transform: Transform, rows: Rows) -> NDArray[np.float32]:
+    """Class probabilities (n, K) of rows as they are stored, on the device of the network."""
+    return predict(net, Inputs(rows, transform, next(net.parameters()).device)).cpu().numpy()

@@ -1,21 +1,16 @@
-"""What a training run leaves behind to judge its labels by, and the judgment."""
+"""Evidence: the arrays that the labels of a training are judged by, and the judgment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from goldvein.data.dataset import Rows
-from goldvein.data.twins import twins
-from goldvein.engine import Run
-from goldvein.remote import remoteness
-
-if TYPE_CHECKING:
-    from goldvein.issues import Audit
+from goldvein.identifiability import names_in_doubt
+from goldvein.issues import Audit, audit
+from goldvein.selectors.neighbors import deviations
 
 BY_HEART = 0.95  # share of repeated labels from which some may have been learned by heart,
 ENOUGH = 100  # and held-out labels that tell how many
@@ -42,7 +37,7 @@ class Evidence:
     twin : ndarray of shape (n,), int64, optional
         The row that is all but the same and has another label; -1 for none.
     far : ndarray of shape (n,), float32, optional
-        How unlike all others a row is: see :mod:`goldvein.remote`.
+        Outlier score: distance to the nearest neighbors, in standard deviations; see :func:`outlier_score`.
     scores : dict of ndarray, each (n,)
         The method's own, by name: see :attr:`goldvein.method.Method.doubts`.
     """
@@ -58,35 +53,8 @@ class Evidence:
     far: NDArray[np.float32] | None
     scores: dict[str, NDArray]
 
-    @classmethod
-    def of(cls, run: Run, rows: Rows, n: int, before: NDArray[np.int64] | None) -> Self:
-        """That of a run which is over, on the first n of its rows."""
-
-        def part(values: Tensor) -> NDArray:
-            return values[:n].cpu().numpy()
-
-        probs, trained_on = (values.cpu() for values in run.module.evidence(run))
-        if (trained_on >= 0).any():  # a network that was trained on the labels comes to believe them
-            probs = run.signals.conclude(probs)
-        y, trusted = run.task.y.cpu().numpy(), run.task.trusted
-        return cls(
-            y=y[:n],
-            probs=part(probs),
-            trained_on=part(trained_on),
-            agreement=part(run.signals.agreement) / max(run.signals.n_epochs, 1),
-            held_out=part(run.task.validation),
-            trusted=None if trusted is None else part(trusted),
-            before=before,
-            twin=twins(rows[:n], y[:n]) if isinstance(rows, np.ndarray) else None,
-            far=remoteness(run, run.task.y[:n].cpu(), probs[:n]),
-            scores={name: part(values) for name, values in run.module.scores(run).items()},
-        )
-
     def audit(self, classes: NDArray, **target: Any) -> Audit:
         """The labels judged, for a ``target`` as :func:`goldvein.issues.audit` takes it."""
-        from goldvein.identifiability import names_in_doubt
-        from goldvein.issues import audit
-
         judged = audit(
             self.y,
             classes,
@@ -118,3 +86,24 @@ class Evidence:
             "labels were held out to tell how many of these it knows by heart: more may be wrong than are listed; hold "
             "out more (validation_fraction), or use two_stage",
         )
+
+
+def outlier_score(distance: NDArray[np.floating], usual: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Distances to the nearest neighbors in standard deviations, (n,); 0 where there is no distance.
+
+    Parameters
+    ----------
+    distance : ndarray of shape (n,)
+        NaN where it was not measured.
+    usual : ndarray of shape (m,)
+        What distances usually are.
+
+    Examples
+    --------
+    >>> outlier_score(np.array([np.nan, 1.5]), np.linspace(0, 1, 101)).round(1).tolist()
+    [0.0, 2.9000000953674316]
+    """
+    score = np.zeros(len(distance), dtype=np.float32)
+    asked = np.isfinite(distance)
+    score[asked] = deviations(distance[asked], usual)
+    return score
