@@ -21,12 +21,10 @@ SIGNALS = {
     "margins": 2 * GIVEN - 1,
     "agreement": np.rint(10 * GIVEN) / 10,
     "features": np.eye(3, 16)[Y_TRUE] + 0.1 * rng.normal(0, 1, (300, 16)),
-    "guider_confidence": GIVEN,
-    "epsilon": 1 - GIVEN,
 }
 
 
-@pytest.mark.parametrize("name", ["agreement", "margin", "neighbors", "confident_learning", "guider", "epsilon"])
+@pytest.mark.parametrize("name", ["agreement", "margin", "neighbors", "confident_learning"])
 def test_it_drops_the_wrong_labels(name: str) -> None:
     assert name in names("selectors")
     selector = find("selectors", name)()
