@@ -15,7 +15,7 @@ test: $(VENV)/ready lint
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests perf examples
 	$(BIN)/mypy
 
 $(VENV)/ready: pyproject.toml constraints.txt

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from goldvein import NoisyLabelClassifier
-from goldvein.data import noise, standard
+from goldvein.data import standard
+from goldvein.noise import synthetic as noise
 
 
 def main(folder: Path) -> None:

@@ -10,9 +10,9 @@ from sklearn.metrics import roc_auc_score
 
 from goldvein import NoisyLabelClassifier
 from goldvein.data.dataset import Dataset
-from goldvein.method import Method
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.two_stage import TwoStage
+from goldvein.training.method import Method
 
 EPOCHS = 20  # of each stage; after eight a network knows all given labels by heart
 METHODS: Mapping[str, str | Method] = {

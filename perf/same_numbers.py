@@ -115,7 +115,11 @@ def record(path: Path) -> None:
 def compare(before: Path, after: Path) -> int:
     """Print what differs; 1 if anything does."""
     old, new = json.loads(before.read_text()), json.loads(after.read_text())
-    changed = [f"{key}: {', '.join(k for k in old[key] if old[key][k] != new.get(key, {}).get(k))}" for key in old if old[key] != new.get(key)]
+    changed = [
+        f"{key}: {', '.join(k for k in old[key] if old[key][k] != new.get(key, {}).get(k))}"
+        for key in old
+        if old[key] != new.get(key)
+    ]
     print("\n".join(changed) or f"the same numbers in {len(old)} trainings")
     return bool(changed)
 

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor
 
 from goldvein import models
-from goldvein.data.inputs import Inputs, Transform
-from goldvein.engine import Run
-from goldvein.method import Method
-from goldvein.recipe import Recipe
-from goldvein.task import Task
+from goldvein.training.inputs import Inputs, Transform
+from goldvein.training.method import Method
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Task
+
+pytest_plugins = ["pages"]  # tests/pages.py: what the tests of report and review share
 
 torch.set_num_threads(1)  # small networks are slower with more
 hypothesis.settings.register_profile("goldvein", deadline=None)  # the first call of torch takes a second
@@ -135,8 +137,8 @@ def same() -> Callable[[Any, Any], bool]:
 
 @pytest.fixture(scope="session")
 def make_clothing1m() -> Callable[..., float]:
-    """``make_clothing1m(folder, n_images, ...)`` of ``benchmarks/make_clothing1m.py``."""
-    path = Path(__file__).parents[1] / "benchmarks" / "make_clothing1m.py"
+    """``make_clothing1m(folder, n_images, ...)`` of ``perf/make_clothing1m.py``."""
+    path = Path(__file__).parents[1] / "perf" / "make_clothing1m.py"
     return runpy.run_path(str(path))["make"]
 
 

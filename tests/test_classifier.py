@@ -16,14 +16,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from goldvein import InputError, NoisyLabelClassifier, engine
+from goldvein import InputError, NoisyLabelClassifier
 from goldvein.classifier import resolve_method
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
-from goldvein.network import pick_device
 from goldvein.selectors.confidence import Confidence
+from goldvein.training import run as engine
 from goldvein.training.fit import choose_recipe
+from goldvein.training.network import pick_device
 
 QUICK: dict[str, Any] = {"epochs": 12, "batch_size": 32, "lr": 0.01, "random_state": 0}
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from goldvein import InputError, NoisyLabelClassifier, engine
-from goldvein.fingerprint import fingerprint
+from goldvein import InputError, NoisyLabelClassifier
+from goldvein.training import run as engine
+from goldvein.training.fingerprint import fingerprint
 
 QUICK: dict[str, Any] = {"epochs": 3, "batch_size": 32, "lr": 0.01, "random_state": 0}
 

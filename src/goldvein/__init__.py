@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "NoisyLabelClassifier": "goldvein.classifier",
-    "find_label_issues": "goldvein.issues",
+    "find_label_issues": "goldvein.issues.audit",
     "InputError": "goldvein.errors",
 }
 __all__ = ["InputError", "NoisyLabelClassifier", "find_label_issues"]

@@ -12,19 +12,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
 from goldvein import models
-from goldvein.byname import find
+from goldvein.config.names import find
+from goldvein.config.ranges import Count, NonNegative, Positive, PositiveShare, Range, ShareBelowOne, check
 from goldvein.data.check import as_images
 from goldvein.data.dataset import Rows
 from goldvein.data.given import encode, encode_as, hold_out, known_labels, split_missing, trusted_rows
-from goldvein.data.inputs import Augment, Transform
-from goldvein.data.twins import twins
-from goldvein.engine import predict_rows
 from goldvein.errors import InputError
-from goldvein.evidence import Evidence, outlier_score
-from goldvein.issues import Audit
-from goldvein.method import Method
-from goldvein.ranges import Count, NonNegative, Positive, PositiveShare, Range, ShareBelowOne, check
+from goldvein.issues.audit import Audit
+from goldvein.issues.duplicates import twins
+from goldvein.issues.evidence import Evidence, outlier_score
 from goldvein.training.fit import Fitted, NetworkOptions, TrainingSet, fit, shared_seed
+from goldvein.training.inputs import Augment, Transform
+from goldvein.training.method import Method
+from goldvein.training.run import predict_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,10 +48,11 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         ``"package.module:factory"``, ``"timm:NAME"``, or a callable ``(input_shape, n_classes) -> Module``.
     model_params : dict, optional
         Further arguments of the network. ``weights`` is a file of weights to begin with, as of ImageNet: see
-        :func:`goldvein.pretrained.load_weights`.
+        :func:`goldvein.training.pretrained.load_weights`.
     epochs : int or "auto", default="auto"
-        Passes over the rows that make up an epoch of the method (see :attr:`goldvein.method.Method.over`), in each
-        stage. ``auto`` is 40, or more where rows are few: see :func:`goldvein.recipe.auto_epochs`.
+        Passes over the rows that make up an epoch of the method, in each stage: see
+        :attr:`goldvein.training.method.Method.over`. ``auto`` is 40, or more where rows are few: see
+        :func:`goldvein.training.recipe.auto_epochs`.
     batch_size : int, default=128
     optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
     lr : float, default=0.001
@@ -62,8 +63,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     weight_decay : float, default=0.0
         Weight decay of matrices and kernels.
     schedule : {"auto", "plateau", "cosine", "steps", "constant"}, default="auto"
-        See :class:`goldvein.recipe.Recipe`; ``auto`` is ``plateau``, or ``constant`` for a method that is not
-        :attr:`steered <goldvein.method.Method.steered>` by a few held-out labels.
+        See :class:`goldvein.training.recipe.Recipe`; ``auto`` is ``plateau``, or ``constant`` for a method that is not
+        :attr:`steered <goldvein.training.method.Method.steered>` by a few held-out labels.
     patience, factor, min_lr : int and floats, default=10, 0.5 and 1e-7
         With ``plateau``: epochs without a better validation accuracy after which the rate is multiplied by ``factor``,
         and the smallest rate.
@@ -76,9 +77,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Share of the labels held out, with the share of each class kept, to steer rate and stopping. ``auto`` is
         0.1, or 0 where that leaves fewer than 10 a class on average.
     augment : str or callable, default="auto"
-        Random views: see :class:`goldvein.data.inputs.Transform`.
+        Random views: see :class:`goldvein.training.inputs.Transform`.
     normalize : str, default="auto"
-        See :meth:`goldvein.data.inputs.Transform.fit`.
+        See :meth:`goldvein.training.inputs.Transform.fit`.
     device : str, default="auto"
         ``cuda`` where there is one, else ``cpu``.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -276,8 +277,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         precision, budget, ids
-            What the list is for, and what names a row: see :func:`goldvein.issues.find_label_issues`, which has the
-            columns too.
+            What the list is for, and what names a row: see :func:`goldvein.issues.audit.find_label_issues`, which
+            has the columns too.
         """
         return self.audit(precision=precision, budget=budget, ids=ids).table
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from goldvein.bench import plan
 from goldvein.bench.plan import Job
-from goldvein.byname import names
+from goldvein.config.names import names
 from goldvein.errors import InputError
 
 TABLES = Path(__file__).parents[2] / "tables"

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from goldvein import __version__
-from goldvein.byname import find, names
+from goldvein.config.names import find, names
 from goldvein.data import standard
 
 

@@ -10,7 +10,7 @@ import shutil
 import numpy as np
 import pytest
 
-from goldvein.decisions import FILE, Log
+from goldvein.runs.decisions import FILE, Log
 
 QUICK = ("--method", "cross_entropy", "--set", "epochs=15")
 
@@ -212,6 +212,6 @@ def test_bad_input_is_told(refused, run, trained, tmp_path):
 def test_the_page_needs_its_extra(refused, trained, monkeypatch):
     import sys
 
-    monkeypatch.delitem(sys.modules, "goldvein.report.server", raising=False)
+    monkeypatch.delitem(sys.modules, "goldvein.review.server", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert "pip install 'goldvein[review]'" in refused("review", trained)

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from goldvein.data import noise, standard
+from goldvein.data import standard
 from goldvein.data.dataset import Dataset
 from goldvein.data.sets import cifar10
 from goldvein.errors import InputError
+from goldvein.noise import synthetic as noise
 
 CLEAN = np.array([6, 9, 9, 4, 1, 1])
 LABELS = {

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from goldvein import NoisyLabelClassifier
-from goldvein.data import noise
-from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods.backward_correction import BackwardCorrection
 from goldvein.methods.cross_entropy import CrossEntropy
-from goldvein.recipe import Recipe
-from goldvein.task import Batch, Task
-from goldvein.transition import anchor_transition
+from goldvein.noise import synthetic as noise
+from goldvein.noise.transition import anchor_transition
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 Start = Callable[..., Run]
 T = [[0.8, 0.2, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # inverse: 1.25 and -.25 in the first row

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from goldvein.engine import Run
 from goldvein.methods.bootstrap_soft import BootstrapSoft
 from goldvein.methods.cross_entropy import CrossEntropy
-from goldvein.task import Batch
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 PROBS = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.7, 0.2, 0.1]])
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.engine import Run
 from goldvein.methods.bottom_up import BottomUp, Tame, nearest_in_simplex
 from goldvein.methods.cross_entropy import CrossEntropy
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 Start = Callable[..., Run]
 PROBS = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]], dtype=torch.float64)

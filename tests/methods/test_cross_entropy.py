@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from goldvein.engine import Run
 from goldvein.methods.cross_entropy import CrossEntropy
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 
 def test_the_loss_is_the_mean_over_the_labeled_rows() -> None:

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.fine_tune import FineTune
 from goldvein.methods.mean_teacher import MeanTeacher
 from goldvein.methods.two_stage import TwoStage
 from goldvein.methods.umn import UMN
-from goldvein.recipe import Recipe
-from goldvein.task import Batch, Task
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 Start = Callable[..., Run]
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.02, optimizer="sgd", schedule="cosine")

@@ -12,15 +12,15 @@ from torch import nn
 
 from goldvein import NoisyLabelClassifier
 from goldvein.cli.settings import build, gather
-from goldvein.configure import build_method
-from goldvein.data.noise import corrupt
-from goldvein.engine import Run
+from goldvein.config.build import build_method
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.forward_correction import ForwardCorrection
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
-from goldvein.transition import anchor_transition
+from goldvein.noise.synthetic import corrupt
+from goldvein.noise.transition import anchor_transition
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 Start = Callable[..., Run]
 T = [[0.9, 0.1, 0.0], [0.0, 0.4, 0.6], [0.0, 0.0, 1.0]]  # most labels of class 1 say class 2

@@ -10,9 +10,9 @@ import pytest
 import torch
 from sklearn.base import BaseEstimator
 
-from goldvein.engine import Run
 from goldvein.methods.improved_baseline import ImprovedBaseline
-from goldvein.recipe import Recipe
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
 
 Start = Callable[..., Run]
 

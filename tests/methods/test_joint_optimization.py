@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from goldvein.engine import Run
-from goldvein.functional import one_hot
+from goldvein.functional.probabilities import one_hot
 from goldvein.methods.joint_optimization import JointOptimization
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 Start = Callable[..., Run]
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.engine import Run
 from goldvein.errors import InputError
+from goldvein.methods._noise_types import label_probs
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.label_noise_model import LabelNoiseModel
-from goldvein.noise_types import label_probs
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 Start = Callable[..., Run]
 Y = np.array([0, 1, 1, 2, 2, -1, 0, 1])

@@ -16,12 +16,12 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from goldvein import models
-from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods.learning_to_reweight import LearningToReweight, endless, normalized
-from goldvein.network import LowPrecision
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.training.network import LowPrecision
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 Start = Callable[..., Run]
 

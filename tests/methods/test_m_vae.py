@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods.m_vae import MVAE
 from goldvein.models.mlp import MLP
-from goldvein.task import Task
+from goldvein.training.run import Run
+from goldvein.training.task import Task
 
 
 def ready(**params: object) -> MVAE:

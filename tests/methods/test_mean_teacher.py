@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.engine import Run
-from goldvein.functional import rampdown, rampup
+from goldvein.functional.probabilities import rampdown, rampup
 from goldvein.methods.mean_teacher import MeanTeacher
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 Start = Callable[..., Run]
 

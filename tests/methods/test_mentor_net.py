@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein import curriculum, engine
-from goldvein.engine import Run
 from goldvein.errors import InputError
+from goldvein.methods import _mentor as curriculum
 from goldvein.methods.mentor_net import BURN_IN, MentorNet, lesson, losses_of, spoiled, trusted_rows
-from goldvein.recipe import Recipe
-from goldvein.task import Batch, Task
+from goldvein.training import run as engine
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 Start = Callable[..., Run]
 

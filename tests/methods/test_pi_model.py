@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.engine import Run
-from goldvein.functional import rampup
+from goldvein.functional.probabilities import rampup
 from goldvein.methods.pi_model import PiModel
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 N, C, M = 8, 4, 4
 

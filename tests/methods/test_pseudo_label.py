@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.pseudo_label import PseudoLabel
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 Start = Callable[..., Run]
 LOGITS = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.5, 0.1], [0.3, 0.4]], dtype=torch.float64)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from goldvein.methods.savage import Savage
-from goldvein.task import Batch
+from goldvein.training.task import Batch
 
 
 def test_the_loss_by_hand() -> None:

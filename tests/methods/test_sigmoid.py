@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from goldvein import models
-from goldvein.engine import Run
 from goldvein.methods.sigmoid import Sigmoid
-from goldvein.task import Batch, Task
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 Start = Callable[..., Run]
 

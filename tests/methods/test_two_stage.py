@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from goldvein import engine
-from goldvein.engine import Run
 from goldvein.errors import InputError
 from goldvein.methods import two_stage
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.pi_model import PiModel
 from goldvein.methods.two_stage import TwoStage, deal
-from goldvein.recipe import Recipe
 from goldvein.selectors.confidence import Confidence
+from goldvein.training import run as engine
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
 
 Start = Callable[..., Run]
 RECIPE = Recipe(epochs=3, batch_size=32, lr=0.02)

@@ -13,14 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from goldvein import NoisyLabelClassifier, engine
-from goldvein.engine import Run
+from goldvein import NoisyLabelClassifier
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.two_stage import TwoStage
 from goldvein.methods.two_stage_clean import TwoStageClean
-from goldvein.recipe import Recipe
-from goldvein.task import Batch
+from goldvein.training import run as engine
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 Start = Callable[..., Run]
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.02)

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from goldvein.classifier import NoisyLabelClassifier
-from goldvein.engine import Run
-from goldvein.functional import disagreement, label_log_odds, log_probability
+from goldvein.functional.probabilities import disagreement, label_log_odds, log_probability
 from goldvein.methods.m_vae import MVAE
 from goldvein.methods.umn import UMN
 from goldvein.models.mlp import MLP
-from goldvein.recipe import Recipe
-from goldvein.task import Batch, Task
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 Start = Callable[..., Run]
 SMALL: dict[str, Any] = {"z_a": 3, "z_b": 3, "hidden": 8, "precision": "float32"}

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from goldvein import models, network
+from goldvein import models
 from goldvein.errors import InputError
+from goldvein.training import network
 
 
 @pytest.mark.parametrize(

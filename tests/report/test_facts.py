@@ -9,9 +9,9 @@ import pytest
 
 from goldvein import InputError, runs
 from goldvein.data.dataset import Dataset
-from goldvein.decisions import Decision
 from goldvein.report import charts, facts
 from goldvein.report.comparison import compare
+from goldvein.runs.decisions import Decision
 
 TEXT = {"reader": "text", "text": "text"}
 

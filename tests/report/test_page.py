@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from goldvein import InputError, runs
-from goldvein.decisions import FILE, Log
+from goldvein.report.appearance import open_rows
 from goldvein.report.page import write_report
-from goldvein.report.rows import open_rows
+from goldvein.runs.decisions import FILE, Log
 
 HOSTILE = ("<script>document.title='taken'</script>", "\"quoted\" & 'quoted'", "\u202eשלום\u202c", "long " * 2000)
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from goldvein import runs
+from goldvein.report.appearance import open_rows
 from goldvein.report.page import write_report
-from goldvein.report.rows import open_rows
 from goldvein.report.sheet import SHOWN, sheet
 
 

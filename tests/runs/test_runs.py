@@ -90,7 +90,7 @@ def test_metrics_are_those_of_the_classifier(saved):
 
 
 def test_the_config_is_enough_to_run_again(saved):
-    from goldvein.configure import build_method
+    from goldvein.config.build import build_method
 
     folder, classifier, _ = saved
     config = runs.load(folder).config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goldvein.byname import find, names
+from goldvein.config.names import find, names
 from goldvein.selectors.confident_learning import ConfidentLearning
 from goldvein.selectors.neighbors import vote
 

@@ -16,7 +16,7 @@ import numpy as np
 
 import goldvein
 from goldvein.bench.plan import Job
-from goldvein.configure import arguments, build_method
+from goldvein.config.build import arguments, build_method
 from goldvein.errors import InputError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
 
     Labels are lost and flipped among the first ``job.n_rows`` alone; those that the data trusts stay as they are.
     """
-    from goldvein.data import noise
+    from goldvein.noise import synthetic as noise
 
     def flip(y: np.ndarray) -> np.ndarray:
         if job.noise == "none":
@@ -147,8 +147,8 @@ def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 def judge_others(model: NoisyLabelClassifier, x: Rows, y: np.ndarray) -> dict[str, float]:
     """Accuracy of the further networks of a fitted model's method, on rows x with true labels y (n,)."""
-    from goldvein.data.inputs import Inputs
-    from goldvein.engine import predict
+    from goldvein.training.inputs import Inputs
+    from goldvein.training.run import predict
 
     inputs = Inputs(x, model.transform_, next(model.net_.parameters()).device)
     best = {name: predict(getattr(model.method_, name), inputs).argmax(1).cpu() for name in model.method_.others}
@@ -249,9 +249,9 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
         of each, and of the rules "wrong if above 0" (Sun et al. 2021, Table 3) and, where a score is a share of trust,
         "wrong if below 1/2".
     """
-    from goldvein.data.noise import describe
-    from goldvein.issues import COLUMNS
+    from goldvein.issues.audit import COLUMNS
     from goldvein.metrics import calibration_error
+    from goldvein.noise.synthetic import describe
 
     audit = model.audit()
     table = audit.table

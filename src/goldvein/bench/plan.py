@@ -20,7 +20,7 @@
     [[rows]]
     name = "ours"
     method = "two_stage"
-    params = { selector__threshold = 0.95 }        as goldvein.configure.build_method takes them
+    params = { selector__threshold = 0.95 }        as goldvein.config.build.build_method takes them
     by_column = { "asymmetric .2" = { rounds = 2 } }    more of them, in some columns
     estimator = { lr = 0.1 }                       in place of those above
     data = "mnist"                                 in place of the one above
@@ -28,7 +28,7 @@
 
     [[columns]]
     name = "asymmetric .2"
-    noise = "patrini_mnist"                        one of goldvein.data.noise.names(), or "none" (default)
+    noise = "patrini_mnist"                        one of goldvein.noise.synthetic.names(), or "none" (default)
     rate = 0.2
     draw = "independent"                           (default) or "exact": see Column
     labels_per_class = 100                         (default: all)
@@ -51,7 +51,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from goldvein.configure import arguments, build_method
+from goldvein.config.build import arguments, build_method
 from goldvein.errors import InputError, unknown
 
 MEASURES = ("accuracy", "error")
@@ -87,7 +87,7 @@ class Column:
     Attributes
     ----------
     noise, rate : str and float
-        As :func:`goldvein.data.noise.transition` takes them; ``none`` leaves the labels of the data set.
+        As :func:`goldvein.noise.synthetic.transition` takes them; ``none`` leaves the labels of the data set.
     draw : {"independent", "exact"}
         ``independent``: each label flips by itself, then ``labels_per_class`` are kept by given label.
         ``exact``: ``labels_per_class`` are kept by true label, then an exact number of them flips.
@@ -330,7 +330,7 @@ def _published(cell: Any) -> tuple[float, float | None]:
 
 
 def _check_column(column: Column, n_classes: int) -> None:
-    from goldvein.data import noise
+    from goldvein.noise import synthetic as noise
 
     if column.noise not in noise.names() and column.noise != "none":
         raise unknown("noise", column.noise, ["none", *noise.names()])
@@ -353,7 +353,7 @@ def _check_trusted(part: Row | Column) -> None:
 def _check_estimator(given: dict[str, Any]) -> None:
     from goldvein import models
     from goldvein.classifier import NoisyLabelClassifier
-    from goldvein.recipe import Recipe
+    from goldvein.training.recipe import Recipe
 
     for name in SET_BY_THE_TABLE:
         if name in given:

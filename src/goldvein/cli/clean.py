@@ -27,11 +27,12 @@ def clean(
     the suggestion is sure enough, else dropped (left blank), else kept. A threshold of 1 switches its action off.
     Missing labels stay blank. The data is never changed.
     """
-    from goldvein import decisions, runs
+    from goldvein import runs
+    from goldvein.runs.decided import of_run
 
     trained = runs.load(run)
     runs.check_new(out)
-    decided = decisions.of_run(trained)
+    decided = of_run(trained)
     labels = {row: decision.label for row, decision in decided.items() if decision.action != "skip"}
     table = trained.cleaned(relabel_above, drop_above, labels)
     runs.write_new(out, table)

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from goldvein.byname import ROOT, names
+from goldvein.config.names import ROOT, names
+from goldvein.config.ranges import allowed_by, written
 from goldvein.errors import unknown
-from goldvein.ranges import allowed_by, written
 
 
 def methods(

@@ -25,7 +25,7 @@ def predict(
     Writes id, predicted, confidence and the probability of every class, one line a row.
     """
     from goldvein import runs
-    from goldvein.cli.source import load_new
+    from goldvein.data.source import load_new
 
     trained = runs.load(run)
     runs.check_new(out)

@@ -32,11 +32,11 @@ def report(
     Noise rate, mix-ups, classes, curves, calibration, accuracy before and after, and the worst suspects as they are.
     """
     from goldvein import runs
-    from goldvein.cli.source import load_new
     from goldvein.data.dataset import Dataset
+    from goldvein.data.source import load_new
     from goldvein.errors import InputError
+    from goldvein.report.appearance import open_rows
     from goldvein.report.page import write_report
-    from goldvein.report.rows import open_rows
 
     trained = runs.load(run)
     reviewed = (trained.config.get("decisions") or {}).get("source", "")

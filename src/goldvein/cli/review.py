@@ -52,32 +52,34 @@ def review(
 
 
 def _export(run: Run, path: Path, form: str | None, data: str | None, data_dir: str | None) -> None:
-    from goldvein import decisions
-    from goldvein.report.rows import as_data, open_rows
+    from goldvein.report.appearance import as_data, open_rows
+    from goldvein.runs.decided import of_run
+    from goldvein.runs.exchange import export
 
-    made, rows = decisions.of_run(run), open_rows(run, data, data_dir)
-    n = decisions.export(path, run.issues, made, form=form, content=lambda row: as_data(rows.look(row)))
+    made, rows = of_run(run), open_rows(run, data, data_dir)
+    n = export(path, run.issues, made, form=form, content=lambda row: as_data(rows.look(row)))
     typer.echo(f"{n:,} labels written, {len(made):,} of them decided: {path}")
 
 
 def _import(run: Run, path: Path) -> None:
-    from goldvein import decisions
+    from goldvein.runs.decided import check, read
+    from goldvein.runs.decisions import FILE, Log
 
-    found = decisions.read(path)
-    decisions.check(found, run)
-    log = decisions.Log(run.folder / decisions.FILE)
+    found = read(path)
+    check(found, run)
+    log = Log(run.folder / FILE)
     new = log.add_all(found, client=f"file {path.name}")
     typer.echo(f"{new:,} of {len(found):,} decisions are new: {log.path}")
 
 
 def _page(run: Run, budget: int | None, port: int, opened: bool, data: str | None, data_dir: str | None) -> None:
-    from goldvein.decisions import FILE, Log
     from goldvein.errors import InputError
-    from goldvein.report.review import Review
-    from goldvein.report.rows import open_rows
+    from goldvein.report.appearance import open_rows
+    from goldvein.review.review import Review
+    from goldvein.runs.decisions import FILE, Log
 
     try:
-        from goldvein.report.server import listen, serve
+        from goldvein.review.server import listen, serve
     except ImportError as error:
         raise InputError(f"the page needs {error.name}: install it by pip install 'goldvein[review]'") from error
 

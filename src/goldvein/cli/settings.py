@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldvein.cli.source import read_matrix
+from goldvein.data.source import read_matrix
 from goldvein.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def build(settings: Settings, seed: int | None, *, verbose: bool) -> NoisyLabelC
         For a name that does not exist, with the nearest one, or a value of the wrong type.
     """
     from goldvein.classifier import NoisyLabelClassifier
-    from goldvein.configure import arguments, build_method
+    from goldvein.config.build import arguments, build_method
 
     method: Any = build_method(settings.method, {name: _matrix(value) for name, value in settings.params.items()})
     allowed = set(NoisyLabelClassifier().get_params(deep=False)) - {"method", "verbose"}

@@ -54,9 +54,11 @@ def train(
     """
     from goldvein import runs
     from goldvein.cli.settings import build, gather
-    from goldvein.cli.source import Source
     from goldvein.data.check import check_labels
-    from goldvein.decisions import FILE, Log, account, apply, read
+    from goldvein.data.source import Source
+    from goldvein.runs.apply import apply
+    from goldvein.runs.decided import account, read
+    from goldvein.runs.decisions import FILE, Log
 
     settings = gather(config, set_ or ())
     settings.method = method or settings.method

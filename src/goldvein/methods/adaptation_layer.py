@@ -27,12 +27,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.engine import Run
 from goldvein.errors import InputError
-from goldvein.losses import cross_entropy
-from goldvein.method import Method
-from goldvein.task import Batch, Task
-from goldvein.transition import count_transition
+from goldvein.functional.losses import cross_entropy
+from goldvein.noise.transition import count_transition
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 
 class AdaptationLayer(Method):

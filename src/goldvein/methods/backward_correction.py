@@ -6,7 +6,7 @@ Its mean over the noise is the loss of the true label, ``sum_j T[i, j] L(j) = -l
 below 0. Where it is not given, T is estimated:
 
 Stage 1. Train with cross-entropy on the given labels. T[i] is then the prediction on the anchor of class i,
-searched among all rows, held-out and unlabeled ones too (:func:`goldvein.transition.anchor_transition`).
+searched among all rows, held-out and unlabeled ones too (:func:`goldvein.noise.transition.anchor_transition`).
 Stage 2. The network begins again, from its first weights, and is trained with (1).
 
 Silent or contradictory points, and what was chosen
@@ -27,12 +27,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from goldvein.engine import Run
-from goldvein.losses import backward_corrected, cross_entropy, mean_over_labeled
-from goldvein.method import Method
-from goldvein.ranges import Percent
-from goldvein.task import Batch, Task
-from goldvein.transition import anchor_transition, check_transition
+from goldvein.config.ranges import Percent
+from goldvein.functional.losses import backward_corrected, cross_entropy, mean_over_labeled
+from goldvein.noise.transition import anchor_transition, check_transition
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 
 class BackwardCorrection(Method):

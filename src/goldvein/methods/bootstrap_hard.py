@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from goldvein.losses import bootstrap_hard, mean_over_labeled
-from goldvein.method import Method
-from goldvein.ranges import Share
-from goldvein.task import Batch
+from goldvein.config.ranges import Share
+from goldvein.functional.losses import bootstrap_hard, mean_over_labeled
+from goldvein.training.method import Method
+from goldvein.training.task import Batch
 
 
 class BootstrapHard(Method):

@@ -34,11 +34,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from goldvein.engine import Run
-from goldvein.losses import cross_entropy, forward_corrected, mean_over_labeled
-from goldvein.method import Method
-from goldvein.ranges import NonNegative
-from goldvein.task import Batch, Task
+from goldvein.config.ranges import NonNegative
+from goldvein.functional.losses import cross_entropy, forward_corrected, mean_over_labeled
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 
 class BottomUp(Method):

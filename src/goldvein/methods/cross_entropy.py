@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from goldvein.engine import Run
-from goldvein.losses import cross_entropy
-from goldvein.method import Method
-from goldvein.task import Batch
+from goldvein.functional.losses import cross_entropy
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 
 class CrossEntropy(Method):

@@ -20,12 +20,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from goldvein.engine import Run
-from goldvein.losses import cross_entropy
-from goldvein.method import Method
+from goldvein.config.ranges import Count, Positive
+from goldvein.functional.losses import cross_entropy
 from goldvein.methods.two_stage import TwoStage
-from goldvein.ranges import Count, Positive
-from goldvein.task import Batch, Task
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 
 class FineTune(Method):

@@ -17,12 +17,12 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from goldvein.engine import Run
-from goldvein.losses import cross_entropy
-from goldvein.method import Method
+from goldvein.functional.losses import cross_entropy
 from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.confidence import Confidence
-from goldvein.task import Batch, Task
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 
 class ImprovedBaseline(Method):

@@ -31,12 +31,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from goldvein import distributed, sampling
-from goldvein.engine import Run
-from goldvein.functional import one_hot, soft_cross_entropy, staircase
-from goldvein.method import Method
-from goldvein.ranges import Count, NonNegative, Positive
-from goldvein.task import Batch, Task
+from goldvein.config.ranges import Count, NonNegative, Positive
+from goldvein.functional.probabilities import one_hot, soft_cross_entropy, staircase
+from goldvein.training import distributed, sampling
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 EPOCHS, BEGIN, WINDOW = 200, 70, 10  # of step 1
 SHARE = 0.05  # least share of labeled rows in a batch with unlabeled ones

@@ -43,14 +43,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.engine import Run
+from goldvein.config.ranges import NonNegative
 from goldvein.errors import InputError
-from goldvein.losses import cross_entropy
-from goldvein.method import Method
-from goldvein.noise_types import TYPES, confusions, label_probs, noise_types, posterior
-from goldvein.ranges import NonNegative
-from goldvein.task import Batch, Task
-from goldvein.transition import count_transition, unmix
+from goldvein.functional.losses import cross_entropy
+from goldvein.methods._noise_types import TYPES, confusions, label_probs, noise_types, posterior
+from goldvein.noise.transition import count_transition, unmix
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 
 class LabelNoiseModel(Method):

@@ -31,13 +31,13 @@ from torch.autograd import forward_ad
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from goldvein import distributed
-from goldvein.engine import Run
+from goldvein.config.ranges import Positive
 from goldvein.errors import InputError
-from goldvein.functional import staircase
-from goldvein.method import Method
-from goldvein.ranges import Positive
-from goldvein.task import Batch
+from goldvein.functional.probabilities import staircase
+from goldvein.training import distributed
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 MILESTONES = (40 / 80, 60 / 80)
 

@@ -1,7 +1,7 @@
 """Mislabeled VAE, M-VAE (Langevin, Mehlman, Regier, Lopez, Jordan & Yosef 2018, arXiv:1809.05957).
 
-The generative model of :mod:`goldvein.variational`, whose true class y is unknown for labeled rows too, with a known
-noise of the labels:
+The generative model of :mod:`goldvein.methods._variational`, whose true class y is unknown for labeled rows too, with
+a known noise of the labels:
 
     L = -bound(x) - lambda sum_y q(y | z_a) log T[y, y^],    T[i, j] = p(given j | true i)
 
@@ -28,15 +28,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from goldvein import distributed, sampling
-from goldvein.engine import Run
+from goldvein.config.ranges import Count, NonNegative, PartialShare, Share, Span
 from goldvein.errors import InputError
-from goldvein.functional import label_log_odds, let_go, sure_label
-from goldvein.method import Method
-from goldvein.ranges import Count, NonNegative, PartialShare, Share, Span
-from goldvein.task import Batch, Task
-from goldvein.transition import check_transition
-from goldvein.variational import OPTIONS, Variational
+from goldvein.functional.probabilities import label_log_odds, let_go, sure_label
+from goldvein.methods._variational import OPTIONS, Variational
+from goldvein.noise.transition import check_transition
+from goldvein.training import distributed, sampling
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 BETA2 = 0.99  # of Adam
 SHARE = 0.05  # least share of labeled rows in a batch

@@ -35,13 +35,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein import distributed
-from goldvein.engine import Run
-from goldvein.functional import rampdown, rampup, squared_distance, update_average
-from goldvein.method import Method
-from goldvein.ranges import NonNegative, PartialShare, Positive, ShareBelowOne
-from goldvein.sampling import count_batches, mixed_sizes
-from goldvein.task import Batch, Task
+from goldvein.config.ranges import NonNegative, PartialShare, Positive, ShareBelowOne
+from goldvein.functional.probabilities import rampdown, rampup, squared_distance, update_average
+from goldvein.training import distributed
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.sampling import count_batches, mixed_sizes
+from goldvein.training.task import Batch, Task
 
 STEPS, RAMP_UP, RAMP_DOWN = 180_000, 40_000, 25_000
 

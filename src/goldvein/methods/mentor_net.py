@@ -36,7 +36,7 @@ Silent or contradictory points, and what was chosen
 - They know no trusted labels beside a curriculum that is not learned: here these weigh 1 throughout.
 
 Differs from the authors' code: the share of the training that is done counts whole epochs. How Theta is learned:
-:mod:`goldvein.curriculum`.
+:mod:`goldvein.methods._mentor`.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein import distributed
-from goldvein.curriculum import Mentor
-from goldvein.engine import Run
+from goldvein.config.ranges import Positive, Share
 from goldvein.errors import InputError
-from goldvein.functional import staircase
-from goldvein.method import Method
-from goldvein.ranges import Positive, Share
-from goldvein.task import Batch, Task
+from goldvein.functional.probabilities import staircase
+from goldvein.methods._mentor import Mentor
+from goldvein.training import distributed
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 BURN_IN, DROPOUT_FALLS, SOFT = 18, 17, 90  # percent of the training
 LESSONS = (BURN_IN + 1, 75)  # when Theta is learned

@@ -19,12 +19,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from goldvein.engine import Run
-from goldvein.functional import rampup, squared_distance
-from goldvein.losses import cross_entropy
-from goldvein.method import Method
-from goldvein.ranges import NonNegative, Share
-from goldvein.task import Batch
+from goldvein.config.ranges import NonNegative, Share
+from goldvein.functional.losses import cross_entropy
+from goldvein.functional.probabilities import rampup, squared_distance
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 
 class PiModel(Method):

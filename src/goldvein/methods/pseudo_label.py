@@ -24,12 +24,12 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from goldvein import distributed
-from goldvein.engine import Run
+from goldvein.config.ranges import Counts, NonNegative, Share
 from goldvein.errors import InputError
-from goldvein.method import Method
-from goldvein.ranges import Counts, NonNegative, Share
-from goldvein.task import Batch, Task
+from goldvein.training import distributed
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 
 class PseudoLabel(Method):

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from goldvein.losses import mean_over_labeled, savage
-from goldvein.method import Method
-from goldvein.task import Batch
+from goldvein.functional.losses import mean_over_labeled, savage
+from goldvein.training.method import Method
+from goldvein.training.task import Batch
 
 
 class Savage(Method):

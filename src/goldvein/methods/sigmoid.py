@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from goldvein.losses import mean_over_labeled, sigmoid
-from goldvein.method import Method
-from goldvein.task import Batch, Task
+from goldvein.functional.losses import mean_over_labeled, sigmoid
+from goldvein.training.method import Method
+from goldvein.training.task import Batch, Task
 
 
 class Sigmoid(Method):

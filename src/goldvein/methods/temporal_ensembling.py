@@ -25,12 +25,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from goldvein.engine import Run
-from goldvein.functional import rampdown, rampup, squared_distance
-from goldvein.losses import cross_entropy
-from goldvein.method import Method
-from goldvein.ranges import NonNegative, Positive, ShareBelowOne
-from goldvein.task import Batch, Task
+from goldvein.config.ranges import NonNegative, Positive, ShareBelowOne
+from goldvein.functional.losses import cross_entropy
+from goldvein.functional.probabilities import rampdown, rampup, squared_distance
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 RAMP_UP = 80 / 300
 RAMP_DOWN = 50 / 300

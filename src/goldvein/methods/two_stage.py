@@ -27,16 +27,16 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from goldvein.engine import Run
+from goldvein.config.ranges import Count
 from goldvein.errors import InputError
-from goldvein.functional import held
-from goldvein.losses import cross_entropy
-from goldvein.method import Method
+from goldvein.functional.losses import cross_entropy
+from goldvein.functional.probabilities import held
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
-from goldvein.ranges import Count
 from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.posterior import Posterior, clean_probs
-from goldvein.task import Batch, Task
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 FEW = 5000  # labels that a network knows by heart too soon to judge them
 

@@ -31,13 +31,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.engine import Run
-from goldvein.functional import held, one_hot
-from goldvein.losses import cross_entropy
-from goldvein.method import Method
+from goldvein.config.ranges import Count, Positive, WholeNumber
+from goldvein.functional.losses import cross_entropy
+from goldvein.functional.probabilities import held, one_hot
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
-from goldvein.ranges import Count, Positive, WholeNumber
-from goldvein.task import Batch, Task
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 
 class TwoStageClean(Method):

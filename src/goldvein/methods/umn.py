@@ -1,7 +1,8 @@
 """Uncertainty Mining Net, UMN (Sun, Kolagunda, Eliuk & Wang 2021).
 
-A deep generative model of inputs, classes and given labels (its bound: :mod:`goldvein.variational`), in which the true
-class y is unknown for labeled rows too, and a given label y^ is wrong with a probability epsilon of its own:
+A deep generative model of inputs, classes and given labels (its bound: :mod:`goldvein.methods._variational`), in
+which the true class y is unknown for labeled rows too, and a given label y^ is wrong with a probability epsilon of its
+own:
 
     p(y^ | y, z_a) = 1 - epsilon if y^ = y, else epsilon / (C - 1)                                 (5)
     L = -bound - lambda f q(y^ | z_a)    with f = log((C - 1) (1 - epsilon) / epsilon)             (4, 6)
@@ -39,9 +40,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from goldvein import distributed, sampling
-from goldvein.engine import Run
-from goldvein.functional import (
+from goldvein.config.ranges import Count, NonNegative, PartialShare, ShareBelowOne, Span
+from goldvein.functional.probabilities import (
     disagreement,
     label_log_odds,
     let_go,
@@ -50,10 +50,11 @@ from goldvein.functional import (
     sure_label,
     update_average,
 )
-from goldvein.method import Method
-from goldvein.ranges import Count, NonNegative, PartialShare, ShareBelowOne, Span
-from goldvein.task import Batch, Task
-from goldvein.variational import OPTIONS, Inference, Variational
+from goldvein.methods._variational import OPTIONS, Inference, Variational
+from goldvein.training import distributed, sampling
+from goldvein.training.method import Method
+from goldvein.training.run import Run
+from goldvein.training.task import Batch, Task
 
 BETA2 = 0.99  # of Adam
 SWITCH, LATE_DECAY = 40_000, 0.999  # steps after which gamma rises, and to what

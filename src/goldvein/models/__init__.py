@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import nn
 
-from goldvein.byname import find
+from goldvein.config.names import find
 from goldvein.errors import InputError
-from goldvein.pretrained import load_weights
+from goldvein.training.pretrained import load_weights
 
 Factory = Callable[..., nn.Module]
 
@@ -79,7 +79,7 @@ def build(
     Parameters
     ----------
     weights : str, optional
-        File of weights to begin with: see :func:`goldvein.pretrained.load_weights`.
+        File of weights to begin with: see :func:`goldvein.training.pretrained.load_weights`.
     **params
         Further arguments of the network.
 

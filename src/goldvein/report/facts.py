@@ -17,8 +17,8 @@ from goldvein.runs.folder import HISTORY, damaged
 if TYPE_CHECKING:
     import pandas as pd
 
-    from goldvein.decisions import Decision
     from goldvein.runs import Run
+    from goldvein.runs.decisions import Decision
 
 Z = 1.959964  # 95 % of a normal distribution
 OWN_LEVEL = 90  # percent, of the interval that a run notes

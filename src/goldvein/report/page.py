@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from goldvein.decisions import ACTIONS, Decision, of_run
 from goldvein.files import write_text
 from goldvein.report import charts, facts
+from goldvein.report.appearance import Look, Rows, thumbnail
 from goldvein.report.comparison import compare
-from goldvein.report.rows import Look, Rows, thumbnail
 from goldvein.report.sheet import sheet
 from goldvein.report.thumbnails import SIDE
+from goldvein.runs.decided import of_run
+from goldvein.runs.decisions import ACTIONS, Decision
 from goldvein.runs.folder import ENVIRONMENT, SKIPPED, damaged
 from goldvein.runs.tables import read_json
 
@@ -66,7 +67,7 @@ def write_report(
         The file; an older one of that name is replaced once the new one is complete.
     run : Run
     rows : Rows
-        What there is to see, from :func:`goldvein.report.rows.open_rows`.
+        What there is to see, from :func:`goldvein.report.appearance.open_rows`.
     top : int
         Suspects in the gallery.
     before, test : optional

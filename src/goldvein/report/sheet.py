@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from goldvein.report.rows import Rows, thumbnail
+from goldvein.report.appearance import Rows, thumbnail
 
 if TYPE_CHECKING:
     from goldvein.runs import Run

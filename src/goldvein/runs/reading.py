@@ -103,12 +103,12 @@ class Run:
         return table
 
     def listed(self, precision: float = 0.5, budget: int | None = None) -> pd.DataFrame:
-        """:attr:`issues`, with ``is_issue`` for another target: see :func:`goldvein.issues.find_label_issues`.
+        """:attr:`issues`, with ``is_issue`` for another target: see :func:`goldvein.issues.audit.find_label_issues`.
 
         Labels that were not listed in training have no reason and no suggestion.
         """
-        from goldvein.given_signals import check_target
-        from goldvein.issue_table import listed
+        from goldvein.issues.checks import check_target
+        from goldvein.issues.table import listed
 
         check_target(precision, budget)
         position = {label: k for k, label in enumerate(self.classes)}
@@ -223,10 +223,10 @@ def _rebuild(run: Run) -> NoisyLabelClassifier:
     from safetensors.torch import load_file
 
     from goldvein.classifier import NoisyLabelClassifier
-    from goldvein.configure import build_method
-    from goldvein.data.inputs import Transform
-    from goldvein.network import make_network, pick_device
-    from goldvein.task import Task
+    from goldvein.config.build import build_method
+    from goldvein.training.inputs import Transform
+    from goldvein.training.network import make_network, pick_device
+    from goldvein.training.task import Task
 
     path, network = run.folder / WEIGHTS, run.config["network"]
     try:

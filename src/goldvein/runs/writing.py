@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.data.dataset import Dataset
-    from goldvein.issues import Audit
+    from goldvein.issues.audit import Audit
 
 DISTRIBUTIONS = ("torch", "numpy", "scikit-learn")
 FIRST_WEIGHTS = ("weights", "pretrained", "pretrained_cfg_overlay", "checkpoint_path")
@@ -100,7 +100,7 @@ def _with_names(classifier: NoisyLabelClassifier, dataset: Dataset) -> NoisyLabe
 
 
 def _method(classifier: NoisyLabelClassifier) -> dict[str, Any]:
-    """Name and all hyper-parameters, as :func:`goldvein.configure.build_method` takes them."""
+    """Name and all hyper-parameters, as :func:`goldvein.config.build.build_method` takes them."""
     method: Any = classifier.method_
     params = method.get_params(deep=True)
     return {
@@ -163,7 +163,7 @@ def _metrics(named: NoisyLabelClassifier, dataset: Dataset, audit: Audit) -> dic
 
 def _true_noise(dataset: Dataset, issues: pd.DataFrame) -> dict[str, Any]:
     """What a benchmark knows of its labels, and how well the issues hit the wrong ones."""
-    from goldvein.data import noise
+    from goldvein.noise import synthetic as noise
 
     assert dataset.y_true is not None
     summary = noise.describe(dataset.y_true, dataset.y)

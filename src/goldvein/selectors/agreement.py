@@ -2,7 +2,7 @@
 
 Wrong labels are learned late and forgotten often (Toneva et al. 2019, arXiv:1812.05159; Han et al. 2018,
 arXiv:1804.06872), so the rows that the network rarely agreed with are suspicious. The cut of each class comes from
-a mixture of two distributions (:mod:`goldvein.mixture`) that begins at half of the epochs.
+a mixture of two distributions (:mod:`goldvein.noise.mixture`) that begins at half of the epochs.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.mixture import wrong_by_score
-from goldvein.ranges import PartialShare
+from goldvein.config.ranges import PartialShare
+from goldvein.noise.mixture import wrong_by_score
 
 
 class Agreement(BaseEstimator):

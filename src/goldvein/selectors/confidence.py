@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.ranges import Share, check
+from goldvein.config.ranges import Share, check
 
 
 class Confidence(BaseEstimator):

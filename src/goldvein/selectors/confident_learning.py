@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.noise_model import confident_counts
+from goldvein.noise.model import confident_counts
 from goldvein.selectors.confidence import given_probability
 
 

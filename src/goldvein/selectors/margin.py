@@ -3,7 +3,7 @@
 The margin of a label in an epoch is the network's number for the given class minus the largest of the others; its mean
 over the epochs is low, or below 0, for a label that the other rows contradict. The authors set the cut by a class that
 they make up of a part of the labels, which costs a second training; here the cut of each class comes from a mixture of
-two distributions (:mod:`goldvein.mixture`).
+two distributions (:mod:`goldvein.noise.mixture`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.mixture import wrong_by_score
-from goldvein.ranges import PartialShare
+from goldvein.config.ranges import PartialShare
+from goldvein.noise.mixture import wrong_by_score
 
 
 class Margin(BaseEstimator):

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.noise_model import fit
-from goldvein.ranges import Count, PartialShare
+from goldvein.config.ranges import Count, PartialShare
+from goldvein.noise.model import fit
 
 MOST = 20_000  # rows among which neighbors are looked for; all rows are judged
 BLOCK_CELLS = 2**22

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.ranges import PositiveShare, Share, check
+from goldvein.config.ranges import PositiveShare, Share, check
+from goldvein.noise.transition import count_transition, unmix
 from goldvein.selectors.confidence import given_probability
-from goldvein.transition import count_transition, unmix
 
 
 class Posterior(BaseEstimator):

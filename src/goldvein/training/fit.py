@@ -13,17 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from goldvein import distributed, models
+from goldvein import models
 from goldvein.data.dataset import Rows
-from goldvein.data.inputs import Inputs, Transform
-from goldvein.engine import Run
-from goldvein.fingerprint import fingerprint
-from goldvein.method import Method
-from goldvein.network import convolves, few_threads, make_network, pick_device
 from goldvein.progress import Progress
-from goldvein.recipe import Recipe, auto_epochs
-from goldvein.task import Task
+from goldvein.training import distributed
+from goldvein.training.fingerprint import fingerprint
+from goldvein.training.inputs import Inputs, Transform
+from goldvein.training.method import Method
+from goldvein.training.network import convolves, few_threads, make_network, pick_device
 from goldvein.training.outliers import Outliers, measure
+from goldvein.training.recipe import Recipe, auto_epochs
+from goldvein.training.run import Run
+from goldvein.training.task import Task
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Fitted:
     outliers : Outliers or None
         How far rows lie from the others.
     scores : dict of ndarray, each (n,)
-        The method's own, by name: see :meth:`goldvein.method.Method.scores`.
+        The method's own, by name: see :meth:`goldvein.training.method.Method.scores`.
     """
 
     method: Method
@@ -128,13 +129,13 @@ def fit(
         Normalization and views, fitted on the rows.
     network : NetworkOptions
     recipe : mapping of str to values
-        Fields of :class:`goldvein.recipe.Recipe`; epochs, schedule and keep may be ``auto``.
+        Fields of :class:`goldvein.training.recipe.Recipe`; epochs, schedule and keep may be ``auto``.
     seed : int
         Random seed for weights, views, dropout and the order of rows. The caller's random state is left alone.
     watch : bool
         Gather what labels are judged by; without it all arrays of the result are empty.
     checkpoint, resume
-        See :class:`goldvein.engine.Run`.
+        See :class:`goldvein.training.run.Run`.
     params : mapping of str to values
         What a resumed run must have in common with the interrupted one, besides the data and the seed.
     verbose : bool

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein import sampling
-from goldvein.engine import Run, evaluating
+from goldvein.training import sampling
+from goldvein.training.run import Run, evaluating
 
 AMONG = 1000  # rows, evenly spread, that distances are measured to
 NEAREST = 5  # k

@@ -1,0 +1,1 @@
+"""Names and plain values to checked objects."""

@@ -1,0 +1,1 @@
+"""Pure tensor mathematics: losses, schedules, probabilities."""

@@ -1,0 +1,1 @@
+"""Arrays in, a judged table of labels out: no network, no torch."""

@@ -1,0 +1,283 @@
+"""The table of issues: which labels are listed, what they should be, of what kind they are, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from unicodedata import bidirectional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldvein.noise.model import NoiseModel, blocks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "id",
+    "given_label",
+    "suggested_label",
+    "label_quality",
+    "p_wrong",
+    "is_issue",
+    "rank",
+    "reason",
+    "p_suggested",
+    "kind",
+)
+KINDS = ("ok", "wrong_label", "none_of_these", "conflict", "too_little_evidence")
+OK, WRONG, NONE, CONFLICT, LITTLE = range(5)
+# kinds of characters by Unicode, after which the text may run to the left
+TURNS = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "PDF", "PDI", "FSI"}
+MIN_LABELS = 20  # of a class, below which it cannot be judged
+RARE, RARE_RECALL = 0.5, 0.2  # of the mean size of a class: rare; expected recall that a rare class keeps
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that the table is made of; arrays are of the n rows with a label.
+
+    ``rows`` are their numbers, ``ids`` names all N; ``twin`` are numbers of rows, or -1.
+    """
+
+    rows: NDArray[np.int64]
+    names: NDArray
+    y: NDArray[np.int64]
+    p_wrong: NDArray[np.floating]
+    is_issue: NDArray[np.bool_]
+    twin: NDArray[np.int64] | None
+    margins: NDArray | None
+    agreement: NDArray | None
+    far: NDArray[np.bool_] | None
+    ids: NDArray
+    scores: dict[str, NDArray]
+
+
+def worst_first(p_wrong: NDArray[np.floating], agreement: NDArray | None = None) -> NDArray[np.int64]:
+    """Places (n,) by falling p_wrong; of equal ones those first that were predicted in fewer epochs.
+
+    Examples
+    --------
+    >>> worst_first(np.array([0.1, 0.9, 0.9]), np.array([0.0, 0.5, 0.25])).tolist()
+    [2, 1, 0]
+    """
+    return np.argsort(-p_wrong, kind="stable") if agreement is None else np.lexsort((agreement, -p_wrong))
+
+
+def listed(
+    p_wrong: NDArray[np.floating],
+    y: NDArray[np.int64],
+    precision: float,
+    budget: int | None,
+    n_classes: int,
+    agreement: NDArray | None = None,
+) -> NDArray[np.bool_]:
+    """Which labels (n,) are issues.
+
+    Examples
+    --------
+    >>> p_wrong, y = np.array([0.9, 0.7, 0.6, 0.2]), np.zeros(4, dtype=int)
+    >>> listed(p_wrong, y, 0.5, None, 1).tolist()
+    [True, True, True, False]
+    >>> listed(p_wrong, y, 0.8, None, 1).tolist()
+    [True, True, False, False]
+    >>> listed(p_wrong, y, 0.5, 1, 1).tolist()
+    [True, False, False, False]
+    """
+    issue = np.zeros(len(y), dtype=bool)
+    if budget is not None:
+        worst = worst_first(p_wrong, agreement)[:budget]
+        issue[worst[p_wrong[worst] > 0]] = True
+        return issue
+    some = np.flatnonzero(p_wrong > min(precision, 0.5))
+    order = some[np.argsort(-p_wrong[some], kind="stable")]
+    mean = np.cumsum(p_wrong[order], dtype=np.float64) / np.arange(1, len(order) + 1)
+    issue[order[: np.searchsorted(-mean, -precision, side="right")]] = True  # the mean falls along the list
+    n = np.bincount(y, minlength=n_classes)
+    for c in np.flatnonzero((n > 0) & (n < RARE * n.sum() / max(np.count_nonzero(n), 1))):
+        of_class = np.flatnonzero(y == c)
+        wanted = RARE_RECALL * p_wrong[of_class].sum()
+        if wanted < RARE_RECALL:  # less than one wrong label is expected
+            continue
+        worst = of_class[np.argsort(-p_wrong[of_class], kind="stable")]
+        issue[worst[: np.searchsorted(np.cumsum(p_wrong[worst]), wanted) + 1]] = True
+    return issue
+
+
+def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] | None) -> pd.DataFrame:
+    """The table, worst first.
+
+    Parameters
+    ----------
+    case : Case
+    model : NoiseModel, optional
+    probs : ndarray of shape (n, K), optional
+        What the model takes; without them nothing is suggested.
+    """
+    import pandas as pd
+
+    n = len(case.y)
+    marked = np.flatnonzero(case.is_issue if case.twin is None else case.is_issue | (case.twin >= 0))
+    best, p_best = case.y[marked], np.full(len(marked), np.nan)
+    if model is not None and probs is not None:
+        best, p_best = _suggest(case.y, model, probs, marked, case.p_wrong)
+    kind = _kinds(case, marked, p_best)
+    suggested, p_suggested = case.y.copy(), (1 - case.p_wrong if model is not None else np.full(n, np.nan))
+    better = case.is_issue[marked] & (p_best >= 1 - case.p_wrong[marked]) & (kind[marked] != NONE)
+    suggested[marked[better]] = best[better]
+    p_suggested[marked[better]] = p_best[better]
+    reason = np.full(n, "", dtype=object)
+    looks = None if probs is None else _looks(case.y, model, probs, marked)
+    reason[marked] = _reasons(case, marked, best, better, kind[marked], looks)
+    order = worst_first(case.p_wrong, case.agreement)
+    p_wrong = case.p_wrong[order].astype(np.float64)
+    columns = {
+        "id": case.ids[case.rows[order]],
+        "given_label": case.names[case.y[order]],
+        "suggested_label": case.names[suggested[order]],
+        "label_quality": 1 - p_wrong,
+        "p_wrong": p_wrong,
+        "is_issue": case.is_issue[order],
+        "rank": np.arange(1, n + 1),
+        "reason": reason[order],
+        "p_suggested": p_suggested[order].astype(np.float64),
+        "kind": pd.Categorical.from_codes(kind[order], list(KINDS)),  # type: ignore[call-overload]
+    }
+    return pd.DataFrame(columns | {name: values[order] for name, values in case.scores.items()})
+
+
+def by_class(case: Case, half: NDArray[np.float64]) -> pd.DataFrame:
+    """The classes that labels are given of: how many are wrong, and how many of those are listed.
+
+    Parameters
+    ----------
+    case : Case
+    half : ndarray of shape (K,)
+        Half the width of the interval of the number of wrong labels.
+    """
+    import pandas as pd
+
+    k = len(case.names)
+    n = np.bincount(case.y, minlength=k)
+    wrong = np.bincount(case.y, case.p_wrong, minlength=k)
+    hit = np.bincount(case.y, case.p_wrong * case.is_issue, minlength=k)
+    table = pd.DataFrame(
+        {
+            "class": case.names,
+            "n_labels": n,
+            "n_wrong": wrong,
+            "n_wrong_low": np.maximum(wrong - half, 0),
+            "n_wrong_high": np.minimum(wrong + half, n),
+            "n_issues": np.bincount(case.y[case.is_issue], minlength=k),
+            "expected_recall": np.divide(hit, wrong, out=np.full(k, np.nan), where=wrong > 0),
+            "enough": n >= MIN_LABELS,
+        }
+    )
+    return table[n > 0].reset_index(drop=True)
+
+
+def _suggest(
+    y: NDArray[np.int64],
+    model: NoiseModel,
+    probs: NDArray[np.floating],
+    rows: NDArray[np.int64],
+    p_wrong: NDArray[np.floating],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The likeliest other class of each of the rows (m,), and its probability."""
+    best, p_best = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
+    for part in blocks(np.broadcast_to(np.float32(0), (len(rows), probs.shape[1]))):
+        some = rows[part]
+        q = model.posterior(y[some], probs[some])
+        at = np.arange(len(some))
+        own = q[at, y[some]]
+        q[at, y[some]] = -1
+        best[part] = q.argmax(1)
+        # what a label loses by more than the model (a twin, say), the others share
+        p_best[part] = q[at, best[part]] * p_wrong[some] / np.maximum(1 - own, 1e-9)
+    return best, np.clip(p_best, 0, 1)
+
+
+def _kinds(case: Case, marked: NDArray[np.int64], p_best: NDArray) -> NDArray[np.int8]:
+    kind = np.zeros(len(case.y), dtype=np.int8)
+    issue = case.is_issue[marked]
+    kind[marked[issue]] = WRONG
+    # no other class takes half of what the label loses
+    lost = issue & (case.p_wrong[marked] > 0.5) & (p_best < case.p_wrong[marked] / 2) & (p_best > 0)
+    kind[marked[lost]] = NONE
+    if case.far is not None:
+        kind[case.is_issue & case.far] = NONE
+    if case.twin is not None:
+        kind[case.twin >= 0] = CONFLICT
+    kind[(np.bincount(case.y) < MIN_LABELS)[case.y]] = LITTLE
+    return kind
+
+
+def _looks(
+    y: NDArray[np.int64],
+    model: NoiseModel | None,
+    probs: NDArray[np.floating],
+    rows: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], list[float], list[float]]:
+    """What each of the rows (m,) looks like most but for the given class, whatever its label says, and how much like
+    the given class and like that.
+    """
+    most, given, other = np.empty(len(rows), dtype=np.int64), np.empty(len(rows)), np.empty(len(rows))
+    for part in blocks(np.broadcast_to(np.float32(0), (len(rows), probs.shape[1]))):
+        some = rows[part]
+        clean = probs[some] if model is None else model.clean(probs[some])
+        at = np.arange(len(some))
+        given[part] = clean[at, y[some]]
+        clean[at, y[some]] = -1
+        most[part], other[part] = clean.argmax(1), clean.max(1)
+    return most, given.tolist(), other.tolist()
+
+
+def _reasons(
+    case: Case,
+    rows: NDArray[np.int64],
+    best: NDArray[np.int64],
+    better: NDArray[np.bool_],
+    kind: NDArray[np.int8],
+    looks: tuple[NDArray[np.int64], list[float], list[float]] | None,
+) -> list[str]:
+    """Why a label is doubted, in words; ``better`` where the likeliest other class is likelier than the given one."""
+    given, other = apart(case.names[case.y[rows]].tolist()), apart(case.names[best].tolist())
+    if looks is None:
+        texts = [f"does not look like {label}" for label in given]
+    else:
+        most, *shares = looks
+        pairs = zip(given, apart(case.names[most].tolist()), *shares, strict=True)
+        texts = [f"looks like {b} (probability {q:.2f}), not {a} ({p:.2f})" for a, b, p, q in pairs]
+        for i in np.flatnonzero(better & (best != most)):  # one that is seldom mistaken for the given class
+            texts[i] += f"; with this label more likely {other[i]}"
+        for i in np.flatnonzero((kind == WRONG) & ~better):
+            texts[i] += "; no other label is likelier"
+    for i in np.flatnonzero(kind == NONE):
+        texts[i] = f"looks like no class, least unlike {other[i]}; given {given[i]}"
+    if case.twin is not None:
+        for i in np.flatnonzero(case.twin[rows] >= 0):
+            twin = case.twin[rows[i]]
+            (label,) = apart([case.names[case.y[np.searchsorted(case.rows, twin)]]])
+            texts[i] = f"all but the same as row {case.ids[twin]}, which is labeled {label}; " + texts[i]
+    n = np.bincount(case.y)
+    for i in np.flatnonzero(kind == LITTLE):
+        texts[i] += f"; but its class has {n[case.y[rows[i]]]} labels, too few to judge by"
+    if case.agreement is not None:
+        said = zip(texts, given, case.agreement[rows].tolist(), strict=True)
+        texts = [f"{text}; predicted as {label} in {share:.0%} of the epochs" for text, label, share in said]
+    if case.margins is not None:
+        texts = [f"{t}; mean margin {m:.2f}" for t, m in zip(texts, case.margins[rows].tolist(), strict=True)]
+    return texts
+
+
+def apart(names: list) -> list:
+    """Names as they are put into a sentence: one that is read from right to left must not turn the rest around.
+
+    Examples
+    --------
+    >>> apart(["cat", "\u05d7\u05ea\u05d5\u05dc"])
+    ['cat', '\u2068\u05d7\u05ea\u05d5\u05dc\u2069']
+    """
+    turned = {name: f"\u2068{name}\u2069" for name in set(names) if any(bidirectional(c) in TURNS for c in str(name))}
+    return [turned.get(name, name) for name in names]

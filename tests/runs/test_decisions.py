@@ -1,0 +1,162 @@
+"""The log: what was decided stays, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldvein import InputError
+from goldvein.runs.decisions import FILE, ConflictError, Decision, Log
+
+
+@pytest.fixture
+def log(tmp_path):
+    opened = Log(tmp_path / FILE)
+    yield opened
+    opened.close()
+
+
+def standing(log: Log) -> dict[str, tuple[str, str | None]]:
+    return {row: (d.action, d.label) for row, d in log.current().items()}
+
+
+def test_the_last_decision_stands_and_undo_goes_back_to_the_one_before(log):
+    log.decide("a", "keep", "cat", client="me")
+    log.decide("a", "relabel", "dog", client="me")
+    log.decide("b", "drop", client="me")
+    assert standing(log) == {"a": ("relabel", "dog"), "b": ("drop", None)}
+    assert [log.undo("me") for _ in range(4)] == ["b", "a", "a", None]
+    assert standing(log) == {}
+
+
+def test_undo_takes_back_only_what_the_client_decided(log):
+    log.decide("a", "keep", "cat", client="first")
+    log.decide("a", "drop", client="second")
+    assert log.undo("first") == "a"
+    assert standing(log) == {"a": ("drop", None)}
+    assert log.undo("first") is None
+
+
+def test_nothing_is_ever_removed(log):
+    for _ in range(3):
+        log.decide("a", "keep", "cat", client="me")
+        log.undo("me")
+    rows = sqlite3.connect(log.path).execute("SELECT seq, action, undoes FROM events").fetchall()
+    assert rows == [(k, "keep", None) if k % 2 else (k, "undo", k - 1) for k in range(1, 7)]
+
+
+def test_who_has_not_seen_the_last_event_is_told_so(log):
+    log.decide("a", "keep", "cat", client="first", seen=0)
+    with pytest.raises(ConflictError):
+        log.decide("a", "drop", client="second", seen=0)
+    assert standing(log) == {"a": ("keep", "cat")}
+    log.decide("a", "drop", client="second", seen=log.version("a"))
+    log.undo("second")
+    assert log.version("a") == 3  # the undoing is an event too
+    assert log.decision("a") == log.current()["a"]
+
+
+def test_touched_rows_since_an_event(log):
+    for row in "abc":
+        log.decide(row, "skip", client="me")
+    log.undo("me")
+    assert log.touched(0) == (4, ["a", "b", "c"])
+    assert log.touched(3) == (4, ["c"])
+    assert log.touched(4) == (4, [])
+
+
+def test_many_at_once_or_none(log):
+    log.decide("a", "keep", "cat", client="me")
+    assert log.add_all({"a": Decision("keep", "cat"), "b": Decision("drop")}, client="file") == 1
+    assert log.add_all({"a": Decision("keep", "cat"), "b": Decision("drop")}, client="file") == 0
+    with pytest.raises(InputError, match="cannot be read or written"):
+        log.add_all({"c": Decision("drop"), "d": Decision(None)}, client="file")  # type: ignore[arg-type]
+    assert set(log.current()) == {"a", "b"}
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from goldvein.runs.decisions import Log
+log = Log(Path(sys.argv[1]))
+for k in range(100000):
+    log.decide(f"row {k}", "keep", "cat", client="me")
+    print(k, flush=True)
+"""
+
+
+def test_what_was_told_is_on_the_disk_after_a_kill(tmp_path):
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / FILE], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    told = [int(next(writer.stdout)) for _ in range(25)]
+    os.kill(writer.pid, signal.SIGKILL)
+    told += [int(line) for line in writer.stdout.read().splitlines()]
+    writer.wait()
+    found = Log(tmp_path / FILE).current()
+    assert {f"row {k}" for k in told} <= set(found)
+    assert len(found) <= len(told) + 1  # one may have been written and not yet told
+
+
+def test_two_processes_write_at_once(tmp_path, log):
+    other = Log(tmp_path / FILE)
+    for k in range(20):
+        (log if k % 2 else other).decide(f"row {k}", "skip", client=str(k % 2))
+    assert len(log.current()) == len(other.current()) == 20
+    other.close()
+
+
+def test_other_files_are_refused_and_left_as_they_are(tmp_path):
+    for content in (b"no database" * 100, b"SQLite format 3\0" + bytes(500)):
+        (tmp_path / FILE).write_bytes(content)
+        with pytest.raises(InputError, match=FILE):
+            Log(tmp_path / FILE)
+        assert (tmp_path / FILE).read_bytes() == content
+    (tmp_path / FILE).unlink()
+    sqlite3.connect(tmp_path / FILE).execute("CREATE TABLE diary (day)").connection.commit()
+    with pytest.raises(InputError, match="is no log of decisions"):
+        Log(tmp_path / FILE)
+
+
+def test_a_log_of_another_version_is_refused(log):
+    sqlite3.connect(log.path).execute("PRAGMA user_version = 9").connection.commit()
+    with pytest.raises(InputError, match="has version 9: this goldvein reads version 1"):
+        Log(log.path)
+
+
+def test_a_folder_that_is_gone(tmp_path):
+    with pytest.raises(InputError, match="cannot be read or written"):
+        Log(tmp_path / "nowhere" / FILE)
+
+
+EVENTS = st.lists(st.tuples(st.sampled_from("xy"), st.sampled_from("abc"), st.sampled_from(["drop", "skip", "undo"])))
+
+
+@given(EVENTS)
+def test_it_is_what_stacks_of_decisions_would_be(events):
+    log = Log(Path(":memory:"))
+    made: list[tuple[str, str, str]] = []
+    for client, row, action in events:
+        own = [k for k, event in enumerate(made) if event[0] == client]
+        if action != "undo":
+            made.append((client, row, action))
+            log.decide(row, action, client=client)
+        elif own:
+            assert log.undo(client) == made.pop(own[-1])[1]
+        else:
+            assert log.undo(client) is None
+    assert standing(log) == {row: (action, None) for _, row, action in made}
+    log.close()
+
+
+def test_a_decision_that_is_added_keeps_its_time(tmp_path):
+    log = Log(tmp_path / FILE)
+    log.add_all({"a": Decision("drop", None, "2020-02-02T02:02:02Z")}, client="file")
+    assert log.current()["a"].at == "2020-02-02T02:02:02Z"

@@ -1,0 +1,102 @@
+"""What is remembered of each label, followed by hand over two epochs."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from goldvein.training.signals import Signals, likeliest_share
+
+NOBODY = torch.zeros(4, dtype=torch.bool)
+
+
+def two_epochs() -> Signals:
+    signals = Signals(torch.tensor([0, 1, -1, 1]), NOBODY[:4])
+    rows = torch.tensor([0, 1, 3])
+    signals.update(rows, torch.tensor([[0.9, 0.1], [0.75, 0.25], [0.25, 0.75]]))
+    signals.update(rows, torch.tensor([[0.25, 0.75], [0.5, 0.5], [0.125, 0.875]]))
+    return signals
+
+
+def test_update() -> None:
+    signals = two_epochs()
+    assert signals.n_epochs == 2
+    assert signals.agreement.tolist() == [1, 0, 0, 2]  # of a tie the first class is the prediction
+
+
+def test_state_goes_on_where_it_was_left() -> None:
+    first = two_epochs()
+    second = Signals(first.y, first.held_out)
+    second.load(copy.deepcopy(first.state()))
+    for signals in (first, second):
+        signals.update(torch.tensor([1]), torch.tensor([[0.1, 0.9]]))
+    assert second.n_epochs == 3
+    for name, value in first.state().items():
+        assert torch.equal(torch.as_tensor(getattr(second, name)).nan_to_num(-1), torch.as_tensor(value).nan_to_num(-1))
+
+
+def test_no_rows() -> None:
+    signals = Signals(torch.tensor([-1]), NOBODY[:1])
+    signals.update(torch.tensor([], dtype=torch.int64), torch.empty(0, 2))
+    assert signals.n_epochs == 1
+    assert signals.agreement.tolist() == [0]
+
+
+def test_without_witnesses_all_epochs_count_the_same() -> None:
+    believed = two_epochs().believed
+    torch.testing.assert_close(believed[[0, 3]], torch.tensor([[0.575, 0.425], [0.1875, 0.8125]]))
+    assert believed[2].tolist() == [0.0, 0.0]
+
+
+def test_nothing_is_kept_where_it_would_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("goldvein.training.signals.MOST_CELLS", 7)
+    signals, final = two_epochs(), torch.full((4, 2), 0.5)
+    assert len(signals.believed) == 0
+    assert torch.equal(signals.conclude(final), final)
+
+
+def test_held_out_labels_decide_how_far_an_epoch_is_believed() -> None:
+    y = torch.arange(300) % 2
+    held_out = torch.arange(300) < 100
+    signals = Signals(y, held_out)
+    undecided, right, wrong = torch.full((300, 2), 0.5), 0.1 + 0.8 * torch.eye(2)[y], 0.1 + 0.8 * torch.eye(2)[1 - y]
+    for probs, expected in ((undecided, undecided), (right, right), (wrong, right)):
+        signals.update(torch.arange(300), probs)
+        torch.testing.assert_close(signals.believed, expected)
+    # three of four witnesses right: P(given) is 0.9 and 0.1 by turns, and a mixture of half of each cannot gain
+    mixed = torch.where((torch.arange(300) % 4 > 0)[:, None], right, wrong)
+    other = Signals(y, held_out)
+    other.update(torch.arange(300), mixed)
+    other.update(torch.arange(300), undecided)
+    # 75 log(0.9 - 0.4 a) + 25 log(0.1 + 0.4 a) is largest where 75 (0.1 + 0.4 a) = 25 (0.9 - 0.4 a)
+    torch.testing.assert_close(other.believed, mixed.lerp(undecided, 0.375), atol=1e-5, rtol=0)
+
+
+def test_the_end_is_one_epoch_more() -> None:
+    signals = two_epochs()
+    final = torch.tensor([[0.125, 0.875], [0.5, 0.5], [0.75, 0.25], [0.5, 0.5]])
+    found = signals.conclude(final)
+    torch.testing.assert_close(found[0], torch.tensor([(0.9 + 0.25 + 0.125) / 3, (0.1 + 0.75 + 0.875) / 3]))
+    assert found[2].tolist() == final[2].tolist()  # no label
+    assert signals.n_epochs == 2
+
+
+def test_few_witnesses_do_not_decide() -> None:
+    signals = Signals(torch.zeros(200, dtype=torch.int64), torch.arange(200) < 99)
+    signals.update(torch.arange(200), torch.tensor([[0.5, 0.5]]).expand(200, 2))
+    signals.update(torch.arange(200), torch.tensor([[1.0, 0.0]]).expand(200, 2))
+    assert signals.believed[0].tolist() == [0.75, 0.25]
+
+
+@given(hnp.arrays(float, 12, elements=st.floats(0.01, 1)), hnp.arrays(float, 12, elements=st.floats(0.01, 1)))
+def test_no_other_share_is_likelier(old: np.ndarray, new: np.ndarray) -> None:
+    best = likeliest_share(torch.tensor(old), torch.tensor(new))
+    found = np.log((1 - best) * old + best * new).sum()
+    for a in np.linspace(0, 1, 51):
+        assert np.log((1 - a) * old + a * new).sum() <= found + 1e-6
