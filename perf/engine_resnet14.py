@@ -27,8 +27,8 @@ from goldvein import NoisyLabelClassifier
 from goldvein.data import standard
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.models.resnet14 import ResNet14
+from goldvein.training.device import LowPrecision
 from goldvein.training.inputs import Inputs, Transform
-from goldvein.training.network import LowPrecision
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
 from goldvein.training.task import Task

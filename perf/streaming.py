@@ -23,8 +23,8 @@ from torch.nn import functional as F
 
 from goldvein.data.images import ImageFiles
 from goldvein.models.resnet50 import ResNet50
+from goldvein.training.device import LowPrecision
 from goldvein.training.inputs import Inputs, Transform
-from goldvein.training.network import LowPrecision
 
 SHAPE, BATCH = (3, 256, 256), 64
 CPU = torch.device("cpu")

@@ -27,8 +27,8 @@ from goldvein.data import standard
 from goldvein.methods.umn import UMN
 from goldvein.models.mlp import MLP
 from goldvein.noise import synthetic as noise
+from goldvein.training.device import has_bfloat16
 from goldvein.training.inputs import Inputs, Transform
-from goldvein.training.network import has_bfloat16
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
 from goldvein.training.task import Task

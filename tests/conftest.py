@@ -15,9 +15,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from goldvein import models
 from goldvein.training.inputs import Inputs, Transform
 from goldvein.training.method import Method
+from goldvein.training.network import build_network
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
 from goldvein.training.task import Task
@@ -105,7 +105,7 @@ def _start(
         y=y,
         trusted=None if trusted is None else torch.as_tensor(np.asarray(trusted)),
         validation=torch.as_tensor(held_out),
-        build_model=partial(models.build, model, shape, n_classes, **(params or {})),
+        build_model=partial(build_network, model, shape, n_classes, **(params or {})),
     )
     method.setup(task)
     inputs = Inputs(x, Transform(shape, augment).fit(x, normalize), torch.device("cpu"))

@@ -23,8 +23,8 @@ from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
 from goldvein.selectors.confidence import Confidence
 from goldvein.training import run as engine
+from goldvein.training.device import pick_device
 from goldvein.training.fit import choose_recipe
-from goldvein.training.network import pick_device
 
 QUICK: dict[str, Any] = {"epochs": 12, "batch_size": 32, "lr": 0.01, "random_state": 0}
 
@@ -304,8 +304,8 @@ def test_inputs_that_are_no_numbers(blobs: Any, images: Any, value: float) -> No
         ("method", "two_stag", "unknown method 'two_stag': did you mean 'two_stage'"),
         ("model", "mpl", "unknown model 'mpl': did you mean 'mlp'"),
         ("model_params", {"width": 3}, "unknown parameter 'width' of model 'auto': known: hidden, dropout"),
-        ("device", "abacus", "device='abacus' is not to be had here"),
-        ("device", "cuda:77", "device='cuda:77' is not to be had here"),
+        ("device", "abacus", "device='abacus' is not available on this machine"),
+        ("device", "cuda:77", "device='cuda:77' is not available on this machine"),
         ("precision", "float8", "precision='float8': it must be one of auto, float32, bfloat16"),
         ("optimizer", "lion", "optimizer='lion': it must be one of adagrad, adam, adamw, sgd"),
         ("schedule", "step", "schedule='step': it must be one of auto, plateau, cosine, steps, constant; the default"),

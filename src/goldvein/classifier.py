@@ -11,7 +11,6 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
-from goldvein import models
 from goldvein.config.names import find
 from goldvein.config.ranges import Count, NonNegative, Positive, PositiveShare, Range, ShareBelowOne, check
 from goldvein.data.check import as_images
@@ -21,9 +20,10 @@ from goldvein.errors import InputError
 from goldvein.issues.audit import Audit
 from goldvein.issues.duplicates import twins
 from goldvein.issues.evidence import Evidence, outlier_score
-from goldvein.training.fit import Fitted, NetworkOptions, TrainingSet, fit, shared_seed
+from goldvein.training.fit import Fitted, TrainingSet, fit, shared_seed
 from goldvein.training.inputs import Augment, Transform
 from goldvein.training.method import Method
+from goldvein.training.network import Factory, NetworkOptions
 from goldvein.training.run import predict_rows
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self,
         method: str | Method = "two_stage",
         *,
-        model: str | models.Factory = "auto",
+        model: str | Factory = "auto",
         model_params: dict[str, Any] | None = None,
         epochs: int | str = "auto",
         batch_size: Count = 128,

@@ -144,7 +144,7 @@ def test_the_complex_layer_needs_the_last_hidden_layer(start: Start, blobs: Any)
         return nn.Linear(2, n_classes)
 
     start(AdaptationLayer(), blobs.x, blobs.y, model=factory)
-    with pytest.raises(InputError, match="Linear has no linear `head`"):
+    with pytest.raises(InputError, match="Linear has no `features` and `head`"):
         start(AdaptationLayer(complex=True), blobs.x, blobs.y, model=factory)
 
 

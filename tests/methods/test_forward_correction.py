@@ -128,7 +128,7 @@ def test_a_bad_matrix_is_refused(start: Start, blobs: Any, matrix: Any, message:
 def test_a_matrix_from_the_command_line_and_from_toml() -> None:
     settings = gather(None, ["method.transition=[[0.9, 0.1], [0.2, 0.8]]", "method.percentile=none"])
     settings.method = "forward_correction"
-    method = build(settings, 0, verbose=False).module
+    method = build(settings, 0, verbose=False).method
     assert (method.transition, method.percentile) == ([[0.9, 0.1], [0.2, 0.8]], None)
     assert build_method("forward_correction", {"transition": [[1, 0], [0, 1]]}).transition == [[1, 0], [0, 1]]
     with pytest.raises(InputError, match="transition='identity': it must be none or a list of rows"):

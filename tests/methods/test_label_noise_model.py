@@ -146,7 +146,7 @@ def test_all_labels_trusted_is_bad_input(start: Start, blobs: Any) -> None:
 
 
 def test_a_network_without_features_is_bad_input(start: Start, blobs: Any) -> None:
-    with pytest.raises(InputError, match="Linear has no linear `head`"):
+    with pytest.raises(InputError, match="Linear has no `features` and `head`"):
         start(LabelNoiseModel(), blobs.x, blobs.y, model=lambda input_shape, n_classes: nn.Linear(2, n_classes))
 
 

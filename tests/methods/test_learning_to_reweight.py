@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from goldvein import models
 from goldvein.errors import InputError
 from goldvein.methods.learning_to_reweight import LearningToReweight, endless, normalized
-from goldvein.training.network import LowPrecision
+from goldvein.training.device import LowPrecision
+from goldvein.training.network import build_network
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
 from goldvein.training.task import Batch
@@ -67,7 +67,7 @@ def test_one_forward_pass_equals_two_backward_passes(
     model: str, shape: tuple[int, ...], params: dict[str, Any]
 ) -> None:
     torch.manual_seed(0)
-    net = models.build(model, shape, 3, **params).double().train()
+    net = build_network(model, shape, 3, **params).double().train()
     batch, trusted = problem(shape)
     u = method_with(net).alignment(batch, trusted)
     torch.testing.assert_close(u, literal(net, batch, trusted), atol=1e-10, rtol=1e-8)
@@ -143,7 +143,7 @@ def test_only_the_real_pass_moves_batch_norms() -> None:
 
 def test_in_bfloat16_too() -> None:
     torch.manual_seed(0)
-    net = models.build("resnet14", (2, 8, 8), 3)
+    net = build_network("resnet14", (2, 8, 8), 3)
     batch, trusted = problem((2, 8, 8), n=16, n_trusted=16)
     batch, trusted = (Batch((b.views[0].float(),), b.y, b.rows) for b in (batch, trusted))
     exact = method_with(net).alignment(batch, trusted)

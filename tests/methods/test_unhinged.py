@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from goldvein import models
 from goldvein.methods.unhinged import Unhinged
+from goldvein.training.network import build_network
 from goldvein.training.run import Run
 from goldvein.training.task import Batch, Task
 
@@ -46,6 +46,6 @@ def test_the_weights_fit_a_network_that_is_set_up_without_rows(start: Start, blo
     run = start(Unhinged(), blobs.x, blobs.y)
     run.module.train_on(run)
     other, none = Unhinged(), torch.empty(0, dtype=torch.bool)
-    other.setup(Task(0, 3, (2,), none.long(), None, none, lambda: models.build("mlp", (2,), 3)))
+    other.setup(Task(0, 3, (2,), none.long(), None, none, lambda: build_network("mlp", (2,), 3)))
     other.net.load_state_dict(run.module.net.state_dict())
     torch.testing.assert_close(run.predict(net=other), run.predict())

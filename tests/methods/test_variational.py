@@ -17,8 +17,8 @@ from goldvein.errors import InputError
 from goldvein.methods._variational import Variational, draw, kl_standard, log_normal, pairs, split_moments
 from goldvein.models.mlp import MLP
 from goldvein.models.resnet14 import ResNet14
+from goldvein.training.device import LowPrecision
 from goldvein.training.inputs import Inputs, Transform
-from goldvein.training.network import LowPrecision
 
 SMALL = {"z_a": 3, "z_b": 2, "hidden": 6}
 
@@ -344,7 +344,7 @@ def test_a_bernoulli_of_other_inputs_is_refused() -> None:
 
 
 def test_what_it_cannot_use() -> None:
-    with pytest.raises(InputError, match="the network Linear has no features"):
+    with pytest.raises(InputError, match="Linear has no `features` and `head`"):
         Variational(nn.Linear(3, 2), (3,), 2)
     with pytest.raises(InputError, match="unknown likelihood 'normal': known: auto, bernoulli, gaussian"):
         small(likelihood="normal")
@@ -354,6 +354,10 @@ def test_what_it_cannot_use() -> None:
     class Maps(nn.Conv2d):
         def features(self, x: Tensor) -> Tensor:
             return self(x)
+
+        @property
+        def head(self) -> nn.Module:
+            return nn.Identity()
 
     with pytest.raises(InputError, match=r"features\(x\) of Maps has shape \(2, 4, 6, 6\): it must be \(B, D\)"):
         Variational(Maps(3, 4, 3), (3, 8, 8), 2)

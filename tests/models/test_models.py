@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from goldvein import models
 from goldvein.errors import InputError
-from goldvein.training import network
+from goldvein.models import Network
+from goldvein.training.device import LowPrecision, has_bfloat16
+from goldvein.training.network import build_network, default_model, require_linear_head, require_network
 
 
 @pytest.mark.parametrize(
@@ -18,24 +19,24 @@ from goldvein.training import network
     [((3,), "mlp"), ((1, 28, 28), "mlp"), ((1, 32, 32), "mlp"), ((1, 33, 32), "resnet14"), ((3, 8, 8), "resnet14")],
 )
 def test_auto(shape: tuple[int, ...], name: str) -> None:
-    assert models.auto(shape) == name
-    assert type(models.build("auto", shape, 3)).__name__.lower() == name
+    assert default_model(shape) == name
+    assert type(build_network("auto", shape, 3)).__name__.lower() == name
 
 
 def test_a_callable_gets_shape_and_classes() -> None:
-    net = models.build(lambda shape, n_classes, bias=True: nn.Linear(shape[0], n_classes, bias), (4,), 3, bias=False)
+    net = build_network(lambda shape, n_classes, bias=True: nn.Linear(shape[0], n_classes, bias), (4,), 3, bias=False)
     assert net.weight.shape == (3, 4)
     assert net.bias is None
 
 
 def test_a_factory_of_another_package() -> None:
-    net = models.build("goldvein.models.mlp:MLP", (4,), 3, hidden=(2,))
+    net = build_network("goldvein.models.mlp:MLP", (4,), 3, hidden=(2,))
     assert net(torch.zeros(1, 4)).shape == (1, 3)
 
 
 def test_any_keyword_goes_to_a_factory_that_takes_any() -> None:
     seen = {}
-    models.build(lambda shape, n_classes, **params: seen.update(params), (4,), 3, depth=2)
+    build_network(lambda shape, n_classes, **params: seen.update(params), (4,), 3, depth=2)
     assert seen == {"depth": 2}
 
 
@@ -49,26 +50,26 @@ def test_any_keyword_goes_to_a_factory_that_takes_any() -> None:
 )
 def test_names_that_do_not_exist(model: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        models.build(model, (4,), 3)
+        build_network(model, (4,), 3)
 
 
 def test_unknown_parameter() -> None:
     with pytest.raises(InputError, match=r"unknown parameter 'width' of model 'mlp': known: hidden, dropout"):
-        models.build("mlp", (4,), 3, width=7)
+        build_network("mlp", (4,), 3, width=7)
 
 
 def test_timm_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(InputError, match="pip install timm"):
-        models.build("timm:resnet50", (3, 8, 8), 2)
+        build_network("timm:resnet50", (3, 8, 8), 2)
 
 
 def test_low_precision_returns_float32_near_float32() -> None:
     torch.manual_seed(0)
-    net = models.build("resnet14", (3, 8, 8), 5).eval()
+    net = build_network("resnet14", (3, 8, 8), 5).eval()
     x = torch.randn(6, 3, 8, 8)
     exact = net(x)
-    low = network.LowPrecision(net)
+    low = LowPrecision(net)
     rough = low(x)
     assert rough.dtype == torch.float32
     assert not torch.equal(rough, exact)
@@ -78,9 +79,29 @@ def test_low_precision_returns_float32_near_float32() -> None:
 
 
 def test_low_precision_takes_vectors() -> None:
-    assert network.LowPrecision(models.build("mlp", (4,), 3))(torch.zeros(2, 4)).dtype == torch.float32
+    assert LowPrecision(build_network("mlp", (4,), 3))(torch.zeros(2, 4)).dtype == torch.float32
 
 
 def test_has_bfloat16_answers() -> None:
-    assert isinstance(network.has_bfloat16(torch.device("cpu")), bool)
-    assert network.has_bfloat16(torch.device("meta")) is False
+    assert isinstance(has_bfloat16(torch.device("cpu")), bool)
+    assert has_bfloat16(torch.device("meta")) is False
+
+
+def test_a_network_is_features_and_a_head() -> None:
+    for name, shape in (("mlp", (4,)), ("resnet14", (3, 8, 8)), ("conv13", (3, 32, 32)), ("resnet50", (3, 8, 8))):
+        net = build_network(name, shape, 3).eval()
+        assert isinstance(net, Network)
+        x = torch.randn(2, *shape)
+        torch.testing.assert_close(net.head(net.features(x)), net(x))
+        assert require_linear_head(LowPrecision(net), "it")[1] is net.head
+
+
+def test_a_network_without_them_is_refused_where_they_are_needed() -> None:
+    plain = nn.Linear(4, 3)
+    assert not isinstance(LowPrecision(plain), Network)
+    with pytest.raises(InputError, match="needs a network with `features`.*Linear has no `features` and `head`"):
+        require_network(plain, "this method")
+    deep = build_network("mlp", (4,), 3)
+    deep.head = nn.Sequential(deep.head)
+    with pytest.raises(InputError, match="`head` of MLP is a Sequential"):
+        require_linear_head(deep, "this method")

@@ -127,7 +127,7 @@ if __name__ == "__main__":
 
 
 def environment() -> dict[str, str]:
-    source = str(Path(distributed.__file__).parents[1])
+    source = str(Path(distributed.__file__).parents[2])
     return {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from goldvein import NoisyLabelClassifier
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.models.resnet14 import ResNet14
-from goldvein.training.network import LowPrecision, few_threads
+from goldvein.training.device import LowPrecision, few_threads
 from goldvein.training.task import Batch
 
 

@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from goldvein import NoisyLabelClassifier, models
+from goldvein import NoisyLabelClassifier
 from goldvein.errors import InputError
 from goldvein.models.resnet14 import ResNet14
+from goldvein.training.network import build_network
 from goldvein.training.pretrained import load_weights
 
 State = dict[str, Tensor]
@@ -40,7 +41,7 @@ def test_all_but_a_last_layer_of_other_classes(tmp_path: Path, suffix: str) -> N
     torch.manual_seed(1)
     fresh = small(14).state_dict()
     torch.manual_seed(1)
-    net = models.build("resnet14", (3, 8, 8), 14, weights=str(path))
+    net = build_network("resnet14", (3, 8, 8), 14, weights=str(path))
     head = [name for name in fresh if fresh[name].shape != source[name].shape]
     assert len(head) == 2
     for name, value in net.state_dict().items():
@@ -101,7 +102,7 @@ def test_files_that_are_not_there_or_damaged(tmp_path: Path) -> None:
 
 def test_training_begins_with_them(write: Callable[[State], Path]) -> None:
     x, y = torch.randn(20, 4).numpy(), [0, 1] * 10
-    net = models.build("mlp", (4,), 2, hidden=(3,))
+    net = build_network("mlp", (4,), 2, hidden=(3,))
     params = {"hidden": (3,), "weights": str(write(net.state_dict()))}
     options = {"model": "mlp", "epochs": 1, "normalize": "none", "random_state": 0}
     model = NoisyLabelClassifier("cross_entropy", lr=1e-9, model_params=params, **options).fit(x, y)

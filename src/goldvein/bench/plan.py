@@ -351,15 +351,15 @@ def _check_trusted(part: Row | Column) -> None:
 
 
 def _check_estimator(given: dict[str, Any]) -> None:
-    from goldvein import models
     from goldvein.classifier import NoisyLabelClassifier
+    from goldvein.training import network
     from goldvein.training.recipe import Recipe
 
     for name in SET_BY_THE_TABLE:
         if name in given:
             raise InputError(f"{name}={given[name]!r} stands in estimator, but the table sets it: take it out")
     values = arguments(NoisyLabelClassifier, given, "argument of the estimator")
-    models.factory(values.get("model", "auto"), (1,))
+    network.find_factory(values.get("model", "auto"), (1,))
     recipe = {f.name for f in fields(Recipe)} & values.keys()
     Recipe(**{name: values[name] for name in recipe if values[name] != "auto"})
 

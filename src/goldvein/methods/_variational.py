@@ -34,22 +34,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from goldvein.errors import InputError, unknown
+from goldvein.training.device import convolves, has_bfloat16
 from goldvein.training.inputs import Inputs
-from goldvein.training.network import PRECISIONS, convolves, has_bfloat16
+from goldvein.training.network import Precision, require_network
 from goldvein.training.sampling import spread
 
 NEGLIGIBLE, OF_UNIFORM = 1e-4, 1e-3  # q(y | z_a) of a class that is skipped, and its share of 1 / K
 BLOCK = 64  # pairs of row and class come in multiples of it: the first product of each size costs a millisecond
 SEEN, PIECE = 4096, 128  # rows that decide the likelihood, and rows that are read at once
 OPTIONS = ("z_a", "z_b", "hidden", "likelihood", "precision")  # of the model, which methods pass on
-LIKELIHOODS = ("auto", "bernoulli", "gaussian")
+Likelihood = Literal["auto", "bernoulli", "gaussian"]
 LOG_VAR = (-8.0, 8.0)  # of latent variables
 LOG_VAR_X = (-6.0, 2.0)  # of inputs
 START_LOG_VAR_X = -2.0
@@ -116,9 +117,9 @@ class Variational(nn.Module):
         precision: str = "auto",
     ) -> None:
         super().__init__()
-        for name, value, known in (("likelihood", likelihood, LIKELIHOODS), ("precision", precision, PRECISIONS)):
-            if value not in known:
-                raise unknown(name, value, known)
+        for name, value, known in (("likelihood", likelihood, Likelihood), ("precision", precision, Precision)):
+            if value not in get_args(known):
+                raise unknown(name, value, get_args(known))
         images = len(input_shape) == 3 and convolves(network)
         usual = (128, 64, 256) if images else (50, 10, 500)
         n_a, n_b, width = (given or size for given, size in zip((z_a, z_b, hidden), usual, strict=True))
@@ -207,8 +208,9 @@ class Inference(nn.Module):
 
     def __init__(self, network: nn.Module, input_shape: tuple[int, ...], n_classes: int, n_a: int, hidden: int) -> None:
         super().__init__()
+        n_features = count_features(network, input_shape)
         self.trunk: Any = without_head(network)
-        self.moments = nn.Linear(count_features(network, input_shape), 2 * n_a)
+        self.moments = nn.Linear(n_features, 2 * n_a)
         self.classify = mlp(n_a, hidden, n_classes) if hidden else nn.Linear(n_a, n_classes)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -298,23 +300,22 @@ def kl_standard(mean: Tensor, log_var: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def count_features(network: Any, input_shape: tuple[int, ...]) -> int:
+def count_features(network: nn.Module, input_shape: tuple[int, ...]) -> int:
     """D of ``features``: (B, *input_shape) -> (B, D).
 
     Raises
     ------
     InputError
-        If the network has no ``features``, or they are no vectors.
+        If the network has no ``features`` and ``head``, or its features are no vectors.
     """
-    name = type(network).__name__
-    if not hasattr(network, "features"):
-        raise InputError(f"the network {name} has no features(x) -> (B, D): add it, or choose another model")
+    features = require_network(network, "the generative model").features
     some = next(network.parameters())
     was_training = network.training
-    zeros = torch.zeros(2, *input_shape, device=some.device, dtype=some.dtype)
-    shape = network.eval().features(zeros).shape
+    network.eval()
+    shape = features(torch.zeros(2, *input_shape, device=some.device, dtype=some.dtype)).shape
     network.train(was_training)
     if len(shape) != 2:
+        name = type(network).__name__
         raise InputError(f"features(x) of {name} has shape {tuple(shape)}: it must be (B, D), one vector a row")
     return int(shape[1])
 

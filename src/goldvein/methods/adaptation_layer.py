@@ -27,10 +27,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.errors import InputError
 from goldvein.functional.losses import cross_entropy
 from goldvein.noise.transition import count_transition
 from goldvein.training.method import Method
+from goldvein.training.network import require_linear_head, require_network
 from goldvein.training.run import Run
 from goldvein.training.task import Batch, Task
 
@@ -58,21 +58,17 @@ class AdaptationLayer(Method):
         super().setup(task)
         self.W = nn.Parameter((torch.eye(task.n_classes) + 1e-8).log())
         if self.complex:
-            head = getattr(self.net, "head", None)
-            if not hasattr(self.net, "features") or not isinstance(head, nn.Linear):
-                raise InputError(
-                    f"complex=True needs the last hidden layer, and {type(self.net).__name__} has no linear `head` "
-                    "above `features`: use one of goldvein's networks, or complex=False"
-                )
+            _, head = require_linear_head(self.net, "complex=True")
             self.U = nn.Parameter(torch.zeros(task.n_classes, head.in_features, task.n_classes))
 
     def believe(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the true class (B, K), and T: (K, K), or (B, K, K) if complex; rows of T sum to 1."""
         if not self.complex:
             return self.net(x), self.W.softmax(1)
-        h = self.net.features(x)  # type: ignore[operator]
+        net = require_network(self.net, "complex=True")
+        h = net.features(x)
         scores = torch.einsum("bd,idj->bij", h, self.U) + self.W
-        return self.net.head(h), scores.softmax(2)  # type: ignore[operator]
+        return net.head(h), scores.softmax(2)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         logits, T = self.believe(batch.views[0])

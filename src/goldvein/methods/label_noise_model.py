@@ -49,6 +49,7 @@ from goldvein.functional.losses import cross_entropy
 from goldvein.methods._noise_types import TYPES, confusions, label_probs, noise_types, posterior
 from goldvein.noise.transition import count_transition, unmix
 from goldvein.training.method import Method
+from goldvein.training.network import require_linear_head, require_network
 from goldvein.training.run import Run
 from goldvein.training.task import Batch, Task
 
@@ -90,20 +91,16 @@ class LabelNoiseModel(Method):
 
     def setup(self, task: Task) -> None:
         super().setup(task)
-        head = getattr(self.net, "head", None)
-        if not hasattr(self.net, "features") or not isinstance(head, nn.Linear):
-            raise InputError(
-                f"{type(self.net).__name__} has no linear `head` above `features`, beside which the type of noise is "
-                "learned: use one of goldvein's networks, or another method"
-            )
+        _, head = require_linear_head(self.net, "label_noise_model")
         self.types = nn.Linear(head.in_features, len(TYPES))
         self.register_buffer("C", torch.zeros(task.n_classes, task.n_classes))
         self.register_buffer("trusted", task.known.clone())
         self.register_buffer("kind", torch.full((task.n_samples,), -1))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        h = self.net.features(batch.views[0])  # type: ignore[operator]
-        logits, types = self.net.head(h), self.types(h.detach())  # type: ignore[operator]
+        net = require_network(self.net, "label_noise_model")
+        h = net.features(batch.views[0])
+        logits, types = net.head(h), self.types(h.detach())
         z = scale_gradient(types, self.type_rate).softmax(1)
         given = label_probs(logits.softmax(1), z, self.C)
         log_given = given.clamp(min=torch.finfo(given.dtype).tiny).log()
@@ -176,7 +173,8 @@ class Features(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net.features(x)  # type: ignore[operator]
+        features: Tensor = self.net.features(x)  # type: ignore[operator]
+        return features
 
 
 def part_of_mean(loss: Callable[..., Tensor], predicted: Tensor, y: Tensor) -> Tensor:

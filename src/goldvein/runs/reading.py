@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,46 +214,22 @@ class Run:
 
 
 def _rebuild(run: Run) -> NoisyLabelClassifier:
-    """The estimator around the network and the normalization of the folder.
-
-    The method builds the network anew, for a task without rows: what predicts may be more than the user's network.
-    """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
+    """The estimator around the network and the normalization of the folder."""
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.config.build import build_method
-    from goldvein.training.inputs import Transform
-    from goldvein.training.network import make_network, pick_device
-    from goldvein.training.task import Task
+    from goldvein.training.network import NetworkOptions
+    from goldvein.training.saved import rebuild
 
-    path, network = run.folder / WEIGHTS, run.config["network"]
+    path, network, estimator = run.folder / WEIGHTS, run.config["network"], run.config["estimator"]
     try:
-        tensors = load_file(path)
-        shape = tuple(tensors["transform.mean"].shape)
-        estimator = run.config["estimator"]
-        precision = estimator.get("precision", "auto")
-        model = NoisyLabelClassifier(model=network["model"], model_params=network["params"], precision=precision)
-        model.classes_ = np.arange(len(run.classes))
-        model.n_features_in_ = shape[0]
-        crops = estimator.get("augment") == "flip_crop"  # the only view that changes what is predicted on
-        model.transform_ = Transform(shape, "flip_crop" if crops else "none")
-        model.transform_.load_state_dict(_below("transform.", tensors))
-        device, seen = pick_device("auto"), model.transform_.seen_shape
-        build = partial(make_network, network["model"], network["params"], seen, len(run.classes), precision, device)
-        none, nobody = torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.bool)
+        options = NetworkOptions(network["model"], network["params"], estimator.get("precision", "auto"))
         method = build_method(run.config["method"]["name"], run.config["method"]["params"])
-        with torch.random.fork_rng():
-            method.setup(Task(0, len(run.classes), seen, none, nobody, nobody, build))
-        model.net_ = method.to(device).net
-        model.net_.load_state_dict(_below("net.", tensors))
+        model = NoisyLabelClassifier(model=options.model, model_params=options.params, precision=options.precision)
+        model.net_, model.transform_ = rebuild(path, method, options, len(run.classes), estimator.get("augment"))
     except InputError:
         raise
-    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise damaged(path, error) from error
+    model.classes_ = np.arange(len(run.classes))
+    model.n_features_in_ = model.transform_.mean.shape[0]
     return model
-
-
-def _below(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -59,11 +59,13 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     >>> runs.load(run).predict_proba(digits).shape
     (1201, 10)
     """
+    from goldvein.training.saved import to_bytes
+
     folder = Path(folder)
     names.claim(folder, resume=True)
     named = _with_names(classifier, dataset)
     classes = tuple(named.classes_.tolist())
-    network, weights = _network(classifier), _weights(classifier)
+    network, weights = _network(classifier), to_bytes(classifier.net_, classifier.transform_)
     audit = named.audit(ids=dataset.ids)
     names.make(folder)
     write_whole(folder / names.WEIGHTS, lambda file: file.write(weights))
@@ -119,24 +121,15 @@ def _file(part: Any) -> str:
 
 def _network(classifier: NoisyLabelClassifier) -> dict[str, Any]:
     """By what name and with what arguments the network is built again, to get the weights of the folder."""
-    from goldvein import models
+    from goldvein.training import network
 
     if not isinstance(classifier.model, str):
         raise InputError(
             f"model={classifier.model!r} has no name to be built again by: give it as package.module:factory"
         )
-    name = models.auto(classifier.transform_.seen_shape) if classifier.model == "auto" else classifier.model
+    name = network.default_model(classifier.transform_.seen_shape) if classifier.model == "auto" else classifier.model
     params = {key: value for key, value in (classifier.model_params or {}).items() if key not in FIRST_WEIGHTS}
     return {"model": name, "params": params}
-
-
-def _weights(classifier: NoisyLabelClassifier) -> bytes:
-    from safetensors.torch import save as to_bytes
-
-    tensors = {f"net.{name}": value for name, value in classifier.net_.state_dict().items()}
-    tensors |= {"transform.mean": classifier.transform_.mean, "transform.scale": classifier.transform_.scale}
-    # copies, for safetensors refuses two names of one memory
-    return to_bytes({name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()})
 
 
 def _metrics(named: NoisyLabelClassifier, dataset: Dataset, audit: Audit) -> dict[str, Any]:

@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from goldvein import models
 from goldvein.data.dataset import Rows
 from goldvein.progress import Progress
 from goldvein.training import distributed
+from goldvein.training.device import convolves, few_threads, pick_device
 from goldvein.training.fingerprint import fingerprint
 from goldvein.training.inputs import Inputs, Transform
 from goldvein.training.method import Method
-from goldvein.training.network import convolves, few_threads, make_network, pick_device
+from goldvein.training.network import NetworkOptions
 from goldvein.training.outliers import Outliers, measure
 from goldvein.training.recipe import Recipe, auto_epochs
 from goldvein.training.run import Run
@@ -56,16 +56,6 @@ class TrainingSet:
     classes: tuple[str, ...]
     n: int
     test: tuple[Rows, NDArray[np.int64]] | None = None
-
-
-@dataclass(frozen=True)
-class NetworkOptions:
-    """Which network, and where it computes how: see :class:`goldvein.NoisyLabelClassifier`."""
-
-    model: str | models.Factory
-    params: dict[str, Any] | None
-    precision: str
-    device: str
 
 
 @dataclass(frozen=True)
@@ -188,7 +178,7 @@ def _task(data: TrainingSet, shape: tuple[int, ...], network: NetworkOptions, de
         y=there(data.y),
         trusted=None if data.trusted is None else there(data.trusted),
         validation=there(data.validation),
-        build_model=partial(make_network, network.model, network.params, shape, n_classes, network.precision, device),
+        build_model=partial(network.make, shape, n_classes, device),
         classes=data.classes,
     )
 

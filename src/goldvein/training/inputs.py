@@ -19,6 +19,7 @@ from goldvein.data.dataset import Rows
 from goldvein.errors import InputError
 
 Augment = Callable[[Tensor], Tensor]
+AUGMENT = ("auto", "none", "shift", "flip_shift", "flip_crop")
 NORMALIZE = ("auto", "none", "unit", "mean", "standard", "imagenet")
 MOMENT_ROWS = 20_000  # rows that estimate a mean and a spread
 MOMENT_VALUES = 2**25  # values of them at a time: a quarter of a gigabyte in float64
@@ -55,8 +56,8 @@ class Transform(nn.Module):
         if augment == "auto":
             color = "flip_shift" if input_shape[0] > 1 else "shift"
             augment = color if len(input_shape) == 3 else "none"
-        if isinstance(augment, str) and augment not in ("none", "shift", "flip_shift", "flip_crop"):
-            raise InputError(f"augment={augment!r}: it must be auto, none, shift, flip_shift, flip_crop or a callable")
+        if isinstance(augment, str) and augment not in AUGMENT:
+            raise InputError(f"augment={augment!r}: it must be one of {', '.join(AUGMENT)}, or a callable")
         if augment in ("shift", "flip_shift", "flip_crop") and len(input_shape) != 3:
             raise InputError(f"augment={augment!r} needs images, and an input has shape {input_shape}: give none")
         self.augment = augment

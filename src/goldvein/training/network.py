@@ -1,135 +1,175 @@
-"""A network on its device and in its precision."""
+"""Networks by name: a file of ``goldvein/models``, a factory elsewhere, or timm; with random or given weights."""
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import Any
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from goldvein import models
+from goldvein.config.names import find
 from goldvein.errors import InputError
+from goldvein.models import Network
+from goldvein.training.device import LowPrecision, convolves, has_bfloat16
+from goldvein.training.pretrained import load_weights
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-SMALL = 1_500_000  # weights, below which one thread is enough
-_lock, _before = threading.Lock(), list[int]()  # threads before each of the small trainings that run, first to last
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` is a GPU where there is one."""
-    if name == "auto":
-        mine = os.environ.get("LOCAL_RANK", "")  # torchrun: one GPU for each process
-        name = f"cuda:{mine}".rstrip(":") if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device={name!r} is not to be had here: give auto or cpu") from error
-    return device
+Factory = Callable[..., nn.Module]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
-def make_network(
-    model: str | models.Factory,
-    params: dict[str, Any] | None,
-    input_shape: tuple[int, ...],
-    n_classes: int,
-    precision: str,
-    device: torch.device,
-) -> nn.Module:
-    """A fresh network (see :func:`goldvein.models.build`), on its device.
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network is trained, and where and in which number format it computes.
+
+    Attributes
+    ----------
+    model : str or callable
+        See :func:`find_factory`.
+    params : dict or None
+        Further arguments of the network; ``weights`` is a file of weights to begin with.
+    precision : {"auto", "float32", "bfloat16"}
+        ``auto`` computes in bfloat16 where the network has convolutions and the hardware multiplies bfloat16.
+    device : str
+        See :func:`goldvein.training.device.pick_device`.
+    """
+
+    model: str | Factory = "auto"
+    params: dict[str, Any] | None = None
+    precision: str = "auto"
+    device: str = "auto"
+
+    def make(self, input_shape: tuple[int, ...], n_classes: int, device: torch.device) -> nn.Module:
+        """A fresh network on a device."""
+        if self.precision not in get_args(Precision):
+            raise InputError(f"precision={self.precision!r}: it must be one of {', '.join(get_args(Precision))}")
+        net = build_network(self.model, input_shape, n_classes, **(self.params or {}))
+        pays = self.precision == "auto" and convolves(net) and has_bfloat16(device)
+        return (LowPrecision(net) if pays or self.precision == "bfloat16" else net).to(device)
+
+
+def default_model(input_shape: tuple[int, ...]) -> str:
+    """Name of the network that suits inputs of a shape.
+
+    Vectors and small gray images (at most 32 pixels a side) go to the multilayer perceptron, which trains in
+    seconds on a CPU; other images to the residual network.
+
+    Examples
+    --------
+    >>> default_model((64,)), default_model((1, 28, 28)), default_model((3, 32, 32))
+    ('mlp', 'mlp', 'resnet14')
+    """
+    small_gray = len(input_shape) == 3 and input_shape[0] == 1 and max(input_shape) <= 32
+    return "mlp" if len(input_shape) == 1 or small_gray else "resnet14"
+
+
+def find_factory(model: str | Factory, input_shape: tuple[int, ...]) -> Factory:
+    """What makes the network: ``factory(input_shape, n_classes, **params) -> nn.Module``.
 
     Parameters
     ----------
-    precision : {"auto", "float32", "bfloat16"}
-        ``auto`` computes in bfloat16 where the network has convolutions and the hardware multiplies bfloat16.
+    model : str or callable
+        ``"auto"``, the name of a file in ``goldvein/models``, ``"package.module:factory"``, ``"timm:NAME"`` (needs
+        the package timm), or a callable of ``(input_shape, n_classes)``.
+    input_shape : tuple of int
+        Shape of one input.
+
+    Raises
+    ------
+    InputError
+        For a name that does not exist, or a module that cannot be imported.
     """
-    if precision not in PRECISIONS:
-        raise InputError(f"precision={precision!r}: it must be one of {', '.join(PRECISIONS)}")
-    net = models.build(model, input_shape, n_classes, **(params or {}))
-    pays = precision == "auto" and convolves(net) and has_bfloat16(device)
-    return (LowPrecision(net) if pays or precision == "bfloat16" else net).to(device)
+    if callable(model):
+        return model
+    if model.startswith("timm:"):
+        return _timm(model.removeprefix("timm:"))
+    factory: Factory = find("models", default_model(input_shape) if model == "auto" else model)
+    return factory
 
 
-def convolves(net: nn.Module) -> bool:
-    """Whether a network has convolutions over images."""
-    return any(isinstance(module, nn.Conv2d) for module in net.modules())
+def build_network(
+    model: str | Factory, input_shape: tuple[int, ...], n_classes: int, *, weights: str | None = None, **params: Any
+) -> nn.Module:
+    """A fresh network, with random weights or those of a file.
 
+    Parameters
+    ----------
+    model : str or callable
+        See :func:`find_factory`.
+    input_shape : tuple of int
+    n_classes : int
+    weights : str, optional
+        File of weights to begin with: see :func:`goldvein.training.pretrained.load_weights`.
+    **params
+        Further arguments of the network.
 
-@contextmanager
-def few_threads(net: nn.Module) -> Iterator[None]:
-    """One thread of the processor while a small network without convolutions is trained.
+    Raises
+    ------
+    InputError
+        If there is no such network, it has no such parameter, or the weights do not fit.
 
-    Threads wait for each other after each of its short operations. On two idle cores a second one saved 0 to 7 % of the
-    time of a training (perceptron and UMN, 0.5 to 1 million weights); with other programs at work on both cores it made
-    the same trainings take 2 to 8 times as long.
+    Examples
+    --------
+    >>> import torch
+    >>> build_network("mlp", (4,), 3, hidden=(8,))(torch.zeros(2, 4)).shape
+    torch.Size([2, 3])
     """
-    if convolves(net) or sum(p.numel() for p in net.parameters() if p.requires_grad) >= SMALL:
-        yield
-        return
-    with _lock:  # the number belongs to the process, in which several trainings may run
-        _before.append(torch.get_num_threads())
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _lock:
-            n = _before.pop()
-            if not _before:
-                torch.set_num_threads(n)
+    make = find_factory(model, input_shape)
+    accepted = inspect.signature(make).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
+        for name in params:
+            if name not in accepted:
+                known = ", ".join(list(accepted)[2:]) or "none"
+                raise InputError(f"unknown parameter {name!r} of model {model!r}: known: {known}")
+    net = make(input_shape, n_classes, **params)
+    if weights is not None:
+        load_weights(net, weights)
+    return net
 
 
-class LowPrecision(nn.Module):
-    """A network that computes in bfloat16, images channels-last, and returns float32.
+def require_network(net: nn.Module, who: str) -> Network:
+    """A network with ``features`` and ``head``.
 
-    About twice the speed for convolutions on processors and GPUs with bfloat16 units; a perceptron of a few
-    layers gains nothing. Whether it pays is a property of the machine and not of the weights, so their names in the
-    state dict are those of the network itself.
+    Raises
+    ------
+    InputError
+        If one of them is missing; ``who`` is what needs them.
     """
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.register_state_dict_post_hook(_without_wrapper)
-        self.register_load_state_dict_pre_hook(_with_wrapper)
-
-    @property
-    def head(self) -> nn.Module:
-        """The last layer of the network."""
-        return self.net.head
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, *input_shape) -> (B, K) logits."""
-        return self._compute(self.net, x)
-
-    @property
-    def features(self) -> Callable[[Tensor], Tensor]:
-        """(B, *input_shape) -> (B, D), what the last layer sees; missing where the network has none."""
-        return partial(self._compute, self.net.features)
-
-    def _compute(self, f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        if x.dim() == 4:
-            x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(x.device.type, torch.bfloat16):
-            return f(x).float()
+    if not isinstance(net, Network):
+        lacking = " and ".join(f"`{name}`" for name in ("features", "head") if not hasattr(net, name))
+        raise InputError(
+            f"{who} needs a network with `features`, (B, ...) -> (B, D), and a last layer `head`, and "
+            f"{type(net).__name__} has no {lacking}: use one of goldvein's networks, or another method"
+        )
+    return net
 
 
-def _without_wrapper(module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
-    for key in [key for key in state if key.startswith(f"{prefix}net.")]:
-        state[prefix + key.removeprefix(f"{prefix}net.")] = state.pop(key)
+def require_linear_head(net: nn.Module, who: str) -> tuple[Network, nn.Linear]:
+    """A network, and its ``head``, a linear layer.
+
+    Raises
+    ------
+    InputError
+        If the network has none; ``who`` is what needs it.
+    """
+    network = require_network(net, who)
+    if not isinstance(network.head, nn.Linear):
+        raise InputError(
+            f"{who} needs a linear last layer, and `head` of {type(net).__name__} is a "
+            f"{type(network.head).__name__}: use one of goldvein's networks, or another method"
+        )
+    return network, network.head
 
 
-def _with_wrapper(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    for key in [key for key in state if key.startswith(prefix)]:
-        state[f"{prefix}net.{key.removeprefix(prefix)}"] = state.pop(key)
+def _timm(name: str) -> Factory:
+    def make(input_shape: tuple[int, ...], n_classes: int, **params: Any) -> nn.Module:
+        try:
+            import timm
+        except ImportError as error:
+            raise InputError(f"model 'timm:{name}' needs timm: pip install timm") from error
+        net: nn.Module = timm.create_model(name, num_classes=n_classes, in_chans=input_shape[0], **params)
+        return net
 
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 matrices in hardware."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return make

@@ -11,9 +11,7 @@ rows with right labels. On CIFAR-10, after a few epochs, the distances find noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from goldvein.models import Network
 from goldvein.training import sampling
 from goldvein.training.run import Run, evaluating
 
@@ -48,7 +47,7 @@ class Outliers:
 def measure(run: Run, net: nn.Module, y: Tensor, probs: Tensor) -> Outliers | None:
     """Distances of the rows of a run that is over.
 
-    None where the network has no ``features``, or there are too few rows to say what is far.
+    None where the network has no ``features`` and ``head``, or there are too few rows to say what is far.
 
     Parameters
     ----------
@@ -59,10 +58,9 @@ def measure(run: Run, net: nn.Module, y: Tensor, probs: Tensor) -> Outliers | No
         Labels of the first n rows of the run; -1 is a missing one.
     probs : Tensor of shape (n, K)
     """
-    found: Any = getattr(net, "features", None)
-    if not callable(found) or len(y) < 20 * NEAREST:
+    if not isinstance(net, Network) or len(y) < 20 * NEAREST:
         return None
-    features: Callable[[Tensor], Tensor] = found
+    features = net.features
     some = sampling.spread(len(y), AMONG)
     label = y.clamp(min=0)[:, None]
     given, other = probs.gather(1, label)[:, 0], probs.scatter(1, label, 0.0).amax(1)
