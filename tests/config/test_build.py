@@ -1,9 +1,13 @@
+from collections.abc import Callable
+from typing import Any, Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from goldvein.classifier import NoisyLabelClassifier
 from goldvein.config.build import arguments, build_method, parse_value
+from goldvein.config.ranges import Matrix
 from goldvein.errors import InputError
 from goldvein.methods.pi_model import PiModel
 from goldvein.selectors.confidence import Confidence
@@ -56,65 +60,65 @@ def test_unknown_method():
 
 
 @pytest.mark.parametrize(
-    ("value", "annotation", "expected"),
+    ("value", "hint", "expected"),
     [
-        ("0.95", "float", 0.95),
-        ("1e-3", "float", 0.001),
-        (20, "float", 20.0),
-        ("20", "int", 20),
-        ("true", "bool", True),
-        ("False", "bool", False),
-        ("none", "int | None", None),
-        ("none", "str", "none"),
-        (None, "float | None", None),
-        ("40", "int | str", 40),
-        ("auto", "float | str", "auto"),
-        ("cosine", 'Literal["cosine", "constant"]', "cosine"),
-        ([128, 64], "tuple[int, ...]", (128, 64)),
-        ([[1, 0], [0, 1]], "ArrayLike | None", [[1, 0], [0, 1]]),
-        ("none", "ArrayLike | None", None),
-        ({"hidden": [8]}, "dict[str, Any] | None", {"hidden": [8]}),
-        (object, "Any", object),
+        ("0.95", float, 0.95),
+        ("1e-3", float, 0.001),
+        (20, float, 20.0),
+        ("20", int, 20),
+        ("true", bool, True),
+        ("False", bool, False),
+        ("none", int | None, None),
+        ("none", str, "none"),
+        (None, float | None, None),
+        ("40", int | str, 40),
+        ("auto", float | str, "auto"),
+        ("cosine", Literal["cosine", "constant"], "cosine"),
+        ([128, 64], tuple[int, ...], (128, 64)),
+        ([[1, 0], [0, 1]], Matrix | None, [[1, 0], [0, 1]]),
+        ("none", Matrix | None, None),
+        ({"hidden": [8]}, dict[str, Any] | None, {"hidden": [8]}),
+        (object, Any, object),
     ],
 )
-def test_values_take_the_type_of_the_annotation(value, annotation, expected):
-    found = parse_value("x", value, annotation)
+def test_values_take_the_type_of_the_annotation(value, hint, expected):
+    found = parse_value("x", value, hint)
     assert found == expected
     assert type(found) is type(expected)
 
 
 @pytest.mark.parametrize(
-    ("value", "annotation"),
+    ("value", "hint"),
     [
-        ("yes", "bool"),
-        (1, "bool"),
-        (True, "int"),
-        (True, "float"),
-        (2.0, "int"),
-        ("2.0", "int"),
-        ("none", "int"),
-        (None, "float"),
-        (3, "str"),
-        ("8", "tuple[int, ...]"),
-        ([1], "float | str"),
-        ("[[1, 0], [0, 1]", "ArrayLike | None"),
-        (0.2, "ArrayLike | None"),
-        (1, "Factory"),
+        ("yes", bool),
+        (1, bool),
+        (True, int),
+        (True, float),
+        (2.0, int),
+        ("2.0", int),
+        ("none", int),
+        (None, float),
+        (3, str),
+        ("8", tuple[int, ...]),
+        ([1], float | str),
+        ("[[1, 0], [0, 1]", Matrix | None),
+        (0.2, Matrix | None),
+        (1, Callable[..., Any]),
     ],
 )
-def test_nothing_else_is_converted(value, annotation):
+def test_nothing_else_is_converted(value, hint):
     with pytest.raises(InputError, match=r"x=.*: it must be "):
-        parse_value("x", value, annotation)
+        parse_value("x", value, hint)
 
 
 @given(st.floats(allow_nan=False))
 def test_a_float_survives_its_text(number):
-    assert parse_value("x", repr(number), "float") == number
+    assert parse_value("x", repr(number), float) == number
 
 
-@given(st.integers(), st.sampled_from(["int", "int | str", "int | None", "int | float"]))
-def test_an_integer_survives_its_text(number, annotation):
-    assert parse_value("x", str(number), annotation) == number
+@given(st.integers(), st.sampled_from([int, int | str, int | None, int | float]))
+def test_an_integer_survives_its_text(number, hint):
+    assert parse_value("x", str(number), hint) == number
 
 
 class Plain:

@@ -32,3 +32,9 @@ def test_no_near_name_lists_the_known() -> None:
 def test_a_folder_without_such_a_file_is_not_imported() -> None:
     with pytest.raises(InputError):
         find("models", "__init__")
+
+
+def test_a_class_that_is_not_named_like_its_file_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("goldvein.selectors.margin.Margin")
+    with pytest.raises(InputError, match=r"selectors/margin.py has no class Margin: name the class like the file"):
+        find("selectors", "margin")

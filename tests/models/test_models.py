@@ -99,7 +99,7 @@ def test_a_network_is_features_and_a_head() -> None:
 def test_a_network_without_them_is_refused_where_they_are_needed() -> None:
     plain = nn.Linear(4, 3)
     assert not isinstance(LowPrecision(plain), Network)
-    with pytest.raises(InputError, match="needs a network with `features`.*Linear has no `features` and `head`"):
+    with pytest.raises(InputError, match=r"needs a network with `features`.*Linear has no `features` and `head`"):
         require_network(plain, "this method")
     deep = build_network("mlp", (4,), 3)
     deep.head = nn.Sequential(deep.head)

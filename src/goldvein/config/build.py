@@ -1,47 +1,35 @@
 """Objects from names and plain values, as a TOML file or a command line holds them.
 
-What a value may be is read from the annotation in ``__init__``, so a new hyper-parameter needs no entry here.
+The type hints of ``__init__`` say what a value may be, so a new hyper-parameter needs no entry here.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
 
 from goldvein.config.names import find
-from goldvein.config.ranges import check, plain, written
+from goldvein.config.ranges import MatrixRows, allowed_by, check, parts, type_hints, written
 from goldvein.errors import InputError, unknown
 
-if TYPE_CHECKING:
-    from goldvein.training.method import Method
-
-# Narrowest first: "none" and "true" are also text.
-KINDS = {
-    "None": type(None),
-    "bool": bool,
-    "int": int,
-    "float": float,
-    "tuple": tuple,
-    "ArrayLike": list,
-    "dict": dict,
-    "str": str,
+# what a value may become, narrowest first: "none" and "true" are also text
+RULES: dict[type, str] = {
+    NoneType: "none",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    tuple: "a list",
+    list: "a list of rows",
+    dict: "a table of names and values",
+    str: "text",
 }
 WIDER: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (list, tuple), list: (list, tuple)}
 WORDS = {"none": None, "true": True, "false": False}
-RULES = {
-    "None": "none",
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-    "tuple": "a list",
-    "ArrayLike": "a list of rows",
-    "dict": "a table of names and values",
-    "str": "text",
-}
 
 
-def build_method(name: str, params: Mapping[str, Any]) -> Method:
+def build_method(name: str, params: Mapping[str, Any]) -> Any:
     """A method with its hyper-parameters.
 
     Parameters
@@ -83,13 +71,13 @@ def build_method(name: str, params: Mapping[str, Any]) -> Method:
             raise InputError(f"{given[full]} and {path} are one hyper-parameter: give one of them")
         given[full] = path
         owner, leaf = _owner(method, full)
-        setattr(owner, leaf, _read(inspect.signature(type(owner)).parameters[leaf], value))
+        setattr(owner, leaf, _convert_argument(type(owner), leaf, value))
     check(method)
     return clone(method)  # __init__ sees the values
 
 
 def arguments(cls: type, given: Mapping[str, Any], what: str = "parameter") -> dict[str, Any]:
-    """Arguments of a class, checked against the names and annotations of its ``__init__``.
+    """Arguments of a class, checked against the names and type hints of its ``__init__``.
 
     Parameters
     ----------
@@ -116,50 +104,64 @@ def arguments(cls: type, given: Mapping[str, Any], what: str = "parameter") -> d
     for name, parameter in accepted.items():
         if name not in given and parameter.default is parameter.empty:
             raise InputError(f"the {what} {name!r} is missing: give one")
-    return {name: _read(accepted[name], value) for name, value in given.items()}
+    return {name: _convert_argument(cls, name, value) for name, value in given.items()}
 
 
-def parse_value(name: str, value: Any, annotation: str, example: Any = None) -> Any:
-    """A value in the type that an annotation asks for.
+def parse_value(name: str, value: Any, hint: Any, example: Any = None) -> Any:
+    """A value in the type that a type hint asks for.
 
     Parameters
     ----------
     name : str
         What the message calls the value.
     value : str or plain value
-        Text becomes what the annotation allows: ``none``, ``true`` or ``false``, a whole number, a number,
-        else text. A whole number serves as a float, a list as a tuple; nothing else is converted.
-    annotation : str
-        As Python writes it: ``float``, ``int | str``, ``tuple[int, ...] | None``.
+        Text becomes what the hint allows: ``none``, ``true`` or ``false``, a whole number, a number, else text. A
+        whole number serves as a float, a list as a tuple; nothing else is converted.
+    hint : type hint
+        ``float``, ``int | str``, ``tuple[int, ...] | None``.
     example : optional
         A value for the message to propose.
 
     Raises
     ------
     InputError
-        If the value is nothing that the annotation allows.
+        If the hint does not allow the value.
 
     Examples
     --------
-    >>> parse_value("threshold", "0.95", "float"), parse_value("epochs", "auto", "int | str")
+    >>> parse_value("threshold", "0.95", float), parse_value("epochs", "auto", int | str)
     (0.95, 'auto')
-    >>> parse_value("balance", "yes", "bool", example=True)
+    >>> parse_value("balance", "yes", bool, example=True)
     Traceback (most recent call last):
     ...
     goldvein.errors.InputError: balance='yes': it must be true or false; give for example balance=true
     """
-    asked = {kind.split("[")[0].strip() for kind in plain(annotation).replace("Literal", "str").split("|")}
-    if "Any" in asked:
+    asked = set(_types(hint))
+    if object in asked:
         return value
-    kinds = [kind for kind in KINDS if kind in asked]
+    kinds = [kind for kind in RULES if kind in asked]
     for kind in kinds:
         try:
-            return _convert(value, KINDS[kind])
+            return _convert(value, kind)
         except ValueError:
             continue
-    rule = " or ".join(RULES[kind] for kind in kinds) or annotation
+    rule = " or ".join(RULES[kind] for kind in kinds) or getattr(hint, "__name__", str(hint))
     mend = f"; give for example {name}={written(example)}" if example is not None else ""
     raise InputError(f"{name}={value!r}: it must be {rule}{mend}")
+
+
+def _types(hint: Any) -> Iterator[type]:
+    """The types, keys of ``RULES``, that a hint allows; ``object`` is any."""
+    for part in parts(hint):
+        if part is Any:
+            yield object
+        elif get_origin(part) is Literal:
+            yield str
+        elif isinstance(allowed_by(part), MatrixRows):
+            yield list
+        else:
+            plain = get_args(part)[0] if hasattr(part, "__metadata__") else part
+            yield get_origin(plain) or plain
 
 
 def _convert(value: Any, to: type) -> Any:
@@ -172,13 +174,12 @@ def _convert(value: Any, to: type) -> Any:
     return None if value is None else to(value)
 
 
-def _read(parameter: inspect.Parameter, value: Any) -> Any:
-    """A value by the annotation of its parameter, or by the type of its default where there is none."""
-    default = None if parameter.default is parameter.empty else parameter.default
-    annotation = parameter.annotation
-    if annotation is parameter.empty:
-        annotation = "Any" if default is None else type(default)
-    return parse_value(parameter.name, value, getattr(annotation, "__name__", annotation), default)
+def _convert_argument(cls: type, name: str, value: Any) -> Any:
+    """A value by the type hint of an argument, or by the type of its default where there is no hint."""
+    default = inspect.signature(cls).parameters[name].default
+    default = None if default is inspect.Parameter.empty else default
+    hint = type_hints(cls).get(name, Any if default is None else type(default))
+    return parse_value(name, value, hint, default)
 
 
 def _replace(method: Any, path: str, value: Any) -> None:

@@ -55,4 +55,8 @@ def find(folder: str, name: str) -> Any:
         raise unknown(folder.rstrip("s"), name, names(folder))
     module = importlib.import_module(f"goldvein.{folder}.{name}")
     wanted = name.replace("_", "")
-    return next(value for key, value in vars(module).items() if key.lower() == wanted and isinstance(value, type))
+    for key, value in vars(module).items():
+        if key.lower() == wanted and isinstance(value, type):
+            return value
+    wanted = name.title().replace("_", "")
+    raise InputError(f"{folder}/{name}.py has no class {wanted}: name the class like the file")

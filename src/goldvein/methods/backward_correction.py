@@ -27,7 +27,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from goldvein.config.ranges import Percent
+from goldvein.config.ranges import Matrix, Percent
 from goldvein.functional.losses import backward_corrected, cross_entropy, mean_over_labeled
 from goldvein.noise.transition import anchor_transition, check_transition
 from goldvein.training.method import Method
@@ -62,7 +62,7 @@ class BackwardCorrection(Method):
     T_inverse: Tensor
 
     def __init__(
-        self, transition: ArrayLike | None = None, percentile: Percent | None = 97.0, patrini_inplace: bool = False
+        self, transition: Matrix | None = None, percentile: Percent | None = 97.0, patrini_inplace: bool = False
     ) -> None:
         super().__init__()
         self.transition = transition

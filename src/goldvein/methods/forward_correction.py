@@ -22,10 +22,9 @@ effect of a view of the array; ``patrini_inplace=True`` does the same.
 from __future__ import annotations
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from goldvein.config.ranges import Percent
+from goldvein.config.ranges import Matrix, Percent
 from goldvein.functional.losses import cross_entropy, forward_corrected, mean_over_labeled
 from goldvein.noise.transition import anchor_transition, check_transition
 from goldvein.training.method import Method
@@ -59,7 +58,7 @@ class ForwardCorrection(Method):
     T: Tensor
 
     def __init__(
-        self, transition: ArrayLike | None = None, percentile: Percent | None = 97.0, patrini_inplace: bool = False
+        self, transition: Matrix | None = None, percentile: Percent | None = 97.0, patrini_inplace: bool = False
     ) -> None:
         super().__init__()
         self.transition = transition
