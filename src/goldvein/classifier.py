@@ -21,10 +21,11 @@ from goldvein.issues.audit import Audit
 from goldvein.issues.duplicates import twins
 from goldvein.issues.evidence import Evidence, outlier_score
 from goldvein.training.fit import Fitted, TrainingSet, fit, shared_seed
-from goldvein.training.inputs import Augment, Transform
+from goldvein.training.inputs import Transform
 from goldvein.training.method import Method
 from goldvein.training.network import Factory, NetworkOptions
-from goldvein.training.run import predict_rows
+from goldvein.training.predict import predict_rows
+from goldvein.training.views import View
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +64,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     weight_decay : float, default=0.0
         Weight decay of matrices and kernels.
     schedule : {"auto", "plateau", "cosine", "steps", "constant"}, default="auto"
-        See :class:`goldvein.training.recipe.Recipe`; ``auto`` is ``plateau``, or ``constant`` for a method that is not
-        :attr:`steered <goldvein.training.method.Method.steered>` by a few held-out labels.
+        See :class:`goldvein.training.recipe.Recipe`. ``auto`` is ``plateau``, or ``constant`` for a method that does
+        not use the validation set: see :attr:`goldvein.training.method.Method.uses_validation`.
     patience, factor, min_lr : int and floats, default=10, 0.5 and 1e-7
         With ``plateau``: epochs without a better validation accuracy after which the rate is multiplied by ``factor``,
         and the smallest rate.
@@ -72,7 +73,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Epochs without a better validation accuracy after which a stage ends.
     keep : {"auto", "best", "last"}, default="auto"
         Which weights a stage ends with, by the accuracy on the (noisy) validation labels; ``auto`` is ``best``, or
-        ``last`` for a method that is not steered.
+        ``last`` for such a method.
     validation_fraction : float or "auto", default="auto"
         Share of the labels held out, with the share of each class kept, to steer rate and stopping. ``auto`` is
         0.1, or 0 where that leaves fewer than 10 a class on average.
@@ -134,7 +135,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         stop_after: Count | None = None,
         keep: Literal["auto", "best", "last"] = "auto",
         validation_fraction: float | str = "auto",
-        augment: str | Augment = "auto",
+        augment: str | View = "auto",
         normalize: str = "auto",
         device: str = "auto",
         precision: str = "auto",

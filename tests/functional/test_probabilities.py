@@ -16,7 +16,7 @@ from goldvein.functional.probabilities import (
     rampup,
     soft_cross_entropy,
     squared_distance,
-    sure_label,
+    trusted_term,
     update_average,
 )
 
@@ -106,13 +106,13 @@ def test_update_average_copies_counters() -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 10])
-def test_a_sure_label_is_pushed_at_least_as_hard_as_any_other(n_classes: int) -> None:
+def test_a_trusted_term_is_pushed_at_least_as_hard_as_any_other(n_classes: int) -> None:
     """Its gradient is f (1 - q) where the linear term has f q (1 - q): not 0 where q is."""
     logits = torch.randn(50, n_classes, dtype=torch.float64).mul_(4).requires_grad_()
     y = torch.arange(50) % n_classes
     q = logits.softmax(1)[torch.arange(50), y]
     f = math.log((n_classes - 1) * 0.999 / 0.001)
-    torch.testing.assert_close(sure_label(logits, y, 1e-3), -f * q.log())
-    (sure,) = torch.autograd.grad(sure_label(logits, y, 1e-3).sum(), logits, retain_graph=True)
+    torch.testing.assert_close(trusted_term(logits, y, 1e-3), -f * q.log())
+    (sure,) = torch.autograd.grad(trusted_term(logits, y, 1e-3).sum(), logits, retain_graph=True)
     (linear,) = torch.autograd.grad(-(f * q).sum(), logits)
     torch.testing.assert_close(sure * q[:, None], linear)

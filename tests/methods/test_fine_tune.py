@@ -120,7 +120,7 @@ def test_a_clean_set_that_misses_a_class(start: Start, blobs: Any) -> None:
 
 
 def test_an_epoch_is_that_of_the_method_before(start: Start, blobs: Any) -> None:
-    assert start(FineTune(MeanTeacher()), blobs.x, blobs.y).module.over == "unlabeled"
+    assert start(FineTune(MeanTeacher()), blobs.x, blobs.y).module.over == "larger"
 
 
 def test_it_goes_on_with_a_teacher(start: Start, blobs: Any) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from by_hand import reduced
 from goldvein.functional.probabilities import one_hot
 from goldvein.methods.joint_optimization import JointOptimization
 from goldvein.training.recipe import Recipe
@@ -35,7 +36,7 @@ def test_the_loss_by_hand() -> None:
     method = fresh([1, -1, 0], 2, alpha=3.0, beta=2.0)
     method.soft[1] = torch.tensor([0.25, 0.75])  # of row 2, the second labeled one
     s = torch.tensor([[0.9, 0.1], [0.4, 0.6]]).double()
-    terms = method.loss(Batch((s.log() + 5,), torch.tensor([0, 1]), torch.tensor([2, 0])))
+    terms = reduced(method.loss(Batch((s.log() + 5,), torch.tensor([0, 1]), torch.tensor([2, 0]))))
     cross_entropy = -(0.25 * math.log(0.9) + 0.75 * math.log(0.1) + math.log(0.6)) / 2
     prior = -0.5 * (math.log(0.65) + math.log(0.35))
     entropy = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1) + 0.4 * math.log(0.4) + 0.6 * math.log(0.6)) / 2
@@ -50,16 +51,16 @@ def test_the_prior_term_is_least_where_classes_are_even(n_classes: int, alpha: f
     method = fresh([0] * n_classes, n_classes, alpha=alpha, beta=1.0)
     batch = torch.zeros(n_classes, dtype=torch.int64), torch.arange(n_classes)
     certain = 200.0 * torch.eye(n_classes, dtype=torch.float64)
-    terms = method.loss(Batch((certain,), *batch))
+    terms = reduced(method.loss(Batch((certain,), *batch)))
     assert terms["prior"].item() == pytest.approx(alpha * math.log(n_classes))
     assert terms["entropy"].item() == pytest.approx(0.0, abs=1e-9)  # one-hot outputs
-    flat = method.loss(Batch((torch.zeros_like(certain),), *batch))
+    flat = reduced(method.loss(Batch((torch.zeros_like(certain),), *batch)))
     assert flat["prior"].item() == pytest.approx(alpha * math.log(n_classes))
     assert flat["entropy"].item() == pytest.approx(math.log(n_classes))
     one = certain.clone()
     one[:, 0] += 1000.0  # all rows of one class: large, finite, and with a gradient back
     one.requires_grad_()
-    prior = method.loss(Batch((one,), *batch))["prior"]
+    prior = reduced(method.loss(Batch((one,), *batch)))["prior"]
     assert alpha * math.log(n_classes) < prior.item() < math.inf
     assert torch.autograd.grad(prior, one)[0].abs().max() > 0
 
@@ -67,7 +68,7 @@ def test_the_prior_term_is_least_where_classes_are_even(n_classes: int, alpha: f
 def test_all_of_the_entropy_has_a_gradient() -> None:
     method = fresh([0], 2, alpha=0.0, beta=1.0)
     logits = torch.tensor([[1.0, 0.0]], dtype=torch.float64, requires_grad=True)
-    terms = method.loss(Batch((logits,), torch.tensor([0]), torch.tensor([0])))
+    terms = reduced(method.loss(Batch((logits,), torch.tensor([0]), torch.tensor([0]))))
     (gradient,) = torch.autograd.grad(terms["entropy"], logits)
     p = 1 / (1 + math.exp(-1))
     assert gradient[0, 0].item() == pytest.approx(-p * (1 - p))  # dH/da = -p (1 - p) a at logits (a, 0), a = 1

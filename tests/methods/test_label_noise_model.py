@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from by_hand import reduced
 from goldvein.errors import InputError
 from goldvein.methods._noise_types import label_probs
 from goldvein.methods.cross_entropy import CrossEntropy
@@ -38,7 +39,7 @@ def begun(start: Start, **params: Any) -> tuple[LabelNoiseModel, Batch]:
 
 def test_the_loss_by_its_parts(start: Start) -> None:
     method, batch = begun(start, type_weight=0.5)
-    terms = method.loss(batch)
+    terms = reduced(method.loss(batch))
     logits, types = method.net(batch.views[0]), method.types(method.net.features(batch.views[0]))
     given = label_probs(logits.softmax(1), types.softmax(1), method.C)
     by_hand = -sum(given[i, batch.y[i]].log() for i in (1, 2, 4, 5)) / 6
@@ -54,7 +55,7 @@ def test_free_labels_are_cross_entropy(start: Start) -> None:
     with torch.no_grad():
         method.types.weight.zero_()
         method.types.bias.copy_(torch.tensor([800.0, 0.0, 0.0]))
-    terms = method.loss(batch)
+    terms = reduced(method.loss(batch))
     whole = F.cross_entropy(method.net(batch.views[0]), batch.y)
     torch.testing.assert_close(terms["doubtful"] + terms["trusted"], whole, atol=1e-10, rtol=0)
 
@@ -67,11 +68,11 @@ def test_whom_the_gradients_reach(start: Start) -> None:
         given.log(), batch.y.masked_fill(method.trusted[batch.rows], -1), reduction="sum", ignore_index=-1
     )
     expected = torch.autograd.grad(full / 6, [method.types.weight, *method.net.parameters()])
-    found = torch.autograd.grad(method.loss(batch)["doubtful"], [method.types.weight, *method.net.parameters()])
+    found = torch.autograd.grad(reduced(method.loss(batch))["doubtful"], [method.types.weight, *method.net.parameters()])
     torch.testing.assert_close(found[0], 0.1 * expected[0])
     for a, b in zip(found[1:], expected[1:], strict=True):
         torch.testing.assert_close(a, b)
-    types = method.loss(batch)["types"]
+    types = reduced(method.loss(batch))["types"]
     reached = torch.autograd.grad(types, [method.types.weight, *method.net.parameters()], allow_unused=True)
     assert [g is not None for g in reached] == [True] + [False] * len(expected[1:])
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from by_hand import reduced
 from goldvein.functional.probabilities import rampdown, rampup
 from goldvein.methods.mean_teacher import MeanTeacher
 from goldvein.training.recipe import Recipe
@@ -26,7 +27,7 @@ def test_the_loss_by_hand() -> None:
     method.w = 5.0
     seen = torch.tensor([[1.0, 0.0, 2.0], [0.0, 2.0, 0.0]]).double().requires_grad_()
     other = torch.randn(2, 3, dtype=torch.float64)
-    terms = method.loss(Batch((seen, other), torch.tensor([2, -1]), torch.arange(2)))
+    terms = reduced(method.loss(Batch((seen, other), torch.tensor([2, -1]), torch.arange(2))))
     torch.testing.assert_close(terms["cross_entropy"], F.cross_entropy(seen[:1], torch.tensor([2])))
     s, s_teacher = seen.softmax(1), method.net(other).softmax(1)
     torch.testing.assert_close(terms["consistency"], 5.0 * (s - s_teacher).square().mean())
@@ -42,7 +43,7 @@ def test_alike_and_without_noise_they_agree() -> None:
     method.net = nn.Linear(3, 2)
     method.student, method.w = method.net, 1.0
     x = torch.randn(5, 3)
-    assert method.loss(Batch((x, x), torch.zeros(5, dtype=torch.int64), torch.arange(5)))["consistency"] == 0
+    assert reduced(method.loss(Batch((x, x), torch.zeros(5, dtype=torch.int64), torch.arange(5))))["consistency"] == 0
 
 
 def test_student_and_teacher_see_noise_of_their_own() -> None:
@@ -57,7 +58,7 @@ def test_student_and_teacher_see_noise_of_their_own() -> None:
     method = MeanTeacher(noise=0.5)
     method.net = method.student = Looks()
     x = torch.zeros(4000, 2)
-    method.loss(Batch((x, x + 1), torch.zeros(4000, dtype=torch.int64), torch.arange(4000)))
+    reduced(method.loss(Batch((x, x + 1), torch.zeros(4000, dtype=torch.int64), torch.arange(4000))))
     teacher, student = seen
     assert student.mean().item() == pytest.approx(0, abs=0.03)  # the first view
     assert teacher.mean().item() == pytest.approx(1, abs=0.03)
@@ -216,7 +217,7 @@ def test_the_teacher_has_dropout_and_batch_norms_of_its_own(start: Start, blobs:
     run = start(method, blobs.x, blobs.y, model=network, recipe=Recipe(epochs=2, batch_size=30))
     modes = []
     method.net.register_forward_pre_hook(lambda net, _: modes.append((net.training, torch.is_grad_enabled())))
-    method.loss(next(iter(run.batches())))
+    reduced(method.loss(next(iter(run.batches()))))
     assert modes == [(True, False)]
     method.train_on(run)
     for a, b in zip(method.net.parameters(), method.student.parameters(), strict=True):

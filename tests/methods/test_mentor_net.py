@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from by_hand import reduced
 from goldvein.errors import InputError
 from goldvein.methods import _mentor as curriculum
 from goldvein.methods.mentor_net import BURN_IN, MentorNet, lesson, losses_of, spoiled, trusted_rows
@@ -66,7 +67,7 @@ def test_the_level_follows_the_percentile(losses: list[float], percentile: float
     # two classes: logits (a, 0) of class 0 have the loss log(1 + e^-a)
     values = torch.tensor(losses, dtype=torch.float64)
     logits = torch.stack([-values.expm1().log(), torch.zeros_like(values)], 1)
-    method.loss(Batch((logits,), torch.zeros(len(losses), dtype=torch.int64), torch.arange(len(losses))))
+    reduced(method.loss(Batch((logits,), torch.zeros(len(losses), dtype=torch.int64), torch.arange(len(losses)))))
     ranks = np.clip(percentile + np.array([-1e-6, 0, 1e-6]), 0, 1)  # halfway between two, either is the nearest
     expected = [0.5 * level + 0.5 * np.percentile(values.numpy(), 100 * rank, method="nearest") for rank in ranks]
     assert min(abs(method.level.item() - value) for value in expected) < 1e-9
@@ -90,7 +91,7 @@ def test_the_loss_by_hand_and_no_gradient_through_the_weights() -> None:
     method = fresh(95, percentile=0.0)
     method.drop = lambda v: v  # type: ignore[method-assign]
     logits = torch.tensor([[2.0, 0.0], [0.0, 0.2], [0.0, 3.0]]).double().requires_grad_()
-    terms = method.loss(Batch((logits,), torch.zeros(3, dtype=torch.int64), torch.arange(3)))
+    terms = reduced(method.loss(Batch((logits,), torch.zeros(3, dtype=torch.int64), torch.arange(3))))
     losses = F.cross_entropy(logits, torch.zeros(3, dtype=torch.int64), reduction="none")
     level = 0.5 * losses.min().item()
     v = torch.tensor([min(1.0, max(0.0, 1 - (value - level))) for value in losses.tolist()]).double()
@@ -134,9 +135,9 @@ def test_trusted_labels_weigh_one_whatever_their_loss() -> None:
     batch = Batch((logits,), torch.zeros(3, dtype=torch.int64), torch.tensor([4, 0, 2]))
     method.drop = lambda v: v  # type: ignore[method-assign]
     losses = F.cross_entropy(logits, batch.y, reduction="none")
-    assert method.loss(batch)["cross_entropy"].item() == 0  # d > 0: the level has just begun to rise
+    assert reduced(method.loss(batch))["cross_entropy"].item() == 0  # d > 0: the level has just begun to rise
     method.trusted = torch.tensor([False, False, True, False, False])
-    assert method.loss(batch)["cross_entropy"].item() == pytest.approx(losses[2].item() / 3)
+    assert reduced(method.loss(batch))["cross_entropy"].item() == pytest.approx(losses[2].item() / 3)
 
 
 def test_trusted_labels_that_are_taught_wrongly_have_no_such_weight(start: Start, blobs: Any) -> None:

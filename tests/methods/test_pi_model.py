@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from by_hand import reduced
 from goldvein.functional.probabilities import rampup
 from goldvein.methods.pi_model import PiModel
 from goldvein.training.recipe import Recipe
@@ -38,25 +39,25 @@ Y = torch.tensor([0, 3, 1, 2, -1, -1, -1, -1])
 
 
 def test_equal_branches_leave_the_cross_entropy() -> None:
-    terms = still().loss(batch(Y, logits(0), logits(0)))
+    terms = reduced(still().loss(batch(Y, logits(0), logits(0))))
     assert terms["consistency"].item() == 0
     torch.testing.assert_close(sum(terms.values()), F.cross_entropy(logits(0)[:M], Y[:M]))
 
 
 def test_no_weight_leaves_the_cross_entropy_of_the_first_branch() -> None:
-    terms = still(alpha=0).loss(batch(Y, logits(0), logits(1)))
+    terms = reduced(still(alpha=0).loss(batch(Y, logits(0), logits(1))))
     torch.testing.assert_close(sum(terms.values()), F.cross_entropy(logits(0)[:M], Y[:M]))
 
 
 def test_disjoint_predictions_are_two_apart() -> None:
     first, second = torch.eye(C).double()[:2] * 1e4, torch.eye(C).double()[2:] * 1e4
-    terms = still(alpha=1).loss(batch(torch.tensor([0, 1]), first, second))
+    terms = reduced(still(alpha=1).loss(batch(torch.tensor([0, 1]), first, second)))
     assert terms["consistency"].item() == 2
 
 
 def test_all_rows_labeled_is_the_plain_mean() -> None:
     y = torch.arange(N) % C
-    terms = still().loss(batch(y, logits(0), logits(1)))
+    terms = reduced(still().loss(batch(y, logits(0), logits(1))))
     torch.testing.assert_close(terms["cross_entropy"], F.cross_entropy(logits(0), y))
 
 
@@ -64,14 +65,14 @@ def test_eq_2_by_hand() -> None:
     z1, z2 = logits(0).softmax(1), logits(1).softmax(1)
     by_hand = -sum(z1[j, Y[j]].log() for j in range(M)) / M
     by_hand = by_hand + 5.0 / N * sum(((z1[i] - z2[i]) ** 2).sum() for i in range(N))
-    torch.testing.assert_close(sum(still(alpha=5).loss(batch(Y, logits(0), logits(1))).values()), by_hand)
+    torch.testing.assert_close(sum(reduced(still(alpha=5).loss(batch(Y, logits(0), logits(1)))).values()), by_hand)
 
 
 @pytest.mark.parametrize("w", [1.0, 100.0])
 def test_it_is_the_loss_of_laine_and_aila_times_n_over_m(w: float) -> None:
     z1, z2 = logits(0).softmax(1), logits(1).softmax(1)
     theirs = F.cross_entropy(logits(0)[:M], Y[:M], reduction="sum") / N + w * (z1 - z2).square().mean()
-    ours = sum(still(alpha=w * N / (C * M)).loss(batch(Y, logits(0), logits(1))).values())
+    ours = sum(reduced(still(alpha=w * N / (C * M)).loss(batch(Y, logits(0), logits(1)))).values())
     torch.testing.assert_close(ours, theirs * N / M)
 
 
@@ -86,7 +87,7 @@ def problem() -> tuple[PiModel, Batch]:
 
 def loss_at(method: PiModel, data: Batch) -> Tensor:
     torch.manual_seed(1)  # the same noise at every point
-    return sum(method.loss(data).values(), start=torch.zeros((), dtype=torch.float64))
+    return sum(reduced(method.loss(data)).values(), start=torch.zeros((), dtype=torch.float64))
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
@@ -109,7 +110,7 @@ def test_both_branches_receive_gradient() -> None:
     method, data = problem()
     method.noise = 0.0
     parameters = list(method.parameters())
-    full = torch.autograd.grad(method.loss(data)["consistency"], parameters)
+    full = torch.autograd.grad(reduced(method.loss(data))["consistency"], parameters)
     z1, z2 = (method.net(view).softmax(1) for view in data.views)
     parts = [
         torch.autograd.grad(7.0 * (a - b).square().sum(1).mean(), parameters, retain_graph=True)
@@ -127,7 +128,7 @@ def test_the_branches_have_noise_of_their_own() -> None:
     x = torch.zeros(400, 50)
     seen: list[Tensor] = []
     method.net.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    method.loss(batch(torch.zeros(400, dtype=torch.int64), x, x))
+    reduced(method.loss(batch(torch.zeros(400, dtype=torch.int64), x, x)))
     first, second = seen[0].chunk(2)
     assert not torch.equal(first, second)
     assert first.std().item() == pytest.approx(0.15, abs=0.005)

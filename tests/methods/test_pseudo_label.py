@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from by_hand import reduced
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.pseudo_label import PseudoLabel
@@ -41,7 +42,7 @@ def test_the_weight_keeps_its_shares_in_a_shorter_run() -> None:
 def test_the_loss_by_hand() -> None:
     made = method()
     made.weight = 1.5
-    terms = made.loss(Batch((LOGITS,), torch.tensor([1, 0, -1, -1]), torch.arange(4)))
+    terms = reduced(made.loss(Batch((LOGITS,), torch.tensor([1, 0, -1, -1]), torch.arange(4))))
     torch.testing.assert_close(terms["cross_entropy"], F.cross_entropy(LOGITS[:2], torch.tensor([1, 0])))
     # rows 2 and 3 are taken for classes 0 and 1, by 0.4 and 0.1
     by_hand = 1.5 * (np.log1p(np.exp(-0.4)) + np.log1p(np.exp(-0.1))) / 2
@@ -51,7 +52,7 @@ def test_the_loss_by_hand() -> None:
 def test_no_unlabeled_row_no_term() -> None:
     made = method()
     made.weight = 3.0
-    terms = made.loss(Batch((LOGITS,), torch.tensor([1, 0, 0, 1]), torch.arange(4)))
+    terms = reduced(made.loss(Batch((LOGITS,), torch.tensor([1, 0, 0, 1]), torch.arange(4))))
     assert terms["pseudo_label"].item() == 0
 
 
@@ -59,7 +60,7 @@ def test_the_gradient_by_finite_differences() -> None:
     def value(logits: Tensor) -> Tensor:
         made = method()
         made.weight = 1.5
-        return sum(made.loss(Batch((logits,), torch.tensor([1, 0, -1, -1]), torch.arange(4))).values())
+        return sum(reduced(made.loss(Batch((logits,), torch.tensor([1, 0, -1, -1]), torch.arange(4)))).values())
 
     assert torch.autograd.gradcheck(value, LOGITS.clone().requires_grad_())
 

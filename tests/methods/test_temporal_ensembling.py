@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from by_hand import reduced
 from goldvein.functional.probabilities import rampdown, rampup
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.training.recipe import Recipe
@@ -73,7 +74,7 @@ def test_the_loss_by_hand() -> None:
     passed = torch.tensor([[0.5, 0.5]]).double()
     method.ensemble(torch.tensor([2]), passed)
     logits = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.5, 0.1]]).double()
-    terms = method.loss(Batch((logits,), torch.tensor([0, -1, -1]), torch.tensor([0, 2, 1])))
+    terms = reduced(method.loss(Batch((logits,), torch.tensor([0, -1, -1]), torch.tensor([0, 2, 1]))))
     torch.testing.assert_close(terms["cross_entropy"], F.cross_entropy(logits[:1], torch.tensor([0])))
     # rows 0 and 1 were never passed and have no target; the mean is over all rows of the batch
     by_hand = 3.0 * (logits.softmax(1)[1] - 0.5).square().sum() / 3
@@ -86,11 +87,11 @@ def test_targets_are_constants() -> None:
     method.net = nn.Linear(2, 2).double()
     x = torch.randn(2, 2, dtype=torch.float64)
     batch = Batch((x,), torch.tensor([0, -1]), torch.arange(2))
-    method.loss(batch)
+    reduced(method.loss(batch))
     method.ensemble(torch.arange(2), method.z)
     assert not method.Z.requires_grad
     assert not method.z.requires_grad
-    (gradient,) = torch.autograd.grad(method.loss(batch)["consistency"], method.net.weight)
+    (gradient,) = torch.autograd.grad(reduced(method.loss(batch))["consistency"], method.net.weight)
     assert gradient.abs().max() < 1e-12  # the prediction is the target: only a moving target would pull
 
 

@@ -60,4 +60,4 @@ def test_auto_epochs_make_the_updates_of_the_method(n_labeled: int, convolves: b
     """Batches of 128 rows, 64 with a label, or 7 of 3,000 rows with one."""
     epochs = partial(auto_epochs, n_labeled, 3000, 128, updates=5000, convolves=convolves)
     assert least <= epochs(over="labeled") * math.ceil(n_labeled / 64) <= least + 1
-    assert least <= epochs(over="unlabeled") * math.ceil((3000 - n_labeled) / 121) <= 1.1 * least
+    assert least <= epochs(over="larger") * math.ceil((3000 - n_labeled) / 121) <= 1.1 * least

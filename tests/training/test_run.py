@@ -258,3 +258,24 @@ def test_rows_that_are_read_when_asked_for_train_the_same_network(
         run.module.train_on(run)
         found.append((weights(run), run.signals.state(), run.predict()))
     assert same(*found)
+
+
+class Strong(CrossEntropy):
+    views = ("weak", "strong")
+
+
+class Typo(CrossEntropy):
+    over = "labelled"  # type: ignore[assignment]
+
+
+def test_a_view_that_does_not_exist_is_refused_before_training(start: Start, blobs: Any) -> None:
+    with pytest.raises(InputError, match="unknown view 'strong': known: plain, weak"):
+        start(Strong(), blobs.x, blobs.y)
+
+
+def test_a_kind_of_epoch_that_does_not_exist_is_refused(start: Start, blobs: Any) -> None:
+    with pytest.raises(InputError, match="unknown over 'labelled': did you mean 'labeled'"):
+        NoisyLabelClassifier(Typo()).fit(blobs.x, blobs.y)
+    run = start(CrossEntropy(), blobs.x, blobs.y)
+    with pytest.raises(InputError, match="unknown over 'unlabeled'"):
+        next(run.batches(unlabeled="rest", over="unlabeled"))  # type: ignore[arg-type]

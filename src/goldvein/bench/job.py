@@ -99,15 +99,15 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
         **_peaks(),
         "versions": versions(),
     }
-    if model.method_.others:
+    if model.method_.other_networks:
         result["others"] = judge_others(model, data.x_test, data.y_test)
-    kept = getattr(model.method_, "kept", None)
-    if kept is not None:
-        labels = kept.cpu().numpy()
+    report = model.method_.report()
+    if report.kept is not None:
+        labels = report.kept.cpu().numpy()
         labels = np.where(labels >= 0, model.classes_[labels], -1)
         rows = ~model.validation_
         result["kept"] = count_kept(y[rows], labels[rows], y_true[rows], len(data.classes))
-    T = getattr(model.method_, "T", None)
+    T = report.transition
     if T is not None:
         result["corrected"] = correct_by_transition(y[counted], y_true[counted], T.detach().cpu().numpy(), job.seed)
     if job.curve:
@@ -148,10 +148,12 @@ def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
 def judge_others(model: NoisyLabelClassifier, x: Rows, y: np.ndarray) -> dict[str, float]:
     """Accuracy of the further networks of a fitted model's method, on rows x with true labels y (n,)."""
     from goldvein.training.inputs import Inputs
-    from goldvein.training.run import predict
+    from goldvein.training.predict import predict
 
     inputs = Inputs(x, model.transform_, next(model.net_.parameters()).device)
-    best = {name: predict(getattr(model.method_, name), inputs).argmax(1).cpu() for name in model.method_.others}
+    best = {
+        name: predict(getattr(model.method_, name), inputs).argmax(1).cpu() for name in model.method_.other_networks
+    }
     return {name: float((model.classes_[found.numpy()] == y).mean()) for name, found in best.items()}
 
 
@@ -263,7 +265,7 @@ def judge_issues(model: NoisyLabelClassifier, y: np.ndarray, y_true: np.ndarray)
     scores = {}
     for name in (column for column in table if column not in COLUMNS):
         score = table[name].to_numpy(dtype=float)[known]
-        there, doubts = np.isfinite(score), name in model.method_.doubts
+        there, doubts = np.isfinite(score), name in model.method_.suspicious_if_high
         listed_by = score > 0 if doubts else score < 0.5
         scores[name] = judge_score((score if doubts else -score)[there], listed_by[there], wrong[there])
     return {

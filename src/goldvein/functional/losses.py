@@ -1,9 +1,10 @@
-"""Losses that bear wrong labels, a number for each row: (B, K) logits or scores, (B,) labels -> (B,); cross-entropy.
+"""Losses, one number for each row: (B, K) logits or scores, (B,) labels -> (B,).
 
 y is the one-hot given label in {0, 1}, f the scores, p = softmax(logits). A row without a label (-1) has a finite loss
-that means nothing; :func:`mean_over_labeled` leaves it out.
+that means nothing: whoever takes a mean leaves it out, as :meth:`goldvein.training.run.Run.update` does.
 
 ==================  ==========================================================  ==========================
+cross_entropy       -log p_given
 unhinged            mean_c (1 - y_c f_c)                                        needs bounded scores
 sigmoid             mean_c sigmoid(-y_c f_c)                                    needs bounded scores
 savage              mean_c (1 + exp(2 y_c p_c))^-2                              on probabilities
@@ -21,33 +22,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from goldvein.functional.probabilities import one_hot
-from goldvein.training import distributed
 
 EPSILON = 1e-7  # Keras's
 
 
-def mean_over_labeled(losses: Tensor, y: Tensor) -> Tensor:
-    """Mean of the losses (B,) of the rows whose label is not -1, of the batch that all processes share; 0 if none.
-
-    Examples
-    --------
-    >>> mean_over_labeled(torch.tensor([1.0, 5.0, 3.0]), torch.tensor([0, -1, 2]))
-    tensor(2.)
-    """
-    labeled = y >= 0
-    return distributed.mean(losses.masked_fill(~labeled, 0), labeled)
-
-
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
-    """Mean of ``-log softmax_y`` over the rows whose label is not -1, of the batch that all processes share; 0 if none.
+    """``-log softmax_y``; 0 where the label is missing.
 
     Examples
     --------
     >>> cross_entropy(torch.tensor([[0.7, 0.3], [0.5, 0.5], [0.9, 0.1]]).log(), torch.tensor([0, -1, 1]))
-    tensor(1.3296)
+    tensor([0.3567, 0.0000, 2.3026])
     """
-    n = distributed.average((y >= 0).sum().to(logits.dtype))
-    return F.cross_entropy(logits, y, ignore_index=-1, reduction="sum") / torch.where(n > 0, n, 1.0)
+    return F.cross_entropy(logits, y, reduction="none", ignore_index=-1)
 
 
 def unhinged(scores: Tensor, y: Tensor) -> Tensor:
@@ -104,8 +91,7 @@ def bootstrap_hard(logits: Tensor, y: Tensor, beta: float) -> Tensor:
     >>> bootstrap_hard(torch.tensor([[0.7, 0.2, 0.1]]).log(), torch.tensor([1]), beta=0.8)
     tensor([1.3589])
     """
-    given = F.cross_entropy(logits, y, reduction="none", ignore_index=-1)
-    return beta * given - (1 - beta) * logits.log_softmax(1).amax(1)
+    return beta * cross_entropy(logits, y) - (1 - beta) * logits.log_softmax(1).amax(1)
 
 
 def forward_corrected(logits: Tensor, y: Tensor, T: Tensor) -> Tensor:

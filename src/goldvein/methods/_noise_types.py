@@ -1,6 +1,6 @@
 """Labels by type of noise: free, random, or a confusion of similar classes (Xiao et al. 2015; the authors' code).
 
-The probabilities, and how the types are told apart where both the given and the true labels are known.
+The probabilities, and the types of labels whose true class is known.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def label_probs(p: Tensor, z: Tensor, C: Tensor) -> Tensor:
     return free * p + random * (1 - p) / max(p.shape[1] - 1, 1) + confusing * (p @ C)
 
 
-def posterior(p: Tensor, z: Tensor, C: Tensor, y: Tensor) -> Tensor:
+def class_and_type(p: Tensor, z: Tensor, C: Tensor, y: Tensor) -> Tensor:
     """r(y, z) = P(true class, type | x, given label y), the E-step: -> (B, K, 3)."""
     n_classes = p.shape[1]
     same = one_hot(y, n_classes).to(p)

@@ -1,56 +1,34 @@
-"""Backward loss correction (Patrini, Rozza, Menon, Nock & Qu 2017, CVPR, theorem 1).
+"""Backward loss correction (Patrini, Rozza, Menon, Nock & Qu 2017, CVPR, theorem 1, arXiv:1609.03683).
 
     L = -sum_c T^-1[y, c] log p_c                 p = softmax, T[i, j] = P(given label j | true label i)     (1)
 
 Its mean over the noise is the loss of the true label, ``sum_j T[i, j] L(j) = -log p_i``; a single row may have a loss
-below 0. Where it is not given, T is estimated:
+below 0. How T is estimated: :mod:`goldvein.methods._anchors`. As in the authors' code, p is clipped at 1e-7 before the
+logarithm: without it (1) has no lower bound.
 
-Stage 1. Train with cross-entropy on the given labels. T[i] is then the prediction on the anchor of class i,
-searched among all rows, held-out and unlabeled ones too (:func:`goldvein.noise.transition.anchor_transition`).
-Stage 2. The network begins again, from its first weights, and is trained with (1).
-
-Silent or contradictory points, and what was chosen
-- The anchor is the row of the largest p_i below the 97th percentile, as in the authors' code; ``percentile=None``, the
-  largest of all, is what the code has for CIFAR-100.
-- Stage 1 predicts with the weights of its best accuracy on noisy validation labels; the code takes the least loss.
-- p is clipped at 1e-7 before the logarithm, as in the code: without it (1) has no lower bound.
-- The code inverts whatever T it finds; here a T without a useful inverse is refused.
-
-Differs from the authors' code, where the outliers of class i stay zeroed in column i for the classes after it, an
-effect of a view of the array; ``patrini_inplace=True`` does the same.
+Differs from the code, which inverts whatever T it finds: a T without a useful inverse is refused.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 from torch import Tensor
 
-from goldvein.config.ranges import Matrix, Percent
-from goldvein.functional.losses import backward_corrected, cross_entropy, mean_over_labeled
-from goldvein.noise.transition import anchor_transition, check_transition
-from goldvein.training.method import Method
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task
+from goldvein.functional.losses import backward_corrected
+from goldvein.methods._anchors import LossCorrection
+from goldvein.noise.transition import check_transition
+from goldvein.training.task import Batch, Task, Terms
 
 
-class BackwardCorrection(Method):
+class BackwardCorrection(LossCorrection):
     """Cross-entropies of all labels, weighted by the inverse of the noise.
-
-    Parameters
-    ----------
-    transition : array of shape (K, K), optional
-        T itself, classes in sorted order; then it is not estimated, and there is one stage.
-    percentile : float or None, default=97.0
-        Of p_i, from which a row is an outlier and no anchor of class i.
-    patrini_inplace : bool, default=False
-        Whether the estimate has the effect of the authors' code (see above).
 
     Attributes
     ----------
-    T, T_inverse : Tensor of shape (K, K), float32
-        The transition matrix in force, and its inverse.
+    T_inverse : Tensor of shape (K, K), float32
+        The inverse of the transition matrix in force.
 
     Examples
     --------
@@ -58,52 +36,17 @@ class BackwardCorrection(Method):
     BackwardCorrection(transition=[[0.8, 0.2], [0.4, 0.6]])
     """
 
-    T: Tensor
     T_inverse: Tensor
 
-    def __init__(
-        self, transition: Matrix | None = None, percentile: Percent | None = 97.0, patrini_inplace: bool = False
-    ) -> None:
-        super().__init__()
-        self.transition = transition
-        self.percentile = percentile
-        self.patrini_inplace = patrini_inplace
-
     def setup(self, task: Task) -> None:
-        super().setup(task)
-        self.start = {name: value.clone() for name, value in self.net.state_dict().items()}
-        self.register_buffer("T", torch.eye(task.n_classes))
         self.register_buffer("T_inverse", torch.eye(task.n_classes))
-        if self.transition is not None:
-            self.correct_by(self.transition)
+        super().setup(task)
 
-    def correct_by(self, transition: ArrayLike) -> None:
-        """Put a transition matrix in force."""
-        T = check_transition(transition, len(self.T), invertible=True)
-        self.T = torch.as_tensor(T).to(self.T)
+    def correct_by(self, T: NDArray[np.float64]) -> None:
+        T = check_transition(T, invertible=True)
+        super().correct_by(T)
         self.T_inverse = torch.as_tensor(np.linalg.inv(T)).to(self.T)
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch) -> Terms:
         losses = backward_corrected(self.net(batch.views[0]), batch.y, self.T_inverse)  # Eq. 1
-        return {"corrected": mean_over_labeled(losses, batch.y)}
-
-    def train_on(self, run: Run) -> None:
-        if self.transition is None:
-            self.train_stage1(run)
-            if not run.replaying:
-                T = anchor_transition(run.predict().cpu().numpy(), self.percentile, inplace=self.patrini_inplace)
-                self.correct_by(T)
-                self.net.load_state_dict(self.start)
-        for _ in run.epochs():
-            for batch in run.batches():
-                run.update(self.loss(batch))
-
-    def train_stage1(self, run: Run) -> None:
-        for _ in run.epochs(keep="best"):
-            for batch in run.batches():
-                logits = self.net(batch.views[0])
-                run.update({"cross_entropy": cross_entropy(logits, batch.y)})
-
-    def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
-        """The network predicts the true class, free of the noise that it was trained against."""
-        return run.judge(), torch.full_like(run.task.y, -1)
+        return {"corrected": (losses, batch.labeled)}

@@ -1,22 +1,20 @@
-"""Hard bootstrapping (Reed, Lee, Anguelov, Szegedy, Erhan & Rabinovich 2015, ICLR workshop).
+"""Hard bootstrapping (Reed, Lee, Anguelov, Szegedy, Erhan & Rabinovich 2015, ICLR workshop, arXiv:1412.6596).
 
     L = -sum_c (beta y_c + (1 - beta) [c = argmax p]) log p_c = -beta log p_y - (1 - beta) max_c log p_c    (1)
 
-p is the softmax, y the one-hot given label. The target is the label mixed with the network's own decision; a row
-whose label the network shares has plain cross-entropy.
+p is the softmax, y the one-hot given label. The target mixes the label with the network's own decision; a row whose
+label the network predicts has plain cross-entropy.
 
-Silent point: the code of Patrini et al. 2017 lacks this loss, though Ding et al. 2018 take its row of their Table 3
-from them. beta is that of the paper of Reed et al., also in the code of Ma et al. 2018 (D2L).
+Where the sources are silent: the code of Patrini et al. 2017 lacks this loss, though Ding et al. 2018 take its row of
+Table 3 from them. beta is that of the paper of Reed et al., and of the code of Ma et al. 2018 (D2L).
 """
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from goldvein.config.ranges import Share
-from goldvein.functional.losses import bootstrap_hard, mean_over_labeled
+from goldvein.functional.losses import bootstrap_hard
 from goldvein.training.method import Method
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 
 class BootstrapHard(Method):
@@ -37,6 +35,6 @@ class BootstrapHard(Method):
         super().__init__()
         self.beta = beta
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch) -> Terms:
         losses = bootstrap_hard(self.net(batch.views[0]), batch.y, self.beta)
-        return {"bootstrap": mean_over_labeled(losses, batch.y)}
+        return {"bootstrap": (losses, batch.labeled)}

@@ -1,9 +1,9 @@
-"""Bottom-up noise model (Sukhbaatar, Bruna, Paluri, Bourdev & Fergus 2015, ICLR workshop; arXiv:1406.2080).
+"""Bottom-up noise model (Sukhbaatar, Bruna, Paluri, Bourdev & Fergus 2015, ICLR workshop, arXiv:1406.2080).
 
 A linear layer Q between the network's classes and the labels, learned with the network and dropped for predictions:
 
-    P(given j | x) = sum_i Q[j, i] P(true i | x)
-    L = -mean log P(given y | x)  +  decay/(2K) ||Q||^2            every column of Q on the simplex
+    P(given j | x) = sum_i Q[j, i] P(true i | x)                                                            (1)
+    L = -mean log P(given y | x)  +  decay/(2K) ||Q||^2            every column of Q on the simplex         (2)
 
 Q is the transpose of T here, T[i, j] = P(given j | true i), so it is the rows of T that lie on the simplex; each
 is projected there, to the nearest point, after every update.
@@ -13,18 +13,13 @@ is projected there, to the nearest point, after every update.
    them T = I with a network that predicts the noise. The authors show that the true T is the one of least trace, and
    that weight decay, easier to minimize, favors it as well: it pulls the rows of T away from I.
 
-Silent or contradictory points, and what was chosen
+Where the paper is silent
 - "Until it converges" is the run's number of epochs, or its early stop, in each of the two stages.
-- The weight of the decay is not known to us: 0.3, and divided by K as each row of T sees one label in K. With a network
-  that is sure of the true class it moves the diagonal by -0.04 from the truth, at 20 % as at 40 % of even noise.
+- The weight of the decay is not known: 0.3, and divided by K as each row of T sees one label in K. With a network that
+  is sure of the true class it moves the diagonal by -0.04 from the truth, at 20 % as at 40 % of even noise.
 - Trusted labels count as the others do.
 
-Differs from plain gradient descent in two points, which concern the steps of T and not where they end
-- All entries of a row of T have gradients of one sign. An optimizer that scales each entry by itself (Adam, AdaGrad)
-  makes them alike, and they vanish in the projection; so the gradient is projected first, onto the plane of rows that
-  sum to 1. Under plain gradient descent this changes nothing.
-- A label that is nearly impossible by T has a gradient without bound, 1/P(given y | x), which would throw T about: the
-  gradient is cut to a length of 1.
+Differs from plain gradient descent in the steps of T, not in where they end: see :class:`TameGradient`.
 """
 
 from __future__ import annotations
@@ -35,10 +30,11 @@ import torch
 from torch import Tensor, nn
 
 from goldvein.config.ranges import NonNegative
-from goldvein.functional.losses import cross_entropy, forward_corrected, mean_over_labeled
-from goldvein.training.method import Method
+from goldvein.functional.losses import forward_corrected
+from goldvein.methods._supervised import train_supervised
+from goldvein.training.method import Method, Report
 from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Terms
 
 
 class BottomUp(Method):
@@ -68,18 +64,15 @@ class BottomUp(Method):
         super().setup(task)
         self.T = nn.Parameter(torch.eye(task.n_classes))
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        losses = forward_corrected(self.net(batch.views[0]), batch.y, Tame.apply(self.T))
-        return {
-            "cross_entropy": mean_over_labeled(losses, batch.y),
+    def loss(self, batch: Batch) -> Terms:
+        losses = forward_corrected(self.net(batch.views[0]), batch.y, TameGradient.apply(self.T))  # Eq. 1
+        return {  # Eq. 2
+            "cross_entropy": (losses, batch.labeled),
             "decay": self.decay / 2 * self.T.square().sum(1).mean(),
         }
 
     def train_on(self, run: Run) -> None:
-        for _ in run.epochs(net=self.net):
-            for batch in run.batches():
-                logits = self.net(batch.views[0])
-                run.update({"cross_entropy": cross_entropy(logits, batch.y)})
+        train_supervised(run, self.net)
         for _ in run.epochs():
             for batch in run.batches():
                 run.update(self.loss(batch))
@@ -87,15 +80,25 @@ class BottomUp(Method):
 
     @torch.no_grad()
     def project(self) -> None:
+        """Move each row of T to the nearest point of the simplex."""
         self.T.copy_(nearest_in_simplex(self.T))
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """The network's probabilities are of the true class, free of the labels' noise."""
         return run.judge(), torch.full_like(run.task.y, -1)
 
+    def report(self) -> Report:
+        return Report(transition=self.T.detach())
 
-class Tame(torch.autograd.Function):
-    """T as it is; its gradient lies in the plane of rows of constant sum, and is at most 1 long."""
+
+class TameGradient(torch.autograd.Function):
+    """T as it is; its gradient lies in the plane of rows of constant sum, and is at most 1 long.
+
+    All entries of a row of T have gradients of one sign. An optimizer that scales each entry by itself (Adam, AdaGrad)
+    makes them alike, and they vanish in the projection onto the simplex; so the gradient is projected first, onto the
+    plane of rows that sum to 1. Under plain gradient descent this changes nothing. A label that is nearly impossible by
+    T has a gradient without bound, 1/P(given y | x), which would throw T about; so it is cut to a length of 1.
+    """
 
     @staticmethod
     def forward(ctx: Any, T: Tensor) -> Tensor:

@@ -1,18 +1,18 @@
-"""Cross-entropy on the given labels (the baseline of every table).
+"""Cross-entropy on the given labels, the baseline of every table (Patrini et al. 2017, arXiv:1609.03683; Ding et al.
+2018, arXiv:1802.02679).
 
-``L = -1/M sum_j log z_j[y_j]`` over the M labeled rows of a batch; unlabeled rows are not used.
-Patrini et al. 2017 and Ding et al. 2018 train it on the noisy labels as they are; ``balance=True`` draws every
-class equally often (Ding et al., section 3.3).
+    L = -1/M sum_j log z_j[y_j]                over the M labeled rows of a batch
+
+Unlabeled rows are not used. Both papers train it on the noisy labels as they are; ``balance=True`` draws every class
+equally often (Ding et al., section 3.3).
 """
 
 from __future__ import annotations
 
-from torch import Tensor
-
-from goldvein.functional.losses import cross_entropy
+from goldvein.methods._supervised import supervised_loss, train_supervised
 from goldvein.training.method import Method
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 
 class CrossEntropy(Method):
@@ -33,10 +33,8 @@ class CrossEntropy(Method):
         super().__init__()
         self.balance = balance
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        return {"cross_entropy": cross_entropy(self.net(batch.views[0]), batch.y)}
+    def loss(self, batch: Batch) -> Terms:
+        return supervised_loss(self.net, batch)
 
     def train_on(self, run: Run) -> None:
-        for _ in run.epochs():
-            for batch in run.batches(balance=self.balance):
-                run.update(self.loss(batch))
+        train_supervised(run, self.net, balance=self.balance)

@@ -1,13 +1,14 @@
-"""Noisy labels first, clean ones at the end (Ding, Wang, Fan & Gong 2018, WACV, section 4.3; arXiv:1802.02679).
+"""Noisy labels first, clean ones at the end (Ding, Wang, Fan & Gong 2018, WACV, section 4.3, arXiv:1802.02679).
 
-A method trains a network on the doubtful labels, without knowing of the trusted ones: their rows have no label. The
-network then goes on with the trusted rows alone, at a very small learning rate:
+A method trains a network on the noisy labels without the trusted ones: their rows have no label. The network then goes
+on with the trusted rows alone, at a very small learning rate:
 
     L = -1/N sum_{j trusted} log z_j[y_j]                                   (rows 11 and 12 of Table 4)
 
-Row 13 begins with a network that used the clean set already: that is ``two_stage_clean`` with its ``finetune_epochs``.
+Row 13 begins with a network that used the clean set already: that is two-stage learning with a clean set, which has a
+fine-tuning stage of its own.
 
-Silent points, and what was chosen
+Where the paper is silent
 - "A very small learning rate": Adam at 1e-5, constant, for ten epochs. The weights are those of the best accuracy on
   the trusted labels that are held out for validation; where none is, the last.
 - Trusted rows stay inputs without a label for the method before, where the paper gives it the noisy set alone.
@@ -16,20 +17,21 @@ Silent points, and what was chosen
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from goldvein.config.ranges import Count, Positive
-from goldvein.functional.losses import cross_entropy
+from goldvein.methods._supervised import supervised_loss, train_supervised
 from goldvein.methods.two_stage import TwoStage
-from goldvein.training.method import Method
+from goldvein.training.method import Method, Report
 from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Terms
 
 
 class FineTune(Method):
-    """Another method on the doubtful labels, then cross-entropy on the trusted ones.
+    """Another method on the noisy labels, then cross-entropy on the trusted ones.
 
     Parameters
     ----------
@@ -53,40 +55,40 @@ class FineTune(Method):
 
     def setup(self, task: Task) -> None:
         self.base.setup(without_trusted(task))
-        self.take_after(self.base)
+        self.behave_like(self.base)
 
     @property
     def net(self) -> nn.Module:  # type: ignore[override]
         """The network of the method before."""
         return self.base.net
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Of fine-tuning."""
-        return {"cross_entropy": cross_entropy(self.net(batch.views[0]), batch.y)}
+    def loss(self, batch: Batch) -> Terms:
+        """Fine-tuning."""
+        return supervised_loss(self.net, batch)
 
     def train_on(self, run: Run) -> None:
-        task = run.task
-        clean = run.with_labels(task.clean_labels("fine_tune"))
-        self.base.train_on(run.with_task(without_trusted(task)))
-        recipe = {"optimizer": "adam", "lr": self.lr, "schedule": "constant", "keep": "best"}
-        for _ in clean.epochs(self.epochs, net=self.net, **recipe):
-            for batch in clean.batches():
-                clean.update(self.loss(batch))
+        clean = run.with_labels(run.task.clean_labels("fine_tune"))
+        self.base.train_on(run.with_task(without_trusted(run.task)))
+        recipe: dict[str, Any] = {"optimizer": "adam", "lr": self.lr, "schedule": "constant", "keep": "best"}
+        train_supervised(clean, self.net, self.epochs, **recipe)
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """That of the method before, with the final network."""
         return self.base.evidence(run)
 
     def scores(self, run: Run) -> dict[str, Tensor]:
-        """Those of the method before; it knew no trusted label, and these are ``kept`` all the same."""
+        """Those of the method before; it knew no trusted label, and these count as ``kept`` all the same."""
         scores = self.base.scores(run)
         if "kept" in scores:
             scores["kept"] = scores["kept"].masked_fill(run.task.clean_labels("fine_tune") >= 0, 1.0)
         return scores
 
+    def report(self) -> Report:
+        return self.base.report()
+
 
 def without_trusted(task: Task) -> Task:
-    """The task of one who knows no trusted label."""
+    """The task without its trusted labels."""
     if task.trusted is None:
         return task
     return replace(task, y=torch.where(task.trusted, -1, task.y), trusted=None)

@@ -1,28 +1,27 @@
-"""Improved baseline of Ding et al. 2018 (section 4.2): cross-entropy, balanced classes, refined validation set.
+"""Improved baseline of Ding, Wang, Fan & Gong 2018 (section 4.2, arXiv:1802.02679): cross-entropy, balanced classes,
+refined validation set.
 
 A first network is trained with balanced cross-entropy on the noisy labels and judges the held-out labels by the rule
-of stage 1; a second, fresh one is trained likewise, its learning rate and early stopping steered by the validation
-labels that were kept. No label of a training row is dropped and no unlabeled row is used.
+of stage 1. A second, fresh one is trained likewise; the validation labels that were kept decide its learning rate and
+early stopping. No label of a training row is dropped and no unlabeled row is used.
 
-Silent point: the paper does not say whether the second network is fresh; it is here, so that the first has no say
-but in the choice of validation labels.
+Where the paper is silent: whether the second network is fresh. Here it is, so that the first one decides nothing but
+the choice of validation labels.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from goldvein.functional.losses import cross_entropy
+from goldvein.methods._supervised import supervised_loss, train_supervised
 from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.confidence import Confidence
 from goldvein.training.method import Method
 from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Terms
 
 
 class ImprovedBaseline(Method):
@@ -31,7 +30,7 @@ class ImprovedBaseline(Method):
     Parameters
     ----------
     selector : selector, optional
-        Judges the validation labels; by default the paper's :class:`Confidence`.
+        Judges the validation labels by class probabilities; by default the paper's :class:`Confidence`.
 
     Examples
     --------
@@ -39,32 +38,27 @@ class ImprovedBaseline(Method):
     0.9
     """
 
-    refined: Tensor
+    refined: Tensor  # (N,) labels, -1 where a validation label was dropped
 
     def __init__(self, selector: BaseEstimator | None = None) -> None:
         super().__init__()
         self.selector = Confidence() if selector is None else selector
 
     def setup(self, task: Task) -> None:
-        check_needs(self.selector, ("probs", "trained_on"))
+        check_needs(self.selector, ("probs", "trained_on"), "improved_baseline")
         super().setup(task)
         self.build_model = task.build_model
         self.register_buffer("refined", task.y.clone())
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        return {"cross_entropy": cross_entropy(self.net(batch.views[0]), batch.y)}
+    def loss(self, batch: Batch) -> Terms:
+        return supervised_loss(self.net, batch)
 
     def train_on(self, run: Run) -> None:
-        self.train_balanced(run, keep="best")
+        train_supervised(run, self.net, balance=True, keep="best")
         if not run.replaying:
             self.refine(run)
             self.net.load_state_dict(self.build_model().state_dict())
-        self.train_balanced(run.with_labels(self.refined))
-
-    def train_balanced(self, run: Run, **changes: Any) -> None:
-        for _ in run.epochs(**changes):
-            for batch in run.batches(balance=True):
-                run.update(self.loss(batch))
+        train_supervised(run.with_labels(self.refined), self.net, balance=True)
 
     def refine(self, run: Run) -> None:
         """Drop the validation labels that the selector does not trust."""

@@ -1,4 +1,5 @@
-"""Joint optimization of network parameters and labels (Tanaka, Ikami, Yamasaki & Aizawa 2018; the authors' code).
+"""Joint optimization of network parameters and labels (Tanaka, Ikami, Yamasaki & Aizawa 2018, arXiv:1803.11364; the
+authors' code).
 
     L = -1/B sum_i sum_k t_ik log s_ik  -  alpha sum_k p_k log s_k  -  beta/B sum_i sum_k s_ik log s_ik
 
@@ -9,17 +10,14 @@ Step 1. A rate that is high and constant, so that wrong labels are not learned b
 epoch 70 of 200; from then on, after each epoch, the mean of a row's outputs in the training passes of the last 10.
 Step 2. A fresh network learns the soft labels of step 1 by the first term alone.
 
-Silent or contradictory points, and what was chosen
-- Epoch 70 and the 10 epochs are kept as shares when step 1 is shorter than 200 epochs.
+Where the paper is silent
 - Step 2 has 120 epochs after 200 of step 1; by default it has as many as step 1 here, for runs that are much shorter.
 - alpha, beta and the rate are chosen by the authors for each kind and rate of noise: 1.2, 0.8 and 0.08 for 70 %
   symmetric noise (the defaults), 0.8, 0.4 and 0.03 for 40 % asymmetric noise.
-- The outputs of the training passes are used, with their views and dropout, so that the soft labels cost no pass.
-- The authors know no row without a label, and such rows are left out. With ``unlabeled=True`` they are in every batch
-  (5 labeled rows of 100, or more where more rows are labeled; an epoch passes once over the kind that fills most of
-  it): at first in the last two terms alone, from the end of epoch 70 on with soft labels as all others. Sun et al. 2021
-  do not say which they compare with.
-- The authors know no trusted labels: here these keep theirs.
+- Rows without a label do not occur in the paper, and are left out. With ``unlabeled=True`` they are in every batch
+  (5 labeled rows of 100, or more where more rows are labeled): at first in the last two terms alone, from the end of
+  epoch 70 on with soft labels as all others. Sun et al. 2021 do not say which they compare with.
+- Trusted labels do not occur either: here these keep theirs.
 """
 
 from __future__ import annotations
@@ -32,13 +30,14 @@ import torch
 from torch import Tensor
 
 from goldvein.config.ranges import Count, NonNegative, Positive
-from goldvein.functional.probabilities import one_hot, soft_cross_entropy, staircase
-from goldvein.training import distributed, sampling
+from goldvein.functional.probabilities import one_hot, soft_cross_entropy
+from goldvein.functional.schedules import staircase
+from goldvein.training import sampling
 from goldvein.training.method import Method
 from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Term, Terms
 
-EPOCHS, BEGIN, WINDOW = 200, 70, 10  # of step 1
+EPOCHS, BEGIN, WINDOW = 200, 70, 10  # of step 1; the last two are kept as shares when it is shorter
 SHARE = 0.05  # least share of labeled rows in a batch with unlabeled ones
 FINAL_LR, MILESTONES = 0.2, (40 / 120, 80 / 120)  # of step 2
 
@@ -97,7 +96,7 @@ class JointOptimization(Method):
     def setup(self, task: Task) -> None:
         super().setup(task)
         self.build_model = task.build_model
-        self.over = "unlabeled" if self.unlabeled else "labeled"
+        self.over = "larger" if self.unlabeled else "labeled"
         part = self.taking_part(task)
         self.register_buffer("place", part.cumsum(0) - 1, persistent=False)
         self.register_buffer("soft", one_hot(task.y[part], task.n_classes))
@@ -111,24 +110,22 @@ class JointOptimization(Method):
         if not self.unlabeled:
             return run.batches()
         sizes = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
-        return run.batches(unlabeled="rest", sizes=sizes, over="larger")
+        return run.batches(unlabeled="rest", sizes=sizes, over=self.over)
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Step 1."""
-        logits = self.net(batch.views[0])
+    def terms(self, run: Run, batch: Batch, logits: Tensor) -> Terms:
+        """L, in step 1."""
         log_s = logits.log_softmax(1)
         s = log_s.exp()
-        self.z = s.detach()
         return {
-            "cross_entropy": self.learned(logits, batch),
-            "prior": -self.alpha * distributed.log_mean(log_s).mean(),
-            "entropy": -self.beta * distributed.mean((s * log_s).sum(1)),
+            "cross_entropy": self.soft_label_term(batch, logits),
+            "prior": -self.alpha * run.log_mean(log_s).mean(),
+            "entropy": -self.beta * (s * log_s).sum(1),
         }
 
-    def learned(self, logits: Tensor, batch: Batch) -> Tensor:
+    def soft_label_term(self, batch: Batch, logits: Tensor) -> Term:
         """Cross-entropy with the soft labels, over the rows that have one."""
         soft = self.soft[self.place[batch.rows]]
-        return distributed.mean(soft_cross_entropy(logits, soft), soft.sum(1) > 0)
+        return soft_cross_entropy(logits, soft), soft.sum(1) > 0
 
     def train_on(self, run: Run) -> None:
         self.find_labels(run)
@@ -149,9 +146,11 @@ class JointOptimization(Method):
             window = max(1, round(WINDOW * share))
             self.recent[epoch % window] = math.nan  # a row that is not among those of an epoch has no output of it
             for batch in self.batches(run):
-                run.update(self.loss(batch))
-                rows, z = run.gather(batch.rows, self.z)
-                self.recent[epoch % window, self.place[rows]] = z
+                logits = self.net(batch.views[0])
+                run.update(self.terms(run, batch, logits))
+                # outputs of the training passes, with their views and dropout: the soft labels cost no pass
+                rows, s = run.gather(batch.rows, logits.detach().log_softmax(1).exp())
+                self.recent[epoch % window, self.place[rows]] = s
             if epoch + 1 >= BEGIN * share:
                 mean = self.recent[:window].nanmean(0)
                 self.soft.copy_(self.soft.where(mean.isnan() | run.task.known[part, None], mean))
@@ -165,7 +164,7 @@ class JointOptimization(Method):
             if changes:
                 run.set_rate(FINAL_LR * staircase(epoch / run.n_epochs, MILESTONES))
             for batch in self.batches(run):
-                run.update({"cross_entropy": self.learned(self.net(batch.views[0]), batch)})
+                run.update({"cross_entropy": self.soft_label_term(batch, self.net(batch.views[0]))})
 
     def scores(self, run: Run) -> dict[str, Tensor]:
         """``soft_label``, the share of the given label in the soft label; NaN where there is none of them."""

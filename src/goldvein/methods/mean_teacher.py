@@ -1,4 +1,4 @@
-"""Mean Teacher: weight-averaged consistency targets (Tarvainen & Valpola 2017; the authors' code).
+"""Mean Teacher: weight-averaged consistency targets (Tarvainen & Valpola 2017, arXiv:1703.01780; the authors' code).
 
     L = -1/M sum_{j labeled} log s_j[y_j]  +  w(t)/(N K) sum_i ||s_i - s'_i||^2
     theta'_t = gamma_t theta'_{t-1} + (1 - gamma_t) theta_t              after every step, not every epoch
@@ -11,15 +11,12 @@ each through a view, Gaussian noise and dropout of its own. The teacher predicts
 gamma is 0.99 during the ramp-up and 0.999 after it. The rate, beta2 = gamma and a beta1 that falls from 0.9 to 0.5 with
 the rate are of the authors' Adam, ``optimizer="adam"``.
 
-Silent or contradictory points, and what was chosen
+Where the paper is silent
 - The authors divide the cross-entropy by N, the whole batch, and use w = 1 with 1 label in a batch of 100, w = 50 with
   50, and w = 100 M_all / N_all where M varies. That is one number, 100, once the cross-entropy is divided by M, as it
   is here; Adam does not see the common factor.
-- The rows beside the labeled ones are drawn from all rows, their labels hidden, and consistency falls on all of them.
 - 5 of 100 rows in a batch are labeled (more where a larger share of all rows is), as in Sun et al. 2021, who compare
-  with it; they state no ramps, so the authors' are kept. An epoch passes once over all rows,
-  or over the labels where these fill most of a batch.
-- The ramps, 40,000 steps up and 25,000 down of 180,000, are kept as shares when a run is shorter.
+  with it. They state no ramps, so the authors' are kept.
 - Parameters are averaged; batch norms of the teacher follow its own training passes, as in the authors' code.
 
 Differs from the authors' code: the rule ``1 - 1/(t+1)``, by which the teacher is the plain mean of the first students,
@@ -32,17 +29,18 @@ import copy
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from goldvein.config.ranges import NonNegative, PartialShare, Positive, ShareBelowOne
-from goldvein.functional.probabilities import rampdown, rampup, squared_distance, update_average
-from goldvein.training import distributed
+from goldvein.functional.losses import cross_entropy
+from goldvein.functional.probabilities import squared_distance, update_average
+from goldvein.functional.schedules import rampdown, rampup
 from goldvein.training.method import Method
 from goldvein.training.run import Run
 from goldvein.training.sampling import count_batches, mixed_sizes
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Terms
 
+# steps of the authors' training and of its ramps, which are kept as shares when a run is shorter
 STEPS, RAMP_UP, RAMP_DOWN = 180_000, 40_000, 25_000
 
 
@@ -76,10 +74,9 @@ class MeanTeacher(Method):
     """
 
     views = ("weak", "weak")
-    over = "unlabeled"
-    others = ("student",)
+    over = "larger"
+    other_networks = ("student",)
     student: nn.Module
-    w = 0.0  # weight in force
 
     def __init__(
         self,
@@ -104,16 +101,16 @@ class MeanTeacher(Method):
         super().setup(task)
         self.student = copy.deepcopy(self.net)
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch, w: float = 0.0) -> Terms:
+        """L with w(t) = ``w``."""
         seen, other = (x + self.noise * torch.randn_like(x) for x in batch.views)
         with torch.no_grad():
             target = self.net(other).softmax(1)
         logits = self.student(seen)
-        distance = distributed.mean(squared_distance(logits.softmax(1), target)) / logits.shape[1]
-        losses = F.cross_entropy(logits, batch.y, ignore_index=-1, reduction="none")
+        distance = squared_distance(logits.softmax(1), target) / logits.shape[1]
         return {
-            "cross_entropy": distributed.mean(losses, batch.y >= 0),
-            "consistency": self.w * distance,
+            "cross_entropy": (cross_entropy(logits, batch.y), batch.labeled),
+            "consistency": w * distance,
         }
 
     def train_on(self, run: Run) -> None:
@@ -122,23 +119,23 @@ class MeanTeacher(Method):
         self.net.requires_grad_(False)  # the optimizer is the student's
         training = run.y[~run.task.validation]
         sizes = mixed_sizes(training, run.recipe.batch_size, self.share)
-        per_epoch = count_batches(int((training >= 0).sum()), len(training), sizes, "larger")
+        per_epoch = count_batches(int((training >= 0).sum()), len(training), sizes, self.over)
         changes: dict[str, Any] = {"optimizer": "adam", "schedule": "constant"} if self.optimizer == "adam" else {}
         for epoch in run.epochs(**changes):
-            batches = run.batches(unlabeled="all", sizes=sizes, over="larger")
+            # the rows beside the labeled ones are drawn from all rows, their labels hidden
+            batches = run.batches(unlabeled="all", sizes=sizes, over=self.over)
             for t, batch in enumerate(batches, epoch * per_epoch):
-                gamma = self.pace(run, t, run.n_epochs * per_epoch)
-                run.update(self.loss(batch))
+                w, gamma = self.pace(run, t, run.n_epochs * per_epoch)
+                run.update(self.loss(batch, w))
                 decay = min(1 - 1 / (t + 2), gamma)  # t + 1 steps are done
                 update_average(self.net.parameters(), self.student.parameters(), decay)
         self.net.requires_grad_(True)  # another method may go on with it
 
-    def pace(self, run: Run, t: int, n_steps: int) -> float:
-        """Set weight and rates for step t of n_steps; gamma."""
+    def pace(self, run: Run, t: int, n_steps: int) -> tuple[float, float]:
+        """w and gamma of step t of n_steps; sets the rates, where they are the authors'."""
         share = min(1.0, n_steps / STEPS)
         up, down = rampup(t, RAMP_UP * share), rampdown(t, n_steps, RAMP_DOWN * share)
         gamma = self.early_decay if t < RAMP_UP * share else self.decay
-        self.w = self.w_max * up
         if self.optimizer == "adam":
             run.set_rate(self.lr * up * down, beta1=down * 0.9 + (1 - down) * 0.5, beta2=gamma)
-        return gamma
+        return self.w_max * up, gamma

@@ -1,11 +1,12 @@
-"""Pi-model: consistency of two random passes (Laine & Aila 2017), as Ding et al. 2018 use it (eq. 2, Algorithm 1).
+"""Pi-model: consistency of two random passes (Laine & Aila 2017, arXiv:1610.02242), as Ding et al. 2018 use it (eq. 2,
+Algorithm 1, arXiv:1802.02679).
 
     L = -1/M sum_{j labeled} log z_j[y_j]  +  alpha/N sum_i ||z_i^1 - z_i^2||^2            (Ding eq. 2)
 
 z are softmax outputs, the distance is summed over classes, both branches receive gradient, and the cross-entropy
 is taken on the first. The two branches differ by their view, Gaussian noise on the input and dropout.
 
-Silent or contradictory points, and what was chosen
+Where the papers are silent or contradict themselves
 - Algorithm 1 omits alpha and writes N/2 for M: eq. 2 is followed.
 - "A Gaussian noise layer on the top of the model": noise on the input, sigma 0.15 as in Laine & Aila's code.
 - The batch is N/2 labeled and N/2 unlabeled rows, an epoch one pass over the labeled ones (a "sub-epoch").
@@ -17,14 +18,14 @@ up: their weight w is ``alpha = w N / (C M)`` here. ``ramp`` > 0 gives their ram
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from goldvein.config.ranges import NonNegative, Share
 from goldvein.functional.losses import cross_entropy
-from goldvein.functional.probabilities import rampup, squared_distance
+from goldvein.functional.probabilities import squared_distance
+from goldvein.functional.schedules import rampup
 from goldvein.training.method import Method
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 
 class PiModel(Method):
@@ -48,7 +49,6 @@ class PiModel(Method):
     """
 
     views = ("weak", "weak")
-    risen = 1.0  # share of alpha that is in force
 
     def __init__(
         self, alpha: NonNegative = 20.0, noise: NonNegative = 0.15, ramp: Share = 0.0, balance: bool = True
@@ -59,17 +59,18 @@ class PiModel(Method):
         self.ramp = ramp
         self.balance = balance
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch, risen: float = 1.0) -> Terms:
+        """Eq. 2; ``risen`` is the share of alpha that is in force."""
         x = torch.cat(batch.views)  # both branches in one pass
         logits, other = self.net(x + self.noise * torch.randn_like(x)).chunk(2)
-        distance = squared_distance(logits.softmax(1), other.softmax(1)).mean()  # Eq. 1
+        distance = squared_distance(logits.softmax(1), other.softmax(1))  # Ding eq. 1
         return {
-            "cross_entropy": cross_entropy(logits, batch.y),
-            "consistency": self.alpha * self.risen * distance,
+            "cross_entropy": (cross_entropy(logits, batch.y), batch.labeled),
+            "consistency": self.alpha * risen * distance,
         }
 
     def train_on(self, run: Run) -> None:
         for epoch in run.epochs():
-            self.risen = rampup(epoch, self.ramp * run.n_epochs)
+            risen = rampup(epoch, self.ramp * run.n_epochs)
             for batch in run.batches(unlabeled="rest", balance=self.balance):
-                run.update(self.loss(batch))
+                run.update(self.loss(batch, risen))

@@ -1,4 +1,5 @@
-"""Pseudo-label (Lee 2013, Workshop on Challenges in Representation Learning, ICML).
+"""Pseudo-label (Lee 2013, ICML Workshop on Challenges in Representation Learning,
+http://deeplearning.net/wp-content/uploads/2013/03/pseudo_label_final.pdf).
 
     L = 1/M sum_{j labeled} CE(z_j, y_j)  +  alpha(t) 1/M' sum_{i unlabeled} CE(z_i, argmax z_i)
     alpha(t) = 0                             t < T1
@@ -8,28 +9,25 @@
 alpha_f = 3. The pseudo-label of a row is the class that the network predicts in this very update; no gradient passes
 through the choice.
 
-Silent or contradictory points, and what was chosen
+Where the paper is silent
 - T1 = 100 and T2 = 600 are counted in the source's epochs. They are kept as shares of the run, ``start`` = 0.1 and
-  ``full`` = 0.6, which is the source's schedule for a run of 1,000 epochs; its own length is not known to us.
+  ``full`` = 0.6, which is the source's schedule for a run of 1,000 epochs; its own length is not known.
 - Whether pseudo-labels are chosen with dropout on: the same pass is used for the choice and for the loss.
 - Lee draws 32 labeled and 256 unlabeled rows a batch: ``sizes=(32, 256)``. By default it is N/2 + N/2, as in the other
   semi-supervised methods here; an epoch passes over the labeled rows.
-- Labels are taken to be right, all of them. Where no row is unlabeled, all training rows stand in, without their label.
+- All labels count as right. Where no row is unlabeled, all training rows stand in, without their label.
 
 Differs from the source: no denoising autoencoder before training (T1 = 200, T2 = 800 there belong to it).
 """
 
 from __future__ import annotations
 
-from torch import Tensor
-from torch.nn import functional as F
-
 from goldvein.config.ranges import Counts, NonNegative, Share
 from goldvein.errors import InputError
-from goldvein.training import distributed
+from goldvein.functional.losses import cross_entropy
 from goldvein.training.method import Method
 from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Terms
 
 
 class PseudoLabel(Method):
@@ -50,8 +48,6 @@ class PseudoLabel(Method):
     PseudoLabel(sizes=(32, 256))
     """
 
-    weight = 0.0  # alpha(t) in force
-
     def __init__(
         self, alpha: NonNegative = 3.0, start: Share = 0.1, full: Share = 0.6, sizes: Counts | None = None
     ) -> None:
@@ -66,29 +62,28 @@ class PseudoLabel(Method):
         if not 0 <= self.start < self.full:
             raise InputError(f"start={self.start}, full={self.full}: the weight must begin to rise before it is full")
 
-    def risen(self, epoch: float, n_epochs: float) -> float:
+    def weight(self, epoch: float, n_epochs: float) -> float:
         """alpha(t).
 
         Examples
         --------
-        >>> [PseudoLabel().risen(t, 1000) for t in (100, 350, 600)]
+        >>> [PseudoLabel().weight(t, 1000) for t in (100, 350, 600)]
         [0.0, 1.5, 3.0]
         """
         start, full = self.start * n_epochs, self.full * n_epochs
         return self.alpha * min(max((epoch - start) / (full - start), 0.0), 1.0)
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch, weight: float = 0.0) -> Terms:
+        """L with alpha(t) = ``weight``."""
         logits = self.net(batch.views[0])
-        labeled = batch.y >= 0
-        pseudo = logits.argmax(1).masked_fill(labeled, -1)
-        losses = [F.cross_entropy(logits, y, ignore_index=-1, reduction="none") for y in (batch.y, pseudo)]
+        pseudo = logits.argmax(1)
         return {
-            "cross_entropy": distributed.mean(losses[0], labeled),
-            "pseudo_label": self.weight * distributed.mean(losses[1], ~labeled),
+            "cross_entropy": (cross_entropy(logits, batch.y), batch.labeled),
+            "pseudo_label": (weight * cross_entropy(logits, pseudo), ~batch.labeled),
         }
 
     def train_on(self, run: Run) -> None:
         for epoch in run.epochs():
-            self.weight = self.risen(epoch, run.n_epochs)
+            weight = self.weight(epoch, run.n_epochs)
             for batch in run.batches(unlabeled="rest", sizes=self.sizes):
-                run.update(self.loss(batch))
+                run.update(self.loss(batch, weight))

@@ -1,4 +1,6 @@
-"""Temporal ensembling (Laine & Aila 2017, Algorithm 2; the authors' code), stage 2 of Ding et al. 2018 for small sets.
+"""Temporal ensembling (Laine & Aila 2017, Algorithm 2, arXiv:1610.02242; the authors' code).
+
+It is stage 2 of Ding et al. 2018 for small sets (arXiv:1802.02679).
 
     L = -1/M sum_{j labeled} log z_j[y_j]  +  alpha(t)/N sum_i ||z_i - z~_i||^2
     Z_i <- decay Z_i + (1 - decay) z_i          after each pass over row i
@@ -9,13 +11,12 @@ The weight follows the authors: ``w(t) = rampup(t) w_max M_all / N_all``, 0 in t
 ``alpha = w N / (C M)`` since the distance here is summed over classes and the cross-entropy divided by M (Ding's
 eq. 2).
 
-Silent or contradictory points, and what was chosen
-- The authors update every row after each epoch; with N/2 + N/2 batches only some rows are passed, so rows that were
-  are updated, each with its own count n_i (their code does so in its sparse mode). Rows never passed have no target.
+Where the papers are silent
+- The authors update every row after each epoch. With N/2 + N/2 batches only some rows are passed, so the rows that
+  were passed are updated, each with its own count n_i (their code does so in its sparse mode).
 - Ding et al. take the ramps "of the balance cost" from Laine & Aila and state SGD or AdaGrad for all experiments:
   the optimizer is the run's. ``optimizer="adam"`` is Laine & Aila's own: Adam whose rate ramps up and down and whose
   beta1 falls from 0.9 to 0.5 at the end.
-- Ramps of 80 and 50 of 300 epochs are kept as shares when a run is shorter.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from torch import Tensor
 
 from goldvein.config.ranges import NonNegative, Positive, ShareBelowOne
 from goldvein.functional.losses import cross_entropy
-from goldvein.functional.probabilities import rampdown, rampup, squared_distance
+from goldvein.functional.probabilities import squared_distance
+from goldvein.functional.schedules import rampdown, rampup
 from goldvein.training.method import Method
 from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Terms
 
-RAMP_UP = 80 / 300
-RAMP_DOWN = 50 / 300
+RAMP_UP, RAMP_DOWN = 80 / 300, 50 / 300  # the authors' 80 and 50 of 300 epochs, kept as shares when a run is shorter
 
 
 class TemporalEnsembling(Method):
@@ -44,7 +45,7 @@ class TemporalEnsembling(Method):
     w_max : float, default=30.0
         Largest weight of the consistency term, in Laine & Aila's units.
     decay : float, default=0.6
-        Of the ensemble Z.
+        Decay of the ensemble Z.
     noise : float, default=0.15
         Standard deviation of the Gaussian noise on the normalized input.
     optimizer : {"run", "adam"}, default="run"
@@ -60,10 +61,9 @@ class TemporalEnsembling(Method):
     TemporalEnsembling(w_max=100)
     """
 
-    Z: Tensor
-    passes: Tensor
-    times: Tensor
-    alpha = 0.0  # weight in force, in the units of eq. 2
+    Z: Tensor  # (N, K)
+    passes: Tensor  # (N,), n_i
+    times: Tensor  # (N,), how often a row stands in the batch
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class TemporalEnsembling(Method):
         super().setup(task)
         self.register_buffer("Z", torch.zeros(task.n_samples, task.n_classes))
         self.register_buffer("passes", torch.zeros(task.n_samples))
-        self.register_buffer("times", torch.zeros(task.n_samples), persistent=False)  # that a row is in a batch
+        self.register_buffer("times", torch.zeros(task.n_samples), persistent=False)
 
     def targets(self, rows: Tensor) -> Tensor:
         """z~ (B, K) of rows (B,): the ensemble without its bias towards 0; zeros for a row never passed."""
@@ -101,15 +101,18 @@ class TemporalEnsembling(Method):
         self.Z.index_add_(0, rows, (1 - self.decay) * (z - self.Z[rows]) / n[:, None])
         self.passes.index_add_(0, rows, 1 / n)
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def logits(self, batch: Batch) -> Tensor:
+        """Those of the training pass, (B, K)."""
         x = batch.views[0]
-        logits = self.net(x + self.noise * torch.randn_like(x))
-        z = logits.softmax(1)
-        self.z = z.detach()
-        distance = squared_distance(z, self.targets(batch.rows)) * (self.passes[batch.rows] > 0)
+        out: Tensor = self.net(x + self.noise * torch.randn_like(x))
+        return out
+
+    def terms(self, batch: Batch, logits: Tensor, alpha: float) -> Terms:
+        """The terms of L for the logits of a training pass; alpha in the units of Ding's eq. 2."""
+        distance = squared_distance(logits.softmax(1), self.targets(batch.rows))
         return {
-            "cross_entropy": cross_entropy(logits, batch.y),
-            "consistency": self.alpha * distance.mean(),
+            "cross_entropy": (cross_entropy(logits, batch.y), batch.labeled),
+            "consistency": alpha * distance * (self.passes[batch.rows] > 0),  # rows never passed have no target
         }
 
     def train_on(self, run: Run) -> None:
@@ -121,9 +124,10 @@ class TemporalEnsembling(Method):
             up = rampup(epoch, RAMP_UP * run.n_epochs)
             down = rampdown(epoch, run.n_epochs, RAMP_DOWN * run.n_epochs)
             w = up * self.w_max * share if epoch else 0.0
-            self.alpha = w * 2 / run.task.n_classes  # w N / (C M) with M = N/2
+            alpha = w * 2 / run.task.n_classes  # w N / (C M) with M = N/2
             if own_schedule:
                 run.set_rate(self.lr * up * down, beta1=down * 0.9 + (1 - down) * 0.5)
             for batch in run.batches(unlabeled="rest", balance=self.balance):
-                run.update(self.loss(batch))
-                self.ensemble(*run.gather(batch.rows, self.z))
+                logits = self.logits(batch)
+                run.update(self.terms(batch, logits, alpha))
+                self.ensemble(*run.gather(batch.rows, logits.detach().softmax(1)))

@@ -12,22 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from goldvein.config.names import find, names
 from goldvein.errors import InputError
 
 
-def check_needs(selector: Any, given: tuple[str, ...]) -> None:
+def check_needs(selector: Any, given: tuple[str, ...], method: str) -> None:
     """Refuse a selector that needs other arrays than a method has.
 
     Raises
     ------
     InputError
-        If it does.
+        With the selectors that the method can use.
     """
     lacking = [name for name in selector.needs if name not in given]
     if lacking:
+        usable = [name for name in names("selectors") if set(find("selectors", name).needs) <= set(given)]
         raise InputError(
-            f"{type(selector).__name__} selects by {lacking[0]}, and here are {' and '.join(given)} only: give a "
-            "selector that goes by these, such as posterior or confidence"
+            f"{type(selector).__name__} needs `{lacking[0]}`, which {method} does not provide; "
+            f"use one of {', '.join(usable)}"
         )
 
 

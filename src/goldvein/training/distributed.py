@@ -71,7 +71,7 @@ def mean(values: Tensor, rows: Tensor | None = None) -> Tensor:
     """
     rows = torch.ones_like(values, dtype=torch.bool) if rows is None else rows
     n = average(rows.sum().to(values.dtype))
-    return (values * rows).sum() / torch.where(n > 0, n, 1.0)
+    return values.masked_fill(~rows, 0).sum() / torch.where(n > 0, n, 1.0)
 
 
 def log_mean(logs: Tensor) -> Tensor:
@@ -92,14 +92,6 @@ def log_mean(logs: Tensor) -> Tensor:
     total = torch.stack(parts).logsumexp(0)
     own = len(parts) * (logs.detach() - total).exp()  # of the whole, for one process
     return total + own * (logs - logs.detach()) - (len(parts) * average(logs.new_tensor(n))).log()
-
-
-def gathered(values: Tensor) -> Tensor:
-    """Values (B,) of all rows of the batch that all processes share, without a gradient and in no order of use."""
-    values = values.detach()
-    if not (_joined and dist.is_initialized()):
-        return values
-    return all_rows(torch.arange(len(values), device=values.device), values, dist.get_world_size())[1]
 
 
 def first(number: int, device: torch.device) -> int:

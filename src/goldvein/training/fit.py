@@ -149,7 +149,7 @@ def fit(
             Inputs(data.x, transform, device),
             choose_recipe(recipe, int((data.y[training] >= 0).sum()), int(training.sum()), method),
             views=method.views,
-            stages=method.stages,
+            stages=method.n_stages,
             seed=seed,
             watch=watch,
             checkpoint=checkpoint,
@@ -186,8 +186,8 @@ def _task(data: TrainingSet, shape: tuple[int, ...], network: NetworkOptions, de
 def choose_recipe(given: Mapping[str, Any], n_labeled: int, n_training: int, method: Method) -> Recipe:
     """The recipe with ``auto`` replaced by what suits the method and the number of rows."""
     rows = (n_labeled, n_training, given["batch_size"])
-    epochs = auto_epochs(*rows, updates=method.updates, convolves=convolves(method), over=method.over)
-    schedule, keep = ("plateau", "best") if method.steered else ("constant", "last")
+    epochs = auto_epochs(*rows, updates=method.min_updates, convolves=convolves(method), over=method.over)
+    schedule, keep = ("plateau", "best") if method.uses_validation else ("constant", "last")
     auto: dict[str, Any] = {"epochs": epochs, "schedule": schedule, "keep": keep}
     values: dict[str, Any] = {name: auto[name] if value == "auto" else value for name, value in given.items()}
     return Recipe(**values)

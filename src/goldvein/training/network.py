@@ -163,6 +163,37 @@ def require_linear_head(net: nn.Module, who: str) -> tuple[Network, nn.Linear]:
     return network, network.head
 
 
+@torch.no_grad()
+def count_features(net: nn.Module, input_shape: tuple[int, ...], who: str) -> int:
+    """D of ``features``: (B, *input_shape) -> (B, D).
+
+    Raises
+    ------
+    InputError
+        If the network has no ``features`` and ``head``, or its features are no vectors; ``who`` is what needs them.
+    """
+    features = require_network(net, who).features
+    some = next(net.parameters())
+    was_training = net.training
+    net.eval()
+    shape = features(torch.zeros(2, *input_shape, device=some.device, dtype=some.dtype)).shape
+    net.train(was_training)
+    if len(shape) != 2:
+        name = type(net).__name__
+        raise InputError(f"features(x) of {name} has shape {tuple(shape)}: it must be (B, D), one vector a row")
+    return int(shape[1])
+
+
+def without_head(net: nn.Module) -> nn.Module:
+    """The network itself, its last layer ``head`` replaced by nothing, so that no unused weight is kept."""
+    head = getattr(net, "head", None)
+    for module in list(net.modules()):
+        for name, child in module.named_children():
+            if child is head:
+                setattr(module, name, nn.Identity())
+    return net
+
+
 def _timm(name: str) -> Factory:
     def make(input_shape: tuple[int, ...], n_classes: int, **params: Any) -> nn.Module:
         try:

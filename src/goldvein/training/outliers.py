@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from goldvein.models import Network
 from goldvein.training import sampling
-from goldvein.training.run import Run, evaluating
+from goldvein.training.predict import evaluating
+from goldvein.training.run import Run
 
 AMONG = 1000  # rows, evenly spread, that distances are measured to
 NEAREST = 5  # k

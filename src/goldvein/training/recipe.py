@@ -10,14 +10,15 @@ import torch
 from torch import nn
 
 from goldvein.config.ranges import Count, NonNegative, Positive, PositiveShare, ShareBelowOne, check
-from goldvein.functional.probabilities import staircase
+from goldvein.functional.schedules import staircase
+from goldvein.training.sampling import Over, check_over
 
 # what each stage has at least, with epochs="auto"
 MIN_EPOCHS, MIN_PASSES = 40, 10  # over the rows of an epoch; over all training rows
 CONVOLVED = 0.4  # share of the updates with convolutions: one costs a hundred times as much
 
 
-def auto_epochs(n_labeled: int, n_training: int, batch_size: int, *, updates: int, convolves: bool, over: str) -> int:
+def auto_epochs(n_labeled: int, n_training: int, batch_size: int, *, updates: int, convolves: bool, over: Over) -> int:
     """Epochs that are enough in most cases.
 
     40, or as many as make the method's updates (0.4 times as many where the network has convolutions) and 10 passes
@@ -30,8 +31,8 @@ def auto_epochs(n_labeled: int, n_training: int, batch_size: int, *, updates: in
     batch_size : int
     updates : int
     convolves : bool
-    over : {"labeled", "unlabeled"}
-        The rows of an epoch: see :class:`goldvein.training.method.Method`.
+    over : {"labeled", "larger"}
+        The rows of an epoch: see :data:`goldvein.training.sampling.Over`.
 
     Examples
     --------
@@ -39,9 +40,10 @@ def auto_epochs(n_labeled: int, n_training: int, batch_size: int, *, updates: in
     40
     >>> auto_epochs(100, 50_000, 128, updates=1000, convolves=False, over="labeled")
     3907
-    >>> auto_epochs(100, 1_000, 128, updates=5000, convolves=False, over="unlabeled")
+    >>> auto_epochs(100, 1_000, 128, updates=5000, convolves=False, over="larger")
     625
     """
+    check_over(over)
     half = max(1, batch_size // 2)  # the labeled rows of a batch; the others fill nearly all of one in their turn
     steps = max(updates * (CONVOLVED if convolves else 1), MIN_PASSES * n_training / half)
     passed = n_labeled / half if over == "labeled" else n_training / batch_size

@@ -6,36 +6,31 @@
 from __future__ import annotations
 
 import copy
-import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from goldvein.data.dataset import Rows
 from goldvein.errors import InputError, unknown
-from goldvein.files import write_whole
 from goldvein.metrics import balanced_accuracy
 from goldvein.progress import Progress
+from goldvein.training import checkpoint as on_disk
 from goldvein.training import distributed, sampling
-from goldvein.training.inputs import Inputs, Transform
+from goldvein.training.checkpoint import Position, read_checkpoint, write_checkpoint
+from goldvein.training.inputs import Inputs
+from goldvein.training.predict import compute, evaluating, predict
 from goldvein.training.recipe import Plateau, Recipe
+from goldvein.training.sampling import Over
 from goldvein.training.signals import Signals
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Term, Terms
 
-SECONDS_BETWEEN_CHECKPOINTS = 10.0
 CURVE_POINTS = 200  # of a stage, at which the test set is measured
-PREDICT_ROWS = 2048  # rows of a batch without gradients
 JUDGED_VIEWS = 2  # random views of a row, beside the plain one, that its label is judged by
-PREDICT_VALUES = 2**24  # and values of their inputs, 64 MiB: large images come in smaller batches
 
 
 class Run:
@@ -50,7 +45,8 @@ class Run:
         The N rows of the task.
     recipe : Recipe
     views : tuple of str
-        Names of the views of each row, in the order of :attr:`goldvein.training.task.Batch.views`.
+        Names of the views of each row, keys of :attr:`goldvein.training.inputs.Transform.views`, in the order of
+        :attr:`goldvein.training.task.Batch.views`; a name that stands twice gives two independent views.
     stages : int or None
         Number of stages, where it is known beforehand; progress shows it.
     seed : int
@@ -84,12 +80,16 @@ class Run:
         test: tuple[Inputs, Tensor] | None = None,
     ) -> None:
         self.module, self.task, self.inputs, self.recipe = module, task, inputs, recipe
+        for name in views:
+            if name not in inputs.transform.views:
+                raise unknown("view", name, inputs.transform.views)
         self.views, self.stages = views, stages
         self.device = inputs.device
         self.rank, self.world = distributed.start(self.device)
         self.generator = torch.Generator().manual_seed(seed)
         self.y = task.y
         self.signals = Signals(task.y.cpu(), task.validation.cpu())
+        self.watches_labels = watch
         self.watched = ((task.y >= 0) if watch else task.validation).nonzero()[:, 0]
         self.checkpoint, self.fingerprint = checkpoint, fingerprint
         self.progress = progress or Progress(quiet=True)
@@ -166,7 +166,7 @@ class Run:
         *,
         sizes: tuple[int, int] | None = None,
         balance: bool = False,
-        over: str = "labeled",
+        over: Over = "labeled",
     ) -> Iterator[Batch]:
         """The batches of one epoch, labeled rows first in each.
 
@@ -182,8 +182,8 @@ class Run:
             Rows of each kind in a batch; by default N/2 + N/2 (Ding et al. 2018, section 3.2).
         balance : bool, default=False
             Whether every class comes equally often among the labeled rows.
-        over : {"labeled", "unlabeled", "larger"}, default="labeled"
-            The kind whose rows make up an epoch, the other is cycled; ``larger`` is the one that fills most of a batch.
+        over : {"labeled", "larger"}, default="labeled"
+            The kind whose rows make up an epoch: see :data:`goldvein.training.sampling.Over`. The other is cycled.
 
         Yields
         ------
@@ -214,16 +214,33 @@ class Run:
         second = sampling.cycled(without, n_batches * n_second, self.generator).to(self.device)
         yield from self._serve(sampling.split(first, n_batches), sampling.split(second, n_batches))
 
-    def update(self, terms: dict[str, Tensor]) -> None:
-        """Step on the sum of the terms; each is logged as its mean over the epoch."""
+    def update(self, terms: Terms) -> None:
+        """Step on the sum of the reduced terms; each is logged as its mean over the epoch."""
+        reduced = {name: self.reduce(term) for name, term in terms.items()}
         self.optimizer.zero_grad(set_to_none=True)
-        sum(terms.values(), start=torch.zeros((), device=self.device)).backward()
+        sum(reduced.values(), start=torch.zeros((), device=self.device)).backward()
         distributed.average_gradients(self.net.parameters(), self.world)
         self.optimizer.step()
-        self.log(**{name: value.detach() for name, value in terms.items()})
+        self.log(**{name: value.detach() for name, value in reduced.items()})
+
+    def reduce(self, term: Term) -> Tensor:
+        """A term of a loss, see :data:`goldvein.training.task.Term`, as one number over the batch of all processes.
+
+        A process gets the share of its own rows. The mean over the processes, of this and of its gradient, is that over
+        all rows, however few of them a process has.
+        """
+        return reduce(term)
+
+    def average(self, value: Tensor) -> Tensor:
+        """Mean of a tensor over the processes; in one process, the tensor itself."""
+        return distributed.average(value)
+
+    def log_mean(self, logs: Tensor) -> Tensor:
+        """Logarithm (K,) of the mean of exp(logs), (B, K), over the batch that all processes share."""
+        return distributed.log_mean(logs)
 
     def log(self, **values: Tensor) -> None:
-        """Take scalars into the means of the epoch; they stay on the device until it ends."""
+        """Add scalars to the means of the epoch; they stay on the device until it ends."""
         for name, value in values.items():
             total, n = self._sums.get(name, (0.0, 0))
             self._sums[name] = (total + value, n + 1)
@@ -322,7 +339,7 @@ class Run:
 
     def _save(self, next_epoch: int) -> None:
         now = time.monotonic()
-        if self.checkpoint is None or self.rank or now - self.at.saved_at < SECONDS_BETWEEN_CHECKPOINTS:
+        if self.checkpoint is None or self.rank or now - self.at.saved_at < on_disk.SECONDS_BETWEEN_CHECKPOINTS:
             return
         state = {
             "fingerprint": self.fingerprint,
@@ -338,24 +355,16 @@ class Run:
             "random": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
-        whole = io.BytesIO()  # on a full disk torch would raise an error that does not say so
-        torch.save(state, whole)
-        write_whole(self.checkpoint, lambda file: file.write(whole.getbuffer()))
+        write_checkpoint(self.checkpoint, state)
         self.at.saved_at = time.monotonic()
 
     def _load(self, path: Path) -> None:
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            fingerprint = state["fingerprint"]
-        except Exception as error:
-            raise InputError(f"{path} is not a checkpoint of goldvein: remove it to start afresh") from error
-        if fingerprint != self.fingerprint:
-            raise InputError(f"{path} belongs to another configuration or other data: give the same, or a new folder")
+        state = read_checkpoint(path, self.fingerprint, self.device)
         try:
             self.module.load_state_dict(state["module"])
-        except RuntimeError as error:
+        except (RuntimeError, KeyError) as error:
             raise InputError(f"{path} is of another version of goldvein: remove it to start afresh") from error
-        self.signals.load({k: v.cpu() if isinstance(v, Tensor) else v for k, v in state["signals"].items()})
+        self.signals.restore({k: v.cpu() if isinstance(v, Tensor) else v for k, v in state["signals"].items()})
         self.at.history = state["history"]
         self.at.saved = state
 
@@ -375,46 +384,15 @@ class Run:
         return int(state["epoch"])
 
 
-@dataclass
-class Position:
-    """How far a run has come; shared by all views of one run."""
+def reduce(term: Term) -> Tensor:
+    """A term of a loss as one number: see :meth:`Run.reduce`.
 
-    stage: int = -1
-    saved: dict[str, Any] | None = None  # the checkpoint, until its stage is reached
-    saved_at: float = -math.inf
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[nn.Module]:
-    """A network with dropout off and batch norms at rest, for a while."""
-    was_training = net.training
-    net.eval()
-    yield net
-    net.train(was_training)
-
-
-@torch.no_grad()  # not inference_mode, whose results may not enter a later loss
-def compute(f: Callable[[Tensor], Tensor], inputs: Inputs, rows: Tensor, n_random: int = 0) -> Tensor:
-    """The mean of what ``f`` makes of the plain view of rows and of ``n_random`` random ones, (n, ...)."""
-    each = max(1, min(PREDICT_ROWS, PREDICT_VALUES // math.prod(inputs.transform.seen_shape)))
-    views = ["plain"] + ["weak"] * (0 if inputs.ready else n_random)  # without augmentation all are alike
-    return torch.cat([mean(f, inputs, raw, views) for raw in inputs.stream(rows.split(each))])
-
-
-def mean(f: Callable[[Tensor], Tensor], inputs: Inputs, raw: Tensor, views: Sequence[str]) -> Tensor:
-    total = f(inputs.view(raw, views[0]))
-    for name in views[1:]:
-        total = total + f(inputs.view(raw, name))
-    return total / len(views)
-
-
-def predict(net: nn.Module, inputs: Inputs) -> Tensor:
-    """Class probabilities (N, K) float32 of all rows, in evaluation mode."""
-    with evaluating(net):
-        return compute(lambda x: net(x).softmax(1), inputs, torch.arange(len(inputs), device=inputs.device))
-
-
-def predict_rows(net: nn.Module, transform: Transform, rows: Rows) -> NDArray[np.float32]:
-    """Class probabilities (n, K) of rows as they are stored, on the device of the network."""
-    return predict(net, Inputs(rows, transform, next(net.parameters()).device)).cpu().numpy()
+    Examples
+    --------
+    >>> values, rows = torch.tensor([1.0, 5.0, 3.0]), torch.tensor([True, False, True])
+    >>> reduce(values), reduce((values, rows)), reduce((values, ~rows & rows))
+    (tensor(3.), tensor(2.), tensor(0.))
+    """
+    if isinstance(term, tuple):
+        return distributed.mean(*term)
+    return distributed.mean(term) if term.dim() else term

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import torch
 from torch import Generator, Tensor
+
+from goldvein.errors import unknown
+
+Over = Literal["labeled", "larger"]
+"""The rows that an epoch passes over once: the labeled ones, or those of the kind that fills most of a batch."""
 
 
 def shuffled(rows: Tensor, generator: Generator) -> Tensor:
@@ -80,16 +86,47 @@ def mixed_sizes(y: Tensor, batch_size: int, least: float) -> tuple[int, int]:
     return n_first, max(1, batch_size - n_first)
 
 
-def count_batches(n_labeled: int, n_others: int, sizes: tuple[int, int], over: str) -> int:
+def check_over(over: str) -> None:
+    """Refuse what is none of the words of :data:`Over`.
+
+    Raises
+    ------
+    InputError
+        With the nearest word.
+    """
+    if over not in get_args(Over):
+        raise unknown("over", over, get_args(Over))
+
+
+def count_batches(n_labeled: int, n_others: int, sizes: tuple[int, int], over: Over) -> int:
     """Batches of an epoch, ``sizes`` rows of each kind in one: see :meth:`goldvein.training.run.Run.batches`.
 
     Examples
     --------
-    >>> [count_batches(100, 950, (5, 95), over) for over in ("labeled", "unlabeled", "larger")]
-    [20, 10, 10]
+    >>> [count_batches(100, 950, (5, 95), over) for over in ("labeled", "larger")]
+    [20, 10]
     """
+    check_over(over)
     by_label = sizes[0] > sizes[1] if over == "larger" else over == "labeled"
     return math.ceil(n_labeled / sizes[0] if by_label else n_others / sizes[1])
+
+
+def deal_folds(y: Tensor, n_classes: int, n_folds: int) -> Tensor:
+    """The fold of each row, (N,) int64: the labels of a class are dealt evenly, at random; -1 without a label.
+
+    Examples
+    --------
+    >>> deal_folds(torch.tensor([0, 0, 1, 1, -1]), 2, 2).sort().values
+    tensor([-1,  0,  0,  1,  1])
+    """
+    fold = torch.full_like(y, -1)
+    start = 0
+    for c in range(n_classes if n_folds else 0):
+        rows = (y == c).nonzero()[:, 0]
+        order = torch.randperm(len(rows)).to(y.device)
+        fold[rows[order]] = (torch.arange(len(rows), device=y.device) + start) % n_folds
+        start += len(rows)  # classes smaller than the number of folds do not all fill the first
+    return fold
 
 
 def spread(n: int, most: int) -> Tensor:

@@ -11,10 +11,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from goldvein.training.device import pick_device
-from goldvein.training.inputs import AUGMENT, Transform
+from goldvein.training.inputs import Transform
 from goldvein.training.method import Method
 from goldvein.training.network import NetworkOptions
 from goldvein.training.task import Task
+from goldvein.training.views import AUGMENT
 
 
 def to_bytes(net: nn.Module, transform: Transform) -> bytes:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 MOST_CELLS = 2**28  # rows x classes: a gigabyte, above which the probabilities of earlier epochs are not kept
-MIN_WITNESSES = 100  # held-out labels
+MIN_HELD_OUT = 100  # labels
 LEAST = 1e-6  # of a probability
 
 
@@ -21,66 +22,88 @@ class Signals:
     y : Tensor of shape (N,), int64
         Given labels; rows of -1 have no signal.
     held_out : Tensor of shape (N,), bool
-        Rows that take no part in training: witnesses of what a network knows.
+        Rows that take no part in training.
     n_epochs : int
         Epochs seen.
     agreement : Tensor of shape (N,), int64
         Epochs after which the network predicted the given label.
-    believed : Tensor of shape (N, K), float32
-        Probabilities of several epochs: each new epoch gets the share in the mixture that makes the held-out labels
-        likeliest, or, with fewer than 100 of these, the same share as each before. So a network that gets better
-        speaks for itself, and one that learns wrong labels by heart is not asked any more. (0, 0) before the first
-        epoch, and where it would take more than a gigabyte; 0 for rows without a label.
+    margins : Tensor of shape (N,), float32
+        Sum over the epochs of the probability of the given label minus the largest other.
+    mixture : Tensor of shape (N, K), float32
+        Probabilities of several epochs: each new epoch gets the share that makes the held-out labels likeliest, or,
+        with fewer than 100 of these, the same share as each before. So a network that gets better speaks for itself,
+        and one that learns wrong labels by heart is no longer heard. (0, 0) before the first epoch, and where it would
+        take more than a gigabyte; 0 for rows without a label.
     """
 
     y: Tensor
     held_out: Tensor
     n_epochs: int = 0
     agreement: Tensor = field(init=False)
-    believed: Tensor = field(init=False)
+    margins: Tensor = field(init=False)
+    mixture: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         n = len(self.y)
         self.agreement = torch.zeros(n, dtype=torch.int64)
-        self.believed = torch.zeros(0, 0)
+        self.margins = torch.zeros(n)
+        self.mixture = torch.zeros(0, 0)
 
     def update(self, rows: Tensor, probs: Tensor) -> None:
         """Take in the probabilities (n, K) of labeled rows (n,) after an epoch."""
         y = self.y[rows]
         self.n_epochs += 1
         self.agreement[rows] += probs.argmax(1) == y
+        self.margins[rows] += margins(probs, y)
         if self.n_epochs == 1 and len(self.y) * probs.shape[1] <= MOST_CELLS:
-            self.believed = torch.zeros(len(self.y), probs.shape[1])
-        self.believe(rows, probs, 1 / self.n_epochs)
+            self.mixture = torch.zeros(len(self.y), probs.shape[1])
+        self.mix(rows, probs, 1 / self.n_epochs)
 
     def conclude(self, probs: Tensor) -> Tensor:
-        """Final probabilities (N, K), those of labeled rows mixed with what was believed on the way."""
+        """Final probabilities (N, K), those of labeled rows mixed with the ones of earlier epochs."""
         rows = (self.y >= 0).nonzero()[:, 0]
-        self.believe(rows, probs[rows], 1 / (self.n_epochs + 1))
-        return probs.index_copy(0, rows, self.believed[rows]) if len(self.believed) else probs
+        self.mix(rows, probs[rows], 1 / (self.n_epochs + 1))
+        return probs.index_copy(0, rows, self.mixture[rows]) if len(self.mixture) else probs
 
-    def believe(self, rows: Tensor, probs: Tensor, share: float) -> None:
-        """Mix probabilities (n, K) of rows (n,) into what is believed; ``share`` is theirs where none can tell."""
-        if len(self.believed):
-            share = self._share(rows, probs, share)
-            self.believed[rows] = self.believed[rows].lerp(probs.float(), share)
+    def of_one_run(self) -> dict[str, Tensor]:
+        """``agreement`` and ``margins`` as means over the epochs, (N,) each."""
+        n = max(self.n_epochs, 1)
+        return {"agreement": self.agreement / n, "margins": self.margins / n}
 
-    def _share(self, rows: Tensor, probs: Tensor, otherwise: float) -> float:
-        witness = self.held_out[rows]
-        if witness.sum() < MIN_WITNESSES:
+    def mix(self, rows: Tensor, probs: Tensor, share: float) -> None:
+        """Mix probabilities (n, K) of rows (n,) in; ``share`` is theirs where too few labels are held out to decide."""
+        if len(self.mixture):
+            share = self._likeliest(rows, probs, share)
+            self.mixture[rows] = self.mixture[rows].lerp(probs.float(), share)
+
+    def _likeliest(self, rows: Tensor, probs: Tensor, otherwise: float) -> float:
+        held_out = self.held_out[rows]
+        if held_out.sum() < MIN_HELD_OUT:
             return otherwise
-        rows = rows[witness]
+        rows = rows[held_out]
         y = self.y[rows, None]
-        return likeliest_share(self.believed[rows].gather(1, y)[:, 0], probs[witness].gather(1, y)[:, 0])
+        return likeliest_share(self.mixture[rows].gather(1, y)[:, 0], probs[held_out].gather(1, y)[:, 0])
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """What a checkpoint holds."""
-        return {k: getattr(self, k) for k in ("n_epochs", "agreement", "believed")}
+        return {k: getattr(self, k) for k in ("n_epochs", "agreement", "margins", "mixture")}
 
-    def load(self, state: dict) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` gave."""
         for name, value in state.items():
             setattr(self, name, value)
+
+
+def margins(probs: Tensor, y: Tensor) -> Tensor:
+    """Probability of the label minus the largest other, (n, K), (n,) -> (n,).
+
+    Examples
+    --------
+    >>> margins(torch.tensor([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1]]), torch.tensor([0, 2]))
+    tensor([ 0.5000, -0.6000])
+    """
+    label = y[:, None]
+    return (probs.gather(1, label)[:, 0] - probs.scatter(1, label, -1.0).amax(1)).float()
 
 
 def likeliest_share(old: Tensor, new: Tensor) -> float:

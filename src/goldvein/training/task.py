@@ -1,4 +1,4 @@
-"""Task and Batch: all that flows between the data, the engine and a method."""
+"""Task, Batch and Terms: all that flows between the data, a run and a method."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from goldvein.errors import InputError
+
+Term = Tensor | tuple[Tensor, Tensor]
+"""A term of a loss: values (B,) of all rows of a batch; values (B,) and the rows (B,), bool, that count; or one number,
+which is taken as it is. :class:`goldvein.training.run.Run` takes the mean, over several processes too."""
+Terms = dict[str, Term]
+"""Named terms, whose sum is minimized."""
 
 
 @dataclass(frozen=True)
@@ -88,3 +94,8 @@ class Batch:
     views: tuple[Tensor, ...]
     y: Tensor
     rows: Tensor
+
+    @property
+    def labeled(self) -> Tensor:
+        """Rows with a label, (B,), bool."""
+        return self.y >= 0
