@@ -18,8 +18,7 @@ from goldvein.data.dataset import Rows
 from goldvein.data.given import encode, encode_as, hold_out, known_labels, split_missing, trusted_rows
 from goldvein.errors import InputError
 from goldvein.issues.audit import Audit
-from goldvein.issues.duplicates import twins
-from goldvein.issues.evidence import Evidence, outlier_score
+from goldvein.issues.evidence import Evidence
 from goldvein.training.fit import Fitted, TrainingSet, fit, shared_seed
 from goldvein.training.inputs import Transform
 from goldvein.training.method import Method
@@ -384,19 +383,18 @@ def resolve_method(method: str | Method) -> Method:
     return find("methods", method)() if isinstance(method, str) else clone(method)
 
 
-def _evidence(fitted: Fitted, data: TrainingSet, before: NDArray[np.int64] | None) -> Evidence:
+def _evidence(fitted: Fitted, data: TrainingSet, y_before: NDArray[np.int64] | None) -> Evidence:
     """What the labels of the rows that were fitted on are judged by."""
     n, far = data.n, fitted.outliers
-    y = data.y[:n]
-    return Evidence(
-        y=y,
+    return Evidence.gather(
+        data.x[:n] if isinstance(data.x, np.ndarray) else data.x,
+        data.y[:n],
         probs=fitted.probs,
         trained_on=fitted.trained_on,
         agreement=fitted.agreement,
         held_out=data.validation[:n],
         trusted=None if data.trusted is None else data.trusted[:n],
-        before=before,
-        twin=twins(data.x[:n], y) if isinstance(data.x, np.ndarray) else None,
-        far=None if far is None else outlier_score(far.distance, far.usual),
+        y_before=y_before,
+        distance=None if far is None else (far.distance, far.usual),
         scores=fitted.scores,
     )

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from goldvein import find_label_issues
 from goldvein.issues.audit import COLUMNS, KINDS, audit
-from goldvein.issues.table import apart
+from goldvein.issues.table import isolate
 from goldvein.metrics import calibration_error
 from goldvein.noise import synthetic as noise
 
@@ -175,7 +175,7 @@ def test_two_labels_of_one_row_are_a_conflict() -> None:
     features[7] = features[100] * 2  # the same direction
     table = find_label_issues(y, features=features).set_index("id")
     assert table["kind"].value_counts()["conflict"] == 2
-    assert table.loc[7, "reason"].startswith("all but the same as row 100, which is labeled 2; ")
+    assert table.loc[7, "reason"].startswith("nearly the same as row 100, which is labeled 2; ")
     assert table.loc[7, "is_issue"]
     assert table.loc[7, "suggested_label"] == 2
     assert not table.loc[100, "is_issue"]
@@ -189,7 +189,7 @@ def test_two_labels_of_one_row_that_are_both_as_good_as_sure() -> None:
     twin[[0, 1]] = 1, 0
     probs = np.eye(2)[y]
     for trusted, expected in ((None, [0.5, 0.5]), (np.arange(80) == 0, [0.0, 1.0])):
-        table = audit(y, ["a", "b"], probs, twin=twin, trusted=trusted, trained_on=np.full(80, -1)).table
+        table = audit(y, ["a", "b"], probs, duplicate=twin, trusted=trusted, trained_on=np.full(80, -1)).table
         assert table.set_index("id").loc[[0, 1], "p_wrong"].tolist() == pytest.approx(expected, abs=1e-3)
 
 
@@ -205,9 +205,9 @@ def test_a_conflict_in_a_small_class_is_too_little_evidence() -> None:
     y = np.r_[np.zeros(100, dtype=int), np.ones(8, dtype=int)]
     twin = np.full(108, -1)
     twin[[0, 107]] = 107, 0
-    table = audit(y, ["a", "b"], np.eye(2)[y] * 0.98 + 0.01, twin=twin).table.set_index("id")
+    table = audit(y, ["a", "b"], np.eye(2)[y] * 0.98 + 0.01, duplicate=twin).table.set_index("id")
     assert table.loc[[0, 107], "kind"].tolist() == ["conflict", "too_little_evidence"]
-    assert "all but the same as row 0" in table.loc[107, "reason"]
+    assert "nearly the same as row 0" in table.loc[107, "reason"]
 
 
 @pytest.mark.parametrize("given", ["margins", "agreement", "both"])
@@ -306,8 +306,8 @@ def test_a_trusted_label_settles_its_twin() -> None:
     y[second], probs[second] = (y[first] + 1) % 3, probs[first]
     twin = np.full(90, -1)
     twin[[first, second]] = second, first
-    free = audit(y, range(3), probs, twin=twin).table.set_index("id")
-    told = audit(y, range(3), probs, twin=twin, trusted=np.arange(90) == first).table.set_index("id")
+    free = audit(y, range(3), probs, duplicate=twin).table.set_index("id")
+    told = audit(y, range(3), probs, duplicate=twin, trusted=np.arange(90) == first).table.set_index("id")
     assert free.loc[[first, second], "kind"].tolist() == ["conflict", "conflict"]
     assert told.loc[first, "p_wrong"] == 0
     assert told.loc[first, "kind"] == "ok"
@@ -322,7 +322,7 @@ def test_too_little_evidence_is_told_of_what_is_listed_too() -> None:
     table = find_label_issues(y, probs=probs).set_index("id")
     assert table.loc[[0, 1, 2], "kind"].tolist() == ["too_little_evidence"] * 3
     assert table.loc[[0, 1, 2], "is_issue"].all()
-    assert table.loc[0, "reason"].endswith("; but its class has 3 labels, too few to judge by")
+    assert table.loc[0, "reason"].endswith("; but its class has only 3 labels, too few to judge")
 
 
 def test_conflicts_name_the_other_row_as_the_user_does() -> None:
@@ -331,8 +331,8 @@ def test_conflicts_name_the_other_row_as_the_user_does() -> None:
     features[7] = features[60]
     names = [f"{k}.png" for k in range(80)]
     table = find_label_issues(y, features=features, ids=names).set_index("id")
-    assert "all but the same as row 60.png," in table.loc["7.png", "reason"]
+    assert "nearly the same as row 60.png," in table.loc["7.png", "reason"]
 
 
 def test_names_that_are_read_from_right_to_left_do_not_turn_a_reason_around() -> None:
-    assert apart(["cat", 3, "\u202eton"]) == ["cat", 3, "\u2068\u202eton\u2069"]
+    assert isolate(["cat", 3, "\u202eton"]) == ["cat", 3, "\u2068\u202eton\u2069"]

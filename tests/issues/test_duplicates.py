@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from goldvein.issues import duplicates as module
-from goldvein.issues.duplicates import twins
+from goldvein.issues.duplicates import find_duplicates
 
 
 def scenes(n: int, side: int = 32) -> np.ndarray:
@@ -30,9 +30,9 @@ def test_equal_rows_with_another_label() -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, 1, 4, 4), dtype=np.uint8)
     images[3] = images[0]
     images[5] = images[0]
-    assert twins(images, np.array([0, 0, 1, 1, 0, 0])).tolist() == [3, -1, -1, 0, -1, 3]
-    assert twins(images, np.array([0, 0, 1, 0, 0, 0])).tolist() == [-1] * 6
-    assert twins(images, np.array([0, 0, 1, -1, 0, 1])).tolist() == [5, -1, -1, -1, -1, 0]
+    assert find_duplicates(images, np.array([0, 0, 1, 1, 0, 0])).tolist() == [3, -1, -1, 0, -1, 3]
+    assert find_duplicates(images, np.array([0, 0, 1, 0, 0, 0])).tolist() == [-1] * 6
+    assert find_duplicates(images, np.array([0, 0, 1, -1, 0, 1])).tolist() == [5, -1, -1, -1, -1, 0]
 
 
 def test_pictures_that_were_saved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,14 +40,14 @@ def test_pictures_that_were_saved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     copies = np.stack([as_jpeg(picture) for picture in originals[:40]])
     assert not np.array_equal(copies, originals[:40])
     rows, y = np.concatenate([originals, copies]), np.r_[np.zeros(200, dtype=int), np.ones(40, dtype=int)]
-    found = twins(rows, y)
+    found = find_duplicates(rows, y)
     hits = found[200:] == np.arange(40)
     assert hits.mean() > 0.9
     assert (found[:40][hits] == 200 + np.flatnonzero(hits)).all()
     assert (found[40:200] == -1).all()
-    assert (twins(rows, np.zeros(240, dtype=int)) == -1).all()  # the same label is no conflict
+    assert (find_duplicates(rows, np.zeros(240, dtype=int)) == -1).all()  # the same label is no conflict
     monkeypatch.setattr(module, "CELLS", 10_000)  # a few rows at a time
-    assert np.array_equal(twins(rows, y), found)
+    assert np.array_equal(find_duplicates(rows, y), found)
 
 
 def test_equal_vectors_count_where_nearly_all_rows_differ() -> None:
@@ -56,20 +56,22 @@ def test_equal_vectors_count_where_nearly_all_rows_differ() -> None:
     texts[7], answers[7] = texts[3], answers[3]
     y = np.arange(100) % 2
     y[7] = 1 - y[3]
-    assert np.flatnonzero(twins(texts, y) >= 0).tolist() == [3, 7]
-    assert (twins(answers, y) == -1).all()  # of two questions with three answers each most are equal
+    assert np.flatnonzero(find_duplicates(texts, y) >= 0).tolist() == [3, 7]
+    assert (find_duplicates(answers, y) == -1).all()  # of two questions with three answers each most are equal
 
 
 @pytest.mark.filterwarnings("error")
 def test_many_rows_that_are_the_same() -> None:
     y = np.zeros(20_000, dtype=int)
     y[-1] = 1
-    found = twins(np.zeros((20_000, 1, 8, 8), dtype=np.uint8), y)  # a comparison of all pairs would take minutes
+    found = find_duplicates(
+        np.zeros((20_000, 1, 8, 8), dtype=np.uint8), y
+    )  # all pairs would take minutes
     assert (found[:-1] == 19_999).all()
     assert found[-1] == 0
 
 
 def test_no_rows() -> None:
-    assert twins(np.empty((0, 2)), np.empty(0, dtype=int)).tolist() == []
-    assert twins(np.empty((0, 1, 8, 8)), np.empty(0, dtype=int)).tolist() == []
-    assert twins(np.zeros((1, 1, 9, 11)), np.array([0])).tolist() == [-1]
+    assert find_duplicates(np.empty((0, 2)), np.empty(0, dtype=int)).tolist() == []
+    assert find_duplicates(np.empty((0, 1, 8, 8)), np.empty(0, dtype=int)).tolist() == []
+    assert find_duplicates(np.zeros((1, 1, 9, 11)), np.array([0])).tolist() == [-1]

@@ -21,7 +21,7 @@ def evidence():
 
 def test_it_speaks_of_the_fitted_rows_and_not_of_a_validation_set_beside_them(evidence):
     assert evidence.probs.shape == (200, 2)
-    parts = (evidence.y, evidence.trained_on, evidence.agreement, evidence.held_out, evidence.twin)
+    parts = (evidence.y, evidence.trained_on, evidence.agreement, evidence.held_out, evidence.duplicate)
     assert [len(part) for part in parts] == [200] * 5
     assert evidence.held_out.sum() == 20
     assert evidence.agreement.min() >= 0
@@ -98,8 +98,8 @@ def test_classes_that_have_exchanged_names_are_told_by_name(evidence):
         trained_on=unseen,
         agreement=np.zeros(900),
         held_out=np.ones(900, bool),
-        twin=None,
-        far=None,
+        duplicate=None,
+        outlier=None,
     )
     (message,) = swapped_names.audit(np.array(["cat", "dog", "fish"])).ambiguous
     assert "cat" in message

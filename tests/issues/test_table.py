@@ -81,10 +81,10 @@ def test_it_looks_like_the_likeliest_class_and_is_held_to_be_what_the_label_make
         y=np.zeros(n, dtype=np.int64),
         p_wrong=p_wrong,
         is_issue=p_wrong > 0.5,
-        twin=None,
+        duplicate=None,
         margins=None,
         agreement=None,
-        far=None,
+        outlier=None,
         ids=np.arange(n),
         scores={},
     )

@@ -1,9 +1,10 @@
-"""What a user gives to judge labels by, and what the list is for: checked before anything is computed."""
+"""Checks of the arrays that labels are judged by, and of precision and budget, before anything is computed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,28 +12,40 @@ from numpy.typing import ArrayLike, NDArray
 from goldvein.errors import InputError
 from goldvein.noise.model import blocks
 
-SLACK = 1e-2  # by which a row of probabilities may miss 1,
-ROUNDING = 1e-6  # and one of them 0
+SLACK = 1e-2  # by which the sum of a row of probabilities may differ from 1,
+ROUNDING = 1e-6  # and by which one of them may be below 0
 
 
 def check_target(precision: float, budget: int | None) -> None:
-    """Refuse a share of wrong labels, or a number of labels to look at, that cannot be aimed at."""
+    """Refuse a precision or a budget that is out of range."""
     if not isinstance(precision, Real) or not 0 < precision < 1:
         raise InputError(f"precision={precision!r}: it must be above 0 and below 1")
     if budget is not None and (not isinstance(budget, Integral) or isinstance(budget, bool) or budget < 1):
-        raise InputError(f"budget={budget!r}: it is a number of labels to look at, at least 1")
+        raise InputError(f"budget={budget!r}: it must be a number of labels to review, at least 1")
 
 
-def as_array(name: str, values: ArrayLike) -> NDArray:
-    """Values as an array; InputError with their name if they are none."""
+def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Values as an array.
+
+    Raises
+    ------
+    InputError
+        If rows have different lengths.
+    """
     try:
         return np.asarray(values)
     except ValueError as error:  # rows of different length
-        raise InputError(f"{name} is no array ({error}): give rows of the same length") from error
+        raise InputError(f"{name} is not an array ({error}): give rows of the same length") from error
 
 
-def check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
-    """K, once everything has its shape and its range."""
+def check(y: NDArray[Any], arrays: Mapping[str, NDArray[Any] | None]) -> int:
+    """The number of classes K, if labels and arrays have the right shapes, types and ranges.
+
+    Raises
+    ------
+    InputError
+        With the first fault.
+    """
     for name, values in arrays.items():
         if values is not None and values.dtype.kind not in "iufb":
             raise InputError(f"{name} holds {values.dtype}: give numbers")
@@ -49,7 +62,7 @@ def check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
         last, stranger = n_classes - 1, int(y[(y >= n_classes) | (y < -1)][0])
         raise InputError(f"y holds {stranger}: give class numbers 0 to {last}, the columns of probs, or -1 for missing")
     if not (y >= 0).any():
-        raise InputError("y holds no label: every entry is -1; give at least one label per class")
+        raise InputError("y has no label: every entry is -1; give at least one label per class")
     for name, dimensions in (("margins", 1), ("agreement", 1), ("features", 2)):
         values = arrays[name]
         if values is None:
@@ -61,7 +74,7 @@ def check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
         if len(bad):
             raise InputError(f"row {np.flatnonzero(y >= 0)[bad[0]]} of {name} is not finite: give a number a row")
         if name == "features" and (y >= 0).sum() < 2:
-            raise InputError("features say something beside others alone: give at least 2 rows with a label")
+            raise InputError("features need at least 2 labeled rows to compare")
         outside = values[(y >= 0) & ((values < 0) | (values > 1))] if name == "agreement" else values[:0]
         if len(outside):
             raise InputError(f"agreement holds {outside[0]}: it is a share of the epochs, from 0 to 1")
@@ -70,7 +83,7 @@ def check(y: NDArray, arrays: Mapping[str, NDArray | None]) -> int:
     return n_classes
 
 
-def _check_probs(probs: NDArray) -> None:
+def _check_probs(probs: NDArray[Any]) -> None:
     ones = np.ones(probs.shape[1], dtype=probs.dtype if probs.dtype.kind == "f" else float)
     for part in blocks(probs):
         p = probs[part]

@@ -1,40 +1,41 @@
-"""Rows that are the same, or all but the same, and yet have different labels.
+"""Duplicates: rows that are the same, or nearly the same, and yet have different labels.
 
-Equal rows are found by their bytes. Pictures that were saved anew, a little darker or noisier, are found by sketches:
-the signs of random projections of a coarse picture, of which one part of four is likely to have come through unchanged
-(locality-sensitive hashing, Charikar 2002). Whether two candidates are twins is then asked of all their pixels.
+Equal rows are found by their bytes. Pictures that were saved again, a little darker or noisier, are found by sketches:
+the signs of random projections of a coarse picture, of which one part of four is likely to be unchanged
+(locality-sensitive hashing, Charikar 2002). All pixels of two candidates are then compared.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 8  # of the coarse picture
 BANDS, BITS = 4, 16  # parts of a sketch, and signs in each
-NEXT = 8  # rows behind a row, of those with the same part in the order of one projection more, that it is compared with
-ALIKE = 0.2  # root mean square of the difference of two twins, in standard deviations of the pixels of one
+NEXT = 8  # rows that share a part are sorted by one more projection; each is compared with so many after it
+ALIKE = 0.2  # root mean square difference of two duplicates, in standard deviations of the pixels of one
 UNIQUE = 0.95  # share of different rows from which on equal vectors are copies, not rows that happen to be equal
 CELLS = 2**22  # values that are compared at a time
 
 
-def twins(rows: NDArray, y: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each row (N,) one that is the same, with another label, or -1; rows without a label (-1) have none.
+def find_duplicates(rows: NDArray[Any], y: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row (N,) one that is nearly the same, with another label, or -1; rows without a label (-1) have none.
 
     Parameters
     ----------
     rows : ndarray of shape (N, D), or (N, C, H, W)
-        Equal vectors count only where nearly all rows differ: where features are few, rows may happen to be equal.
-        Pictures count that are all but equal, too.
+        Equal vectors count only where nearly all rows differ: with few features, rows may happen to be equal. Pictures
+        that are nearly equal count, too.
     y : ndarray of shape (N,), int64
 
     Examples
     --------
     >>> pictures = np.random.default_rng(0).integers(0, 256, (4, 1, 8, 8))
     >>> pictures[2] = pictures[0]
-    >>> twins(pictures, np.array([0, 0, 1, -1])).tolist()
+    >>> find_duplicates(pictures, np.array([0, 0, 1, -1])).tolist()
     [2, -1, 0, -1]
     """
     out = np.full(len(y), -1)
@@ -59,9 +60,9 @@ def twins(rows: NDArray, y: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _candidates(
-    rows: NDArray, y: NDArray[np.int64], of: NDArray[np.int64]
+    rows: NDArray[Any], y: NDArray[np.int64], of: NDArray[np.int64]
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs of pictures with different labels whose sketches agree in a part, and that are alike as coarse ones."""
+    """Pairs of pictures with different labels whose sketches share a part, and whose coarse pictures are alike."""
     coarse, spread = _coarse(rows, of)
     middle = coarse.mean(0)
     planes = np.random.default_rng(0).standard_normal((coarse.shape[1], BANDS * (BITS + 1))).astype(np.float32)
@@ -74,14 +75,13 @@ def _candidates(
             a, b = order[:-step], order[step:]
             chosen = (keys[a, band] == keys[b, band]) & (y[of[a]] != y[of[b]])
             a, b = a[chosen], b[chosen]
-            near = np.square(coarse[a] - coarse[b]).mean(1) < np.square(
-                ALIKE * spread[a]
-            )  # blocks differ less than pixels
+            # blocks differ less than pixels
+            near = np.square(coarse[a] - coarse[b]).mean(1) < np.square(ALIKE * spread[a])
             pairs.append((of[a[near]], of[b[near]]))
     return pairs
 
 
-def _coarse(rows: NDArray, of: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _coarse(rows: NDArray[Any], of: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Pictures (n,) in 8 x 8 gray blocks of mean 0, (n, 64), and the standard deviation of their pixels (n,)."""
     height, width = (side // SIDE for side in rows.shape[2:])
     out, spread = np.empty((len(of), SIDE * SIDE), dtype=np.float32), np.empty(len(of), dtype=np.float32)
@@ -95,8 +95,8 @@ def _coarse(rows: NDArray, of: NDArray[np.int64]) -> tuple[NDArray[np.float32], 
     return out - out.mean(1, keepdims=True), spread
 
 
-def _alike(flat: NDArray, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pairs of rows differ by next to nothing."""
+def _alike(flat: NDArray[Any], a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which pairs of rows are nearly the same."""
     parts = []
     step = max(1, CELLS // flat.shape[1])
     for start in range(0, len(a), step):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goldvein.issues.audit import Audit, audit
+from goldvein.issues.duplicates import find_duplicates
 from goldvein.noise.identifiability import names_in_doubt
 from goldvein.selectors.neighbors import deviations
 
-BY_HEART = 0.95  # share of repeated labels from which some may have been learned by heart,
+Floats = NDArray[np.floating]
+REPEATED = 0.95  # share of labels that the network repeats from which some may be known by heart,
 ENOUGH = 100  # and held-out labels that tell how many
 
 
@@ -31,29 +33,56 @@ class Evidence:
     agreement : ndarray of shape (n,), float
         Share of the epochs after which the network predicted the given label.
     held_out : ndarray of shape (n,), bool
+        Labels that took no part in training.
     trusted : ndarray of shape (n,), bool, optional
-    before : ndarray of shape (n,), int64, optional
-        Given labels before a person decided on some of them.
-    twin : ndarray of shape (n,), int64, optional
-        The row that is all but the same and has another label; -1 for none.
-    far : ndarray of shape (n,), float32, optional
+        Labels known to be right.
+    y_before : ndarray of shape (n,), int64, optional
+        Given labels before some of them were reviewed.
+    duplicate : ndarray of shape (n,), int64, optional
+        A row that is nearly the same and has another label; -1 for none.
+    outlier : ndarray of shape (n,), float32, optional
         Outlier score: distance to the nearest neighbors, in standard deviations; see :func:`outlier_score`.
     scores : dict of ndarray, each (n,)
-        The method's own, by name: see :attr:`goldvein.training.method.Method.doubts`.
+        Scores of the method, by name.
     """
 
     y: NDArray[np.int64]
-    probs: NDArray[np.floating]
+    probs: Floats
     trained_on: NDArray[np.int64]
-    agreement: NDArray[np.floating]
+    agreement: Floats
     held_out: NDArray[np.bool_]
     trusted: NDArray[np.bool_] | None
-    before: NDArray[np.int64] | None
-    twin: NDArray[np.int64] | None
-    far: NDArray[np.float32] | None
-    scores: dict[str, NDArray]
+    y_before: NDArray[np.int64] | None
+    duplicate: NDArray[np.int64] | None
+    outlier: NDArray[np.float32] | None
+    scores: dict[str, Floats]
 
-    def audit(self, classes: NDArray, **target: Any) -> Audit:
+    @classmethod
+    def gather(
+        cls,
+        inputs: Any,
+        y: NDArray[np.int64],
+        *,
+        distance: tuple[Floats, Floats] | None,
+        **arrays: Any,
+    ) -> Self:
+        """The evidence, with duplicates and outliers looked for.
+
+        Parameters
+        ----------
+        inputs : Rows of length n
+            Duplicates are looked for where these are an array.
+        y : ndarray of shape (n,), int64
+        distance : (ndarray of shape (n,), ndarray of shape (m,)), optional
+            Distances to the nearest neighbors, and usual ones: see :func:`outlier_score`.
+        **arrays
+            The other attributes.
+        """
+        duplicate = find_duplicates(inputs, y) if isinstance(inputs, np.ndarray) else None
+        outlier = None if distance is None else outlier_score(*distance)
+        return cls(y=y, duplicate=duplicate, outlier=outlier, **arrays)
+
+    def audit(self, classes: NDArray[Any], **target: Any) -> Audit:
         """The labels judged, for a ``target`` as :func:`goldvein.issues.audit.audit` takes it."""
         judged = audit(
             self.y,
@@ -63,28 +92,28 @@ class Evidence:
             trained_on=self.trained_on,
             held_out=self.held_out,
             trusted=self.trusted,
-            before=self.before,
-            twin=self.twin,
-            far=self.far,
+            y_before=self.y_before,
+            duplicate=self.duplicate,
+            outlier=self.outlier,
             scores=self.scores,
             **target,
         )
         doubt = names_in_doubt(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
         messages = tuple(found.message(classes.tolist()) for found in doubt)
-        return replace(judged, ambiguous=messages + self._by_heart())
+        return replace(judged, ambiguous=messages + self._known_by_heart())
 
-    def _by_heart(self) -> tuple[str, ...]:
-        """A warning where labels may look right only because the network has learned them, and nothing tells."""
+    def _known_by_heart(self) -> tuple[str, ...]:
+        """A warning where labels may look right only because the network has memorized them."""
         learned = (self.trained_on >= 0) & ~self.held_out
         if not learned.any() or self.held_out.sum() >= ENOUGH:
             return ()
         repeated = (self.probs[learned].argmax(1) == self.y[learned]).mean()
-        if repeated < BY_HEART:
+        if repeated < REPEATED:
             return ()
         return (
-            f"the network repeats {repeated:.0%} of the labels that it was trained on, and fewer than {ENOUGH} "
-            "labels were held out to tell how many of these it knows by heart: more may be wrong than are listed; hold "
-            "out more (validation_fraction), or use two_stage",
+            f"the network repeats {repeated:.0%} of the labels that it was trained on, and fewer than {ENOUGH} labels "
+            "were held out to tell how many of these it knows by heart: more labels may be wrong than are listed; hold "
+            "out more (validation_fraction), or use the default method",
         )
 
 

@@ -1,9 +1,9 @@
-"""The table of issues: which labels are listed, what they should be, of what kind they are, and why."""
+"""The issue table: which labels are listed, what they should be, of what kind they are, and why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unicodedata import bidirectional
 
 import numpy as np
@@ -14,6 +14,7 @@ from goldvein.noise.model import NoiseModel, blocks
 if TYPE_CHECKING:
     import pandas as pd
 
+Floats = NDArray[np.floating]
 COLUMNS = (
     "id",
     "given_label",
@@ -28,34 +29,47 @@ COLUMNS = (
 )
 KINDS = ("ok", "wrong_label", "none_of_these", "conflict", "too_little_evidence")
 OK, WRONG, NONE, CONFLICT, LITTLE = range(5)
-# kinds of characters by Unicode, after which the text may run to the left
+# bidirectional classes of Unicode after which text may run to the left
 TURNS = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "PDF", "PDI", "FSI"}
-MIN_LABELS = 20  # of a class, below which it cannot be judged
-RARE, RARE_RECALL = 0.5, 0.2  # of the mean size of a class: rare; expected recall that a rare class keeps
+MIN_LABELS = 20  # of a class; with fewer it cannot be judged
+RARE, RARE_RECALL = 0.5, 0.2  # a class below this share of the mean size is rare; its least expected recall
 
 
 @dataclass(frozen=True)
 class Case:
-    """All that the table is made of; arrays are of the n rows with a label.
+    """What the table is made of; arrays are of the n rows with a label.
 
-    ``rows`` are their numbers, ``ids`` names all N; ``twin`` are numbers of rows, or -1.
+    Attributes
+    ----------
+    rows : ndarray of shape (n,), int64
+        Numbers of the rows among all N.
+    names : ndarray of shape (K,)
+        Names of the classes.
+    duplicate : ndarray of shape (n,), int64, or None
+        Number of a row that is nearly the same and has another label, or -1.
+    outlier : ndarray of shape (n,), bool, or None
+        Rows like no other.
+    ids : ndarray of shape (N,)
+        Names of the rows.
+    scores : dict of ndarray, each (n,)
+        Further columns.
     """
 
     rows: NDArray[np.int64]
-    names: NDArray
+    names: NDArray[Any]
     y: NDArray[np.int64]
-    p_wrong: NDArray[np.floating]
+    p_wrong: Floats
     is_issue: NDArray[np.bool_]
-    twin: NDArray[np.int64] | None
-    margins: NDArray | None
-    agreement: NDArray | None
-    far: NDArray[np.bool_] | None
-    ids: NDArray
-    scores: dict[str, NDArray]
+    duplicate: NDArray[np.int64] | None
+    margins: Floats | None
+    agreement: Floats | None
+    outlier: NDArray[np.bool_] | None
+    ids: NDArray[Any]
+    scores: dict[str, Floats]
 
 
-def worst_first(p_wrong: NDArray[np.floating], agreement: NDArray | None = None) -> NDArray[np.int64]:
-    """Places (n,) by falling p_wrong; of equal ones those first that were predicted in fewer epochs.
+def worst_first(p_wrong: Floats, agreement: Floats | None = None) -> NDArray[np.int64]:
+    """Places (n,) by falling p_wrong; ties are broken by agreement, low first.
 
     Examples
     --------
@@ -66,14 +80,14 @@ def worst_first(p_wrong: NDArray[np.floating], agreement: NDArray | None = None)
 
 
 def listed(
-    p_wrong: NDArray[np.floating],
+    p_wrong: Floats,
     y: NDArray[np.int64],
     precision: float,
     budget: int | None,
     n_classes: int,
-    agreement: NDArray | None = None,
+    agreement: Floats | None = None,
 ) -> NDArray[np.bool_]:
-    """Which labels (n,) are issues.
+    """Which labels (n,) are listed as issues, for a precision or a budget.
 
     Examples
     --------
@@ -98,14 +112,14 @@ def listed(
     for c in np.flatnonzero((n > 0) & (n < RARE * n.sum() / max(np.count_nonzero(n), 1))):
         of_class = np.flatnonzero(y == c)
         wanted = RARE_RECALL * p_wrong[of_class].sum()
-        if wanted < RARE_RECALL:  # less than one wrong label is expected
+        if wanted < RARE_RECALL:  # fewer than one wrong label is expected
             continue
         worst = of_class[np.argsort(-p_wrong[of_class], kind="stable")]
         issue[worst[: np.searchsorted(np.cumsum(p_wrong[worst]), wanted) + 1]] = True
     return issue
 
 
-def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] | None) -> pd.DataFrame:
+def table_of(case: Case, model: NoiseModel | None, probs: Floats | None) -> pd.DataFrame:
     """The table, worst first.
 
     Parameters
@@ -113,12 +127,12 @@ def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] |
     case : Case
     model : NoiseModel, optional
     probs : ndarray of shape (n, K), optional
-        What the model takes; without them nothing is suggested.
+        Input of the model; without them nothing is suggested.
     """
     import pandas as pd
 
     n = len(case.y)
-    marked = np.flatnonzero(case.is_issue if case.twin is None else case.is_issue | (case.twin >= 0))
+    marked = np.flatnonzero(case.is_issue if case.duplicate is None else case.is_issue | (case.duplicate >= 0))
     best, p_best = case.y[marked], np.full(len(marked), np.nan)
     if model is not None and probs is not None:
         best, p_best = _suggest(case.y, model, probs, marked, case.p_wrong)
@@ -128,7 +142,7 @@ def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] |
     suggested[marked[better]] = best[better]
     p_suggested[marked[better]] = p_best[better]
     reason = np.full(n, "", dtype=object)
-    looks = None if probs is None else _looks(case.y, model, probs, marked)
+    looks = None if probs is None else _resembling(case.y, model, probs, marked)
     reason[marked] = _reasons(case, marked, best, better, kind[marked], looks)
     order = worst_first(case.p_wrong, case.agreement)
     p_wrong = case.p_wrong[order].astype(np.float64)
@@ -148,7 +162,7 @@ def table_of(case: Case, model: NoiseModel | None, probs: NDArray[np.floating] |
 
 
 def by_class(case: Case, half: NDArray[np.float64]) -> pd.DataFrame:
-    """The classes that labels are given of: how many are wrong, and how many of those are listed.
+    """How many labels of each class are wrong, and how many of those are listed.
 
     Parameters
     ----------
@@ -180,9 +194,9 @@ def by_class(case: Case, half: NDArray[np.float64]) -> pd.DataFrame:
 def _suggest(
     y: NDArray[np.int64],
     model: NoiseModel,
-    probs: NDArray[np.floating],
+    probs: Floats,
     rows: NDArray[np.int64],
-    p_wrong: NDArray[np.floating],
+    p_wrong: Floats,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The likeliest other class of each of the rows (m,), and its probability."""
     best, p_best = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
@@ -193,34 +207,32 @@ def _suggest(
         own = q[at, y[some]]
         q[at, y[some]] = -1
         best[part] = q.argmax(1)
-        # what a label loses by more than the model (a twin, say), the others share
+        # what a label loses by more than the model, such as a duplicate, the other classes share
         p_best[part] = q[at, best[part]] * p_wrong[some] / np.maximum(1 - own, 1e-9)
     return best, np.clip(p_best, 0, 1)
 
 
-def _kinds(case: Case, marked: NDArray[np.int64], p_best: NDArray) -> NDArray[np.int8]:
+def _kinds(case: Case, marked: NDArray[np.int64], p_best: NDArray[np.float64]) -> NDArray[np.int8]:
+    """The kind of each label (n,), an index into ``KINDS``."""
     kind = np.zeros(len(case.y), dtype=np.int8)
     issue = case.is_issue[marked]
     kind[marked[issue]] = WRONG
     # no other class takes half of what the label loses
     lost = issue & (case.p_wrong[marked] > 0.5) & (p_best < case.p_wrong[marked] / 2) & (p_best > 0)
     kind[marked[lost]] = NONE
-    if case.far is not None:
-        kind[case.is_issue & case.far] = NONE
-    if case.twin is not None:
-        kind[case.twin >= 0] = CONFLICT
+    if case.outlier is not None:
+        kind[case.is_issue & case.outlier] = NONE
+    if case.duplicate is not None:
+        kind[case.duplicate >= 0] = CONFLICT
     kind[(np.bincount(case.y) < MIN_LABELS)[case.y]] = LITTLE
     return kind
 
 
-def _looks(
-    y: NDArray[np.int64],
-    model: NoiseModel | None,
-    probs: NDArray[np.floating],
-    rows: NDArray[np.int64],
+def _resembling(
+    y: NDArray[np.int64], model: NoiseModel | None, probs: Floats, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], list[float], list[float]]:
-    """What each of the rows (m,) looks like most but for the given class, whatever its label says, and how much like
-    the given class and like that.
+    """The class, besides the given one, that each of the rows (m,) resembles most whatever its label says, and the
+    probabilities of the given class and of that class.
     """
     most, given, other = np.empty(len(rows), dtype=np.int64), np.empty(len(rows)), np.empty(len(rows))
     for part in blocks(np.broadcast_to(np.float32(0), (len(rows), probs.shape[1]))):
@@ -241,42 +253,42 @@ def _reasons(
     kind: NDArray[np.int8],
     looks: tuple[NDArray[np.int64], list[float], list[float]] | None,
 ) -> list[str]:
-    """Why a label is doubted, in words; ``better`` where the likeliest other class is likelier than the given one."""
-    given, other = apart(case.names[case.y[rows]].tolist()), apart(case.names[best].tolist())
+    """Why a label is suspicious, in words; ``better`` where another class is likelier than the given one."""
+    given, other = isolate(case.names[case.y[rows]].tolist()), isolate(case.names[best].tolist())
     if looks is None:
         texts = [f"does not look like {label}" for label in given]
     else:
         most, *shares = looks
-        pairs = zip(given, apart(case.names[most].tolist()), *shares, strict=True)
+        pairs = zip(given, isolate(case.names[most].tolist()), *shares, strict=True)
         texts = [f"looks like {b} (probability {q:.2f}), not {a} ({p:.2f})" for a, b, p, q in pairs]
-        for i in np.flatnonzero(better & (best != most)):  # one that is seldom mistaken for the given class
+        for i in np.flatnonzero(better & (best != most)):  # that class is seldom confused with the given one
             texts[i] += f"; with this label more likely {other[i]}"
         for i in np.flatnonzero((kind == WRONG) & ~better):
             texts[i] += "; no other label is likelier"
     for i in np.flatnonzero(kind == NONE):
-        texts[i] = f"looks like no class, least unlike {other[i]}; given {given[i]}"
-    if case.twin is not None:
-        for i in np.flatnonzero(case.twin[rows] >= 0):
-            twin = case.twin[rows[i]]
-            (label,) = apart([case.names[case.y[np.searchsorted(case.rows, twin)]]])
-            texts[i] = f"all but the same as row {case.ids[twin]}, which is labeled {label}; " + texts[i]
+        texts[i] = f"looks like no class, closest to {other[i]}; given {given[i]}"
+    if case.duplicate is not None:
+        for i in np.flatnonzero(case.duplicate[rows] >= 0):
+            row = case.duplicate[rows[i]]
+            (label,) = isolate([case.names[case.y[np.searchsorted(case.rows, row)]]])
+            texts[i] = f"nearly the same as row {case.ids[row]}, which is labeled {label}; " + texts[i]
     n = np.bincount(case.y)
     for i in np.flatnonzero(kind == LITTLE):
-        texts[i] += f"; but its class has {n[case.y[rows[i]]]} labels, too few to judge by"
+        texts[i] += f"; but its class has only {n[case.y[rows[i]]]} labels, too few to judge"
     if case.agreement is not None:
-        said = zip(texts, given, case.agreement[rows].tolist(), strict=True)
-        texts = [f"{text}; predicted as {label} in {share:.0%} of the epochs" for text, label, share in said]
+        parts = zip(texts, given, case.agreement[rows].tolist(), strict=True)
+        texts = [f"{text}; predicted as {label} in {share:.0%} of the epochs" for text, label, share in parts]
     if case.margins is not None:
         texts = [f"{t}; mean margin {m:.2f}" for t, m in zip(texts, case.margins[rows].tolist(), strict=True)]
     return texts
 
 
-def apart(names: list) -> list:
-    """Names as they are put into a sentence: one that is read from right to left must not turn the rest around.
+def isolate(names: list[Any]) -> list[Any]:
+    """Names for a sentence: one that is read from right to left is isolated, so that it does not turn the rest around.
 
     Examples
     --------
-    >>> apart(["cat", "\u05d7\u05ea\u05d5\u05dc"])
+    >>> isolate(["cat", "\u05d7\u05ea\u05d5\u05dc"])
     ['cat', '\u2068\u05d7\u05ea\u05d5\u05dc\u2069']
     """
     turned = {name: f"\u2068{name}\u2069" for name in set(names) if any(bidirectional(c) in TURNS for c in str(name))}
