@@ -256,10 +256,11 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         rows = self._rows(X, reset=False)
         return predict_rows(self.net_, self.transform_, rows).reshape(len(rows), len(self.classes_))
 
-    def predict(self, X: ArrayLike | Rows) -> NDArray:
+    def predict(self, X: ArrayLike | Rows) -> NDArray[Any]:
         """The likeliest class of each row (n,), as the user wrote the labels."""
         check_is_fitted(self, "net_")
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(1)]
+        return labels
 
     def score(self, X: ArrayLike | Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy on the rows of X whose label is not missing (-1, None, NaN or "")."""
@@ -347,7 +348,11 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         elif getattr(X, "ndim", 0) == 4:
             rows = as_images(X)
         else:
-            return validate_data(self, X, reset=reset, dtype=np.float32, ensure_min_samples=2 if reset else 0)
+            least = 2 if reset else 0
+            vectors: NDArray[np.float32] = validate_data(
+                self, X, reset=reset, dtype=np.float32, ensure_min_samples=least
+            )
+            return vectors
         if not reset and rows.shape[1:] != self.transform_.mean.shape:
             fitted = tuple(self.transform_.mean.shape)
             raise InputError(f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {fitted}")
@@ -380,7 +385,8 @@ def resolve_method(method: str | Method) -> Method:
     InputError
         For an unknown name.
     """
-    return find("methods", method)() if isinstance(method, str) else clone(method)
+    own: Method = find("methods", method)() if isinstance(method, str) else clone(method)
+    return own
 
 
 def _evidence(fitted: Fitted, data: TrainingSet, y_before: NDArray[np.int64] | None) -> Evidence:

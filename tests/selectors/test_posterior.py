@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldvein.errors import InputError
-from goldvein.selectors.posterior import Posterior, posterior, probability_right
+from goldvein.selectors.posterior import Posterior, class_posterior, probability_right
 
 UNSEEN = {"trained_on": np.full(9, -1)}
 PROBS = np.array([[0.99, 0.01]] * 4 + [[0.01, 0.99]] * 4 + [[0.6, 0.4]])
@@ -24,7 +24,7 @@ def symmetric(n_classes: int, rate: float) -> np.ndarray:
 
 
 def test_posterior_by_hand() -> None:
-    q = posterior(Y, PROBS, **UNSEEN)
+    q = class_posterior(Y, PROBS, **UNSEEN)
     wrong = 0.99 * T[0, 1]  # row 3: the network says 0, the label 1
     right = 0.01 * T[1, 1]
     np.testing.assert_allclose(q[3], [wrong / (wrong + right), right / (wrong + right)], atol=1e-10)
@@ -59,7 +59,7 @@ def test_a_missing_label_leaves_the_network_alone() -> None:
     y = np.r_[Y, -1]
     probs = np.r_[PROBS, [[0.3, 0.7]]]
     trained_on = np.full(10, -1)
-    np.testing.assert_allclose(posterior(y, probs, trained_on)[-1], [0.3, 0.7], atol=1e-9)
+    np.testing.assert_allclose(class_posterior(y, probs, trained_on)[-1], [0.3, 0.7], atol=1e-9)
     assert np.isnan(probability_right(y, probs, trained_on)[-1])
     quality, mask = Posterior().select(y, probs=probs)
     assert np.isnan(quality[-1])
@@ -91,8 +91,8 @@ def test_every_row_is_a_distribution_in_any_order(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 60))
     y, probs = rng.integers(-1, 3, n), rng.dirichlet(np.full(3, 0.5), n)
-    q = posterior(y, probs)
+    q = class_posterior(y, probs)
     np.testing.assert_allclose(q.sum(1), 1)
     assert (q >= 0).all()
     order = rng.permutation(n)
-    np.testing.assert_allclose(posterior(y[order], probs[order]), q[order], atol=1e-12)
+    np.testing.assert_allclose(class_posterior(y[order], probs[order]), q[order], atol=1e-12)

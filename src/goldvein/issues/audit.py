@@ -35,9 +35,8 @@ __all__ = ["COLUMNS", "KINDS", "RARE", "Audit", "audit", "find_label_issues"]
 Floats = NDArray[np.floating]
 SAMPLE = 50_000  # rows that the readings of T are compared on
 NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
-LEAST_CONFLICT = (
-    1e-6  # p_wrong of either of two equal rows with different labels: both may look right, and one is wrong
-)
+# of two nearly equal rows with different labels one is wrong, even if both look right
+LEAST_CONFLICT = 1e-6
 FAR, DOUBT = 3, 0.2  # standard deviations and p_wrong from which a row is like no other,
 VERY_FAR = 6  # standard deviations from which it is so whatever its label,
 LIKE_NONE = 0.6  # and the least p_wrong that it then has

@@ -65,7 +65,8 @@ class Mentor(nn.Module):
         steps = torch.stack([losses, above], 1)[:, None]  # (B, 1, 2)
         seen = self.lstm(steps)[0][:, -1]
         now = self.percent[percent].expand(len(losses), -1)
-        return self.out(self.hidden(torch.cat([seen, now], 1)).tanh())[:, 0]
+        out: Tensor = self.out(self.hidden(torch.cat([seen, now], 1)).tanh())
+        return out[:, 0]
 
     def fit(self, losses: Tensor, percent: int, right: Tensor) -> None:
         """Learn whether labels are right (B,), 1 or 0, by binary cross-entropy; goes on from where it is."""

@@ -233,7 +233,8 @@ class Inference(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, *input_shape) -> (B, K) logits."""
-        return self.classify(self.encode(x)[0])
+        logits: Tensor = self.classify(self.encode(x)[0])
+        return logits
 
 
 @torch.no_grad()

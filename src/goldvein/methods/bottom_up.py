@@ -65,7 +65,8 @@ class BottomUp(Method):
         self.T = nn.Parameter(torch.eye(task.n_classes))
 
     def loss(self, batch: Batch) -> Terms:
-        losses = forward_corrected(self.net(batch.views[0]), batch.y, TameGradient.apply(self.T))  # Eq. 1
+        T: Tensor = TameGradient.apply(self.T)  # type: ignore[no-untyped-call]
+        losses = forward_corrected(self.net(batch.views[0]), batch.y, T)  # Eq. 1
         return {  # Eq. 2
             "cross_entropy": (losses, batch.labeled),
             "decay": self.decay / 2 * self.T.square().sum(1).mean(),
@@ -107,7 +108,8 @@ class TameGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         inside = gradient - gradient.mean(1, keepdim=True)
-        return inside / inside.norm().clamp(min=1)
+        length: Tensor = inside.norm()
+        return inside / length.clamp(min=1)
 
 
 def nearest_in_simplex(rows: Tensor) -> Tensor:

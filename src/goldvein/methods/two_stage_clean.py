@@ -110,7 +110,8 @@ class TwoStageClean(Method):
     def judge(self, x: Tensor) -> Tensor:
         """Logits of the binary classifiers: (B, *input_shape) -> (B, K)."""
         if not self.separate:
-            return self.net(x)
+            logits: Tensor = self.net(x)
+            return logits
         return torch.stack([net(x)[:, c] for c, net in enumerate(self.apart)], 1)
 
     def loss(self, batch: Batch) -> Terms:

@@ -53,11 +53,13 @@ class Conv13(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, 128)."""
-        return self.layers(x).mean((2, 3))
+        maps: Tensor = self.layers(x)
+        return maps.mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, K) logits."""
-        return self.head(self.features(x))
+        logits: Tensor = self.head(self.features(x))
+        return logits
 
 
 def layer(n_in: int, n_out: int, *, size: int = 3, padding: int | str = "same") -> nn.Sequential:

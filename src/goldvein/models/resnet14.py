@@ -34,7 +34,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = x if self.first else F.relu(self.norm1(x), inplace=True)
         h = self.dropout(F.relu(self.norm2(self.conv1(h)), inplace=True))
-        return self.shortcut(x) + self.conv2(h)
+        out: Tensor = self.shortcut(x) + self.conv2(h)
+        return out
 
 
 class ResNet14(nn.Module):
@@ -82,4 +83,5 @@ class ResNet14(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, K) logits."""
-        return self.head(self.features(x))
+        logits: Tensor = self.head(self.features(x))
+        return logits

@@ -93,11 +93,13 @@ class ResNet50(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, 2048)."""
         h = self.maxpool(F.relu(self.bn1(self.conv1(x)), inplace=True))
-        return self.layer4(self.layer3(self.layer2(self.layer1(h)))).mean((2, 3))
+        maps: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(h))))
+        return maps.mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, K) logits."""
-        return self.fc(self.features(x))
+        logits: Tensor = self.fc(self.features(x))
+        return logits
 
 
 def stage(n_in: int, width: int, depth: int, stride: int) -> nn.Sequential:

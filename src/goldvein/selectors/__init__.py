@@ -1,8 +1,7 @@
-"""One file per selector: which given labels to trust.
+"""Selectors, one file each: which given labels to trust.
 
 A selector is a function of arrays in a thin class: ``select(y, **signals)`` takes the labels (N,) with -1 for a
-missing one, and the arrays that it names in ``needs``; it returns ``(label_quality, keep)``, a score (N,) that is low
-for a suspicious label (NaN for a missing one) and a mask (N,) of the labels it trusts.
+missing one, and the arrays that it names in ``needs``; it returns :data:`Selection`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,10 @@ from numpy.typing import NDArray
 
 from goldvein.config.names import find, names
 from goldvein.errors import InputError
+
+Floats = NDArray[np.floating]
+Selection = tuple[NDArray[np.floating], NDArray[np.bool_]]
+"""``label_quality`` (N,), low for a suspicious label and NaN for a missing one, and the mask (N,) of kept labels."""
 
 
 def check_needs(selector: Any, given: tuple[str, ...], method: str) -> None:
@@ -34,9 +37,9 @@ def check_needs(selector: Any, given: tuple[str, ...], method: str) -> None:
 
 
 def select_apart(
-    selector: Any, y: NDArray[np.int64], held_out: NDArray[np.bool_], **signals: NDArray
+    selector: Any, y: NDArray[np.int64], held_out: NDArray[np.bool_], **signals: NDArray[Any]
 ) -> NDArray[np.bool_]:
-    """The labels (N,) that a selector trusts, held-out rows judged among themselves.
+    """The labels (N,) that a selector trusts, judged separately for held-out and for other rows.
 
     A network is surer of the rows that it was trained on: ranked together with them, the held-out rows of a hard
     class would all lose their labels.

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from goldvein.config.ranges import PartialShare
 from goldvein.noise.mixture import wrong_by_score
+from goldvein.selectors import Floats, Selection
 
 
 class Agreement(BaseEstimator):
@@ -29,7 +30,7 @@ class Agreement(BaseEstimator):
     def __init__(self, threshold: PartialShare = 0.5) -> None:
         self.threshold = threshold
 
-    def select(self, y: NDArray[np.int64], *, agreement: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+    def select(self, y: NDArray[np.int64], *, agreement: Floats) -> Selection:
         """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.config.ranges import Share, check
+from goldvein.selectors import Floats, Selection
 
 
 class Confidence(BaseEstimator):
@@ -41,7 +42,7 @@ class Confidence(BaseEstimator):
         self.floor = floor
         self.mode = mode
 
-    def select(self, y: NDArray[np.int64], *, probs: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+    def select(self, y: NDArray[np.int64], *, probs: Floats) -> Selection:
         """Scores P(given class) and the mask of kept labels.
 
         Parameters
@@ -78,7 +79,7 @@ class Confidence(BaseEstimator):
         return quality, keep
 
 
-def given_probability(y: NDArray[np.int64], probs: NDArray) -> NDArray:
+def given_probability(y: NDArray[np.int64], probs: Floats) -> NDArray[np.float64]:
     """P(given class) of each row (N,), NaN where the label is missing (-1).
 
     Examples

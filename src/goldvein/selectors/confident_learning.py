@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.noise.model import confident_counts
+from goldvein.selectors import Floats, Selection
 from goldvein.selectors.confidence import given_probability
 
 
@@ -21,7 +22,7 @@ class ConfidentLearning(BaseEstimator):
 
     needs = ("probs",)
 
-    def select(self, y: NDArray[np.int64], *, probs: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+    def select(self, y: NDArray[np.int64], *, probs: Floats) -> Selection:
         """P(given class) (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters

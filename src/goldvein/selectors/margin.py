@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 
 from goldvein.config.ranges import PartialShare
 from goldvein.noise.mixture import wrong_by_score
+from goldvein.selectors import Floats, Selection
 
 
 class Margin(BaseEstimator):
@@ -30,7 +31,7 @@ class Margin(BaseEstimator):
     def __init__(self, threshold: PartialShare = 0.5) -> None:
         self.threshold = threshold
 
-    def select(self, y: NDArray[np.int64], *, margins: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+    def select(self, y: NDArray[np.int64], *, margins: Floats) -> Selection:
         """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters

@@ -1,8 +1,9 @@
-"""Vote of the nearest rows in feature space (Bahri, Jiang & Gupta 2020, ICML; Zhu, Dong & Liu 2022, ICML).
+"""Vote of the nearest rows in feature space (Bahri, Jiang & Gupta 2020, ICML, arXiv:2004.12289; Zhu, Dong & Liu 2022,
+ICML, arXiv:2110.06283).
 
-Rows that look alike mostly share a class: the labels of the k nearest other rows, by cosine, are probabilities of the
-classes that need no classifier. The same distances tell two more kinds of doubtful rows: one that lies far from all
-others, and two that are all but the same and have different labels.
+Rows that look alike mostly share a class: the labels of the k nearest other rows, by cosine, are class probabilities
+without a classifier. The same distances show two more kinds of suspicious rows: one that lies far from all others, and
+two that are nearly the same and have different labels.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from sklearn.base import BaseEstimator
 
 from goldvein.config.ranges import Count, PartialShare
 from goldvein.noise.model import fit
+from goldvein.selectors import Floats, Selection
 
 MOST = 20_000  # rows among which neighbors are looked for; all rows are judged
-BLOCK_CELLS = 2**22
-SAME = 1e-3  # cosine distance below which two rows are all but the same,
-LUCKY = 0.01  # unless rows are so dense that as many would lie as near by chance
-FEW = 10  # features, below which their length tells too, and the most dimensions that chance is taken to have
-EQUAL = 1e-6  # distances between which there is no telling
+BLOCK_CELLS = 2**22  # similarities that are computed at a time
+SAME = 1e-3  # cosine distance below which two rows are nearly the same,
+LUCKY = 0.01  # unless rows are so dense that this number of them would lie as near by chance
+FEW = 10  # features below which their length counts, too, and the largest number of dimensions for chance
+EQUAL = 1e-6  # differences of distances below which they count as equal
 
 
 class Neighbors(BaseEstimator):
@@ -41,7 +43,7 @@ class Neighbors(BaseEstimator):
         self.k = k
         self.threshold = threshold
 
-    def select(self, y: NDArray[np.int64], *, features: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+    def select(self, y: NDArray[np.int64], *, features: Floats) -> Selection:
         """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters
@@ -49,7 +51,7 @@ class Neighbors(BaseEstimator):
         y : ndarray of shape (N,), int64
             Given labels; -1 is a missing one: it is never kept, and has no vote.
         features : ndarray of shape (N, D)
-            What a network makes of each row, before its last layer.
+            Features of each row, such as the inputs of a network's last layer.
 
         Examples
         --------
@@ -68,9 +70,9 @@ class Neighbors(BaseEstimator):
 
 
 def vote(
-    y: NDArray[np.int64], features: NDArray, k: int = 20, n_classes: int | None = None
+    y: NDArray[np.int64], features: Floats, k: int = 20, n_classes: int | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    """What the nearest other rows say of each.
+    """The labels, distances and duplicates among the nearest other rows.
 
     Parameters
     ----------
@@ -87,9 +89,9 @@ def vote(
         Shares of the labels of the k nearest other rows, half a vote added for each class.
     distance : ndarray of shape (n,)
         Mean cosine distance to them.
-    twin : ndarray of shape (n,), int64
-        A row that is all but the same and has another label, or -1. Where features are few, rows lie near each other
-        by chance, and there are none.
+    duplicate : ndarray of shape (n,), int64
+        A row that is nearly the same and has another label, or -1. With few features, rows lie near each other by
+        chance, and do not count.
 
     Examples
     --------
@@ -102,32 +104,34 @@ def vote(
     k = min(k, n - 1)
     dimensions = min(features.shape[1], FEW)
     votes = np.full((n, n_classes), 0.5, dtype=np.float32)
-    distance, twin = np.zeros(n, dtype=np.float32), np.full(n, -1)
+    distance, duplicate = np.zeros(n, dtype=np.float32), np.full(n, -1)
     for rows, nearest, away in _nearest(features, k):
         labels = y[nearest]
         for column in labels.T:
             votes[rows, column] += 1
         distance[rows] = away.mean(1)
-        by_chance = k * (away / np.maximum(away[:, -1:], EQUAL)) ** (dimensions / 2)  # on a sphere, distances squared
+        by_chance = k * (away / np.maximum(away[:, -1:], EQUAL)) ** (
+            dimensions / 2
+        )  # cosine distances are squared distances
         same = (away < SAME) & (by_chance < LUCKY) & (labels != y[rows][:, None])
         found = same.any(1)
-        twin[rows[found]] = nearest[found, same[found].argmax(1)]
-    return votes / votes.sum(1, keepdims=True), distance, twin
+        duplicate[rows[found]] = nearest[found, same[found].argmax(1)]
+    return votes / votes.sum(1, keepdims=True), distance, duplicate
 
 
-def deviations(distance: NDArray, usual: NDArray) -> NDArray:
-    """How far distances (n,) are beyond ``usual`` ones (m,), in deviations of the upper half of these.
+def deviations(distance: Floats, usual: Floats) -> Floats:
+    """How far distances (n,) are beyond ``usual`` ones (m,), in standard deviations of the upper half of these.
 
     Examples
     --------
     >>> deviations(np.array([0.5, 1.5]), np.linspace(0, 1, 101)).round(1).tolist()
     [0.0, 2.9]
     """
-    middle, upper = np.quantile(usual, [0.5, 0.8413])  # of a normal distribution, one deviation apart
+    middle, upper = np.quantile(usual, [0.5, 0.8413])  # one standard deviation apart in a normal distribution
     return (distance - middle) / (upper - middle) if upper - middle > EQUAL else np.zeros_like(distance)
 
 
-def _nearest(features: NDArray, k: int) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+def _nearest(features: Floats, k: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats]]:
     """Rows, their k nearest others, nearest first, and the distances, block by block."""
     f = np.array(features, dtype=np.float32)
     if f.shape[1] < FEW:

@@ -4,13 +4,14 @@ With clean class probabilities p(k | x) and T[k, j] = P(given j | true k), indep
 
     P(true = j | x, given = j)  =  T[j, j] p(j | x) / sum_k T[k, j] p(k | x).                             (1)
 
-Both are taken from one network. T is counted: the network's prediction stands for the true class (as in confident
-learning, Northcutt et al. 2021). A network that was trained on noisy labels predicts those, p T~, with T~ counted in
-the same way on the labels that it was trained on; p is recovered by the inverse of T~ (Patrini et al. 2017).
+Both come from one network. T is counted: the network's prediction stands for the true class (as in confident learning,
+Northcutt et al. 2021, arXiv:1911.00068). A network that was trained on noisy labels predicts those, p T~, with T~
+counted in the same way on the labels that it was trained on; the inverse of T~ recovers p (Patrini et al. 2017,
+arXiv:1609.03683).
 
-Against the rule of Ding et al., which keeps sure and consistent labels only, (1) gives the label its say: with 20 %
-symmetric noise over ten classes a given label outweighs a network that is 9 : 1 against it, and so the hard rows
-keep their labels.
+The rule of Ding et al. keeps labels only where the network is sure and predicts them. (1) also counts the label itself:
+with 20 % symmetric noise over ten classes a given label outweighs a network that is 9 : 1 against it, and so the hard
+rows keep their labels.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sklearn.base import BaseEstimator
 
 from goldvein.config.ranges import PositiveShare, Share, check
 from goldvein.noise.transition import count_transition, unmix
+from goldvein.selectors import Floats, Selection
 from goldvein.selectors.confidence import given_probability
 
 
@@ -32,7 +34,7 @@ class Posterior(BaseEstimator):
     threshold : float in (0, 1], default=0.5
         Least probability of being right of a kept label.
     floor : float in [0, 1], default=0.1
-        Share of the labels of each class that is kept in any case, the likeliest first.
+        Share of the labels of each class that is always kept, the likeliest first.
     """
 
     needs = ("probs", "trained_on")
@@ -41,9 +43,7 @@ class Posterior(BaseEstimator):
         self.threshold = threshold
         self.floor = floor
 
-    def select(
-        self, y: NDArray[np.int64], *, probs: NDArray, trained_on: NDArray[np.int64] | None = None
-    ) -> tuple[NDArray, NDArray[np.bool_]]:
+    def select(self, y: NDArray[np.int64], *, probs: Floats, trained_on: NDArray[np.int64] | None = None) -> Selection:
         """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters
@@ -53,8 +53,8 @@ class Posterior(BaseEstimator):
         probs : ndarray of shape (N, K)
             Class probabilities of a network.
         trained_on : ndarray of shape (N,), int64, optional
-            Labels with the noise that the network has learned, those of held-out rows too, -1 where there are none; all
-            -1 for probabilities without noise. By default ``y``.
+            Labels whose noise the network has learned, those of held-out rows too, -1 where there are none; all -1 for
+            probabilities without noise. By default ``y``.
 
         Examples
         --------
@@ -76,22 +76,24 @@ class Posterior(BaseEstimator):
 
 
 def probability_right(
-    y: NDArray[np.int64], probs: NDArray, trained_on: NDArray[np.int64] | None = None
+    y: NDArray[np.int64], probs: Floats, trained_on: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
     """Eq. 1 for each row (N,), NaN where the label is missing."""
-    return given_probability(y, posterior(y, probs, trained_on))
+    return given_probability(y, class_posterior(y, probs, trained_on))
 
 
-def posterior(y: NDArray[np.int64], probs: NDArray, trained_on: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+def class_posterior(
+    y: NDArray[np.int64], probs: Floats, trained_on: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
     """P(true = k | x, given label) for each row, (N, K); for a missing label it is p(k | x).
 
     Examples
     --------
-    A network that is undecided leaves the decision to the label and the noise:
+    Where the network is undecided, label and noise decide:
 
     >>> probs = np.array([[0.99, 0.01]] * 4 + [[0.01, 0.99]] * 4 + [[0.5, 0.5]])
     >>> y = np.array([0, 0, 0, 1, 1, 1, 1, 0, 1])
-    >>> posterior(y, probs, trained_on=np.full(9, -1))[-1].round(2).tolist()
+    >>> class_posterior(y, probs, trained_on=np.full(9, -1))[-1].round(2).tolist()
     [0.29, 0.71]
     """
     n_classes = probs.shape[1]
@@ -99,15 +101,16 @@ def posterior(y: NDArray[np.int64], probs: NDArray, trained_on: NDArray[np.int64
     clean = clean_probs(probs, y if trained_on is None else trained_on)
     T = count_transition(y, predicted, n_classes)
     q = clean * np.where((y >= 0)[:, None], T[:, y].T, 1.0)
-    return q / q.sum(1, keepdims=True)
+    posterior: NDArray[np.float64] = q / q.sum(1, keepdims=True)
+    return posterior
 
 
-def clean_probs(probs: NDArray, trained_on: NDArray[np.int64]) -> NDArray[np.float64]:
+def clean_probs(probs: Floats, trained_on: NDArray[np.int64]) -> NDArray[np.float64]:
     """p(k | x) of a network that was trained on labels (N,) which may be wrong: (N, K) -> (N, K).
 
     Examples
     --------
-    A network without a label of its own rows says what it believes:
+    Probabilities that were learned from no label stay as they are:
 
     >>> clean_probs(np.array([[0.8, 0.2]]), np.array([-1])).tolist()
     [[0.8, 0.2]]

@@ -40,7 +40,7 @@ def pick_device(name: str) -> torch.device:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 matrices in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
@@ -83,8 +83,8 @@ class LowPrecision(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net: Any = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.register_state_dict_post_hook(_without_wrapper)
-        self.register_load_state_dict_pre_hook(_with_wrapper)
+        self.register_state_dict_post_hook(_without_wrapper)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_with_wrapper)  # type: ignore[no-untyped-call]
 
     @property
     def head(self) -> nn.Module:

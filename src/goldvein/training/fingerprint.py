@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from goldvein.data.dataset import Rows
 
 
-def fingerprint(params: Mapping[str, Any], seed: int, rows: Rows, *arrays: NDArray | None) -> str:
+def fingerprint(params: Mapping[str, Any], seed: int, rows: Rows, *arrays: NDArray[Any] | None) -> str:
     """A hexadecimal digest of hyper-parameters, seed, inputs and labels.
 
     Inputs that are not in memory count by their shape.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -214,7 +214,7 @@ class Inputs:
         if self.lazy is None:
             yield from map(self.read, batches)
             return
-        ahead: deque = deque()
+        ahead: deque[Future[Tensor]] = deque()
         with ThreadPoolExecutor(1) as pool:
             for rows in batches:
                 ahead.append(pool.submit(self.read, rows))
