@@ -40,7 +40,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
-    assert (output, errors) == ("", "interrupted: give the same command with --resume to go on\n")
+    assert (output, errors) == ("", "interrupted: repeat the command with --resume to continue\n")
     assert [path.name for path in out.iterdir()] == ["checkpoint.pt"]
     return out
 
@@ -48,8 +48,8 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_interrupted_folder_is_not_overwritten(interrupted, refused):
     before = (interrupted / "checkpoint.pt").read_bytes()
     message = refused(*TRAIN, "--out", interrupted, *SETTINGS)
-    assert message.endswith("holds an interrupted run: give --resume to go on with it, or another folder")
-    assert "holds an interrupted run" in refused("issues", interrupted)
+    assert message.endswith("contains an interrupted run: continue it with --resume, or choose another folder")
+    assert "contains an interrupted run" in refused("issues", interrupted)
     assert (interrupted / "checkpoint.pt").read_bytes() == before
 
 

@@ -41,7 +41,8 @@ def test_report_of_a_run(goldvein, run, tmp_path):
     goldvein("report", run)
     page = (run / "report.html").read_text()
     assert page.startswith("<!doctype html>")
-    assert "Against the hidden true labels of 1,201 rows" in page
+    assert "Evidence: the hidden true labels of 1,201 rows" in page
+    assert "none of them was cleaned" in page
     told = json.loads(goldvein("report", run, "--out", tmp_path / "r.html", "--top", 5, "--json").stdout)
     assert told["not_shown"] == 0
     assert (tmp_path / "r.html").read_text().count("<img ") == 5
@@ -63,7 +64,7 @@ def test_test_rows_of_one_s_own_judge_two_runs(goldvein, refused, flowers, tmp_p
     goldvein("report", tmp_path / "second", "--out", out)
     assert "This run has no test labels" in out.read_text()
     told = refused("report", tmp_path / "second", "--before", tmp_path / "first", "--out", out)
-    assert "this run was not judged on test labels: give --test DATA" in told
+    assert "this run has no test accuracy: give --test DATA" in told
 
 
 def test_a_run_after_a_review_is_compared_with_the_one_before(goldvein, flowers, tmp_path):
@@ -97,8 +98,8 @@ def test_each_run_reads_the_test_rows_by_its_own_columns(goldvein, refused, tmp_
     ]
     assert min(shares[:2]) > 95
     told = refused("report", tmp_path / "b", "--test", tmp_path / "b.csv")
-    assert "is what" in told
-    assert "was trained on: give rows that no run has seen" in told
+    assert "was trained on --test" in told
+    assert "give rows that no run was trained on" in told
 
 
 def test_a_run_finds_its_data_from_anywhere(goldvein, flowers, tmp_path, monkeypatch):
@@ -107,7 +108,7 @@ def test_a_run_finds_its_data_from_anywhere(goldvein, flowers, tmp_path, monkeyp
     goldvein("train", flowers.name, "--out", tmp_path / "run", *settings)
     monkeypatch.chdir("/")
     goldvein("report", tmp_path / "run")
-    assert "not there any more" not in (tmp_path / "run" / "report.html").read_text()
+    assert "does not exist" not in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_reviewed_labels_make_the_next_run_better_and_its_report_shows_it(goldvein, run, tmp_path):
@@ -164,7 +165,10 @@ def test_decisions_go_out_and_in_by_each_form(goldvein, run, tmp_path):
     made = {row: (d.action, d.label) for row, d in log.current().items()}
     for k, form in enumerate(("csv", "label-studio", "cleanlab")):
         path = tmp_path / f"decisions{k}{'.json' if form == 'label-studio' else '.csv'}"
-        assert "labels written, 3 of them decided" in goldvein("review", run, "--export", path, "--format", form).stdout
+        assert (
+            "labels written, 3 of them with a decision"
+            in goldvein("review", run, "--export", path, "--format", form).stdout
+        )
         other = shutil.copytree(run, tmp_path / f"other{k}")
         (other / FILE).unlink()
         goldvein("review", other, "--import", path)
@@ -175,11 +179,11 @@ def test_decisions_go_out_and_in_by_each_form(goldvein, run, tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("id,label\nstranger,3\n", "id 'stranger' is decided on but not in the run"),
-        ("id,label\n{0},3\nstranger,3\n", "id 'stranger' is decided on but not in the run"),
+        ("id,label\nstranger,3\n", "id 'stranger' has a decision but is not in the run"),
+        ("id,label\n{0},3\nstranger,3\n", "id 'stranger' has a decision but is not in the run"),
         ("id,label\n{0},33\n", "unknown label for id '{0}': '33'"),
-        ("id,label\n{0},3\n{0},4\n", "decides twice on id '{0}'"),
-        ("x\n1\n", "it must have id and label"),
+        ("id,label\n{0},3\n{0},4\n", "has two decisions for id '{0}'"),
+        ("x\n1\n", "it must have the columns id and label"),
     ],
 )
 def test_a_bad_import_changes_nothing(refused, run, tmp_path, content, told):
@@ -196,16 +200,16 @@ def test_bad_input_is_told(refused, run, trained, tmp_path):
     (run / "config.json").write_text(json.dumps({**config, "format": 99}))
     for verb in ("report", "review"):
         assert "has format 99: this goldvein reads format 1" in refused(verb, run)
-        assert "holds no run" in refused(verb, tmp_path)
-    assert "two commands" in refused("review", trained, "--export", "a", "--import", "b")
-    assert "holds no decisions" in refused("train", "digits", "--out", tmp_path / "x", "--decisions", trained)
+        assert "contains no run" in refused(verb, tmp_path)
+    assert "cannot be combined" in refused("review", trained, "--export", "a", "--import", "b")
+    assert "contains no decisions" in refused("train", "digits", "--out", tmp_path / "x", "--decisions", trained)
     assert not (tmp_path / "x").exists()
     (tmp_path / "d.csv").write_text("id,label\nstranger,3\n")
     told = refused("train", "digits", "--out", tmp_path / "x", "--decisions", tmp_path / "d.csv")
-    assert "id 'stranger' is decided on but not in the data" in told
+    assert "id 'stranger' has a decision but is not in the data" in told
     assert not (tmp_path / "x").exists()
     told = refused("review", trained, "--export", tmp_path / "new.xml")
-    assert "new.xml does not tell a form: end it in .csv or .json" in told
+    assert "new.xml has no suffix of a known format: name it .csv or .json" in told
     assert not (trained / FILE).exists()
 
 

@@ -62,11 +62,11 @@ def test_issues_as_a_table_and_as_json_agree(goldvein, trained):
     printed = goldvein("issues", trained, "--top", 3).stdout.splitlines()
     found = json.loads(goldvein("issues", trained, "--top", 3, "--json").stdout)
     metrics = json.loads((trained / "metrics.json").read_text())
-    counts = f"{metrics['n_issues']} of 1,201 labels are listed as wrong"
+    counts = f"{metrics['n_issues']} of 1,201 labels are probably wrong"
     low, high = metrics["n_wrong_interval"]
-    span = f"({low:,.0f} to {high:,.0f} wrong labels, with probability 0.9)"
+    span = f"(90 % interval: {low:,.0f} to {high:,.0f} wrong labels)"
     assert printed[0] == f"{counts}; estimated noise rate {metrics['noise_rate']:.3f} {span}"
-    assert printed[1].startswith("most often mixed up, true -> given: ")
+    assert printed[1].startswith("most frequent confusions, true -> given: ")
     assert printed[2].split()[:4] == ["rank", "id", "given", "suggested"]
     assert [line.split()[:4] for line in printed[3:]] == [
         [str(row[key]) for key in ("rank", "id", "given_label", "suggested_label")] for row in found["issues"]
@@ -113,14 +113,14 @@ def test_an_existing_file_is_left_alone(refused, trained, tmp_path, verb):
     out = tmp_path / "mine.csv"
     out.write_text("mine")
     data = ("digits",) if verb == "predict" else ()
-    assert "exists already: it is not overwritten" in refused(verb, trained, *data, "--out", out)
+    assert "exists already and is not overwritten" in refused(verb, trained, *data, "--out", out)
     assert out.read_text() == "mine"
-    assert "there is no folder" in refused(verb, trained, *data, "--out", tmp_path / "nowhere" / "new.csv")
+    assert "does not exist; create it" in refused(verb, trained, *data, "--out", tmp_path / "nowhere" / "new.csv")
 
 
 def test_a_folder_without_a_run(refused, tmp_path):
     for verb in (("issues",), ("clean", "--out", tmp_path / "a.csv"), ("predict", "digits", "--out", "a.csv")):
-        assert "holds no run" in refused(verb[0], tmp_path, *verb[1:])
+        assert "contains no run" in refused(verb[0], tmp_path, *verb[1:])
 
 
 def test_a_damaged_run(refused, trained, tmp_path):

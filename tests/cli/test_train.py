@@ -60,7 +60,7 @@ def test_a_class_by_the_name_of_no_label_is_told(goldvein, flowers, tmp_path):
     table = tmp_path / "na.csv"
     table.write_text("\n".join(lines), encoding="utf-8")
     told = goldvein("train", table, "--out", tmp_path / "run", "--label", "kind", *QUICK).stderr
-    assert "warning: 5 rows are labeled 'NA', a class like any other; if it says that there is no label, leave" in told
+    assert "warning: 5 rows have the class 'NA'; if it means that a label is missing, leave the cell empty" in told
     assert goldvein("train", table, "--out", tmp_path / "run2", "--label", "kind", *QUICK, "--quiet").stderr == ""
 
 
@@ -211,12 +211,12 @@ def test_bad_settings_file(refused, tmp_path):
 
 def test_nothing_is_overwritten(refused, trained, tmp_path):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
-    assert "already holds a run" in refused("train", "digits", "--out", trained)
-    assert "already holds a run" in refused("train", "digits", "--out", trained, "--resume")
+    assert "already contains a run" in refused("train", "digits", "--out", trained)
+    assert "already contains a run" in refused("train", "digits", "--out", trained, "--resume")
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
     (tmp_path / "diary.txt").write_text("mine")
-    assert "is not empty and holds no run" in refused("train", "digits", "--out", tmp_path)
-    assert "is not empty and holds no run" in refused("train", "digits", "--out", tmp_path, "--resume")
+    assert "is not empty and contains no run" in refused("train", "digits", "--out", tmp_path)
+    assert "is not empty and contains no run" in refused("train", "digits", "--out", tmp_path, "--resume")
     assert "is a file" in refused("train", "digits", "--out", tmp_path / "diary.txt")
     assert (tmp_path / "diary.txt").read_text() == "mine"
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from goldvein import InputError, runs
-from goldvein.report.appearance import open_rows
+from goldvein.report.appearance import open_data
 from goldvein.report.page import write_report
 from goldvein.runs.decisions import FILE, Log
 
@@ -17,8 +17,8 @@ HOSTILE = ("<script>document.title='taken'</script>", "\"quoted\" & 'quoted'", "
 
 
 def write(folder, path, **options) -> str:
-    run = runs.load(folder)
-    write_report(path, run, open_rows(run), **options)
+    run = runs.open_run(folder)
+    write_report(path, run, open_data(run), **options)
     return path.read_text(encoding="utf-8")
 
 
@@ -49,16 +49,16 @@ def test_missing_pictures_are_counted_and_have_a_placeholder(picture_run, tmp_pa
     folder = tmp_path / "pictures"
     (folder / "dog" / "0.jpg").unlink()
     (folder / "cat" / "1.jpg").write_bytes(b"no image")
-    run = runs.load(picture_run)
-    assert write_report(tmp_path / "report.html", run, open_rows(run)) == 2
+    run = runs.open_run(picture_run)
+    assert write_report(tmp_path / "report.html", run, open_data(run)) == 2
     page = (tmp_path / "report.html").read_text()
-    assert "<b>2 of 200</b> could not be shown" in page
+    assert "<b>2 of 200</b> rows could not be shown" in page
     assert page.count('class="gone"') == 2
     assert "no such file" in page
     folder.rename(tmp_path / "moved")
-    assert write_report(tmp_path / "report.html", run, open_rows(run)) == 200
-    assert "is not there any more" in (tmp_path / "report.html").read_text()
-    assert write_report(tmp_path / "report.html", run, open_rows(run, str(tmp_path / "moved"))) == 2
+    assert write_report(tmp_path / "report.html", run, open_data(run)) == 200
+    assert "does not exist" in (tmp_path / "report.html").read_text()
+    assert write_report(tmp_path / "report.html", run, open_data(run, str(tmp_path / "moved"))) == 2
 
 
 def test_it_opens_offline_and_asks_for_nothing(text_run, tmp_path, browser):
@@ -104,7 +104,7 @@ def test_the_gallery_is_filtered_sorted_and_walked_by_the_keyboard(text_run, tmp
     tab.run("""document.querySelector('[data-true="2"][data-given="1"]').dispatchEvent(new Event('click'))""")
     assert tab.run("[given.value, suggested.value]") == ["1", "2"]
     tab.press("Escape")
-    tab.run("order.value = 'sure'; order.dispatchEvent(new Event('change'))")
+    tab.run("order.value = 'least'; order.dispatchEvent(new Event('change'))")
     ranks = tab.run(f"{shown}.map(card => +card.dataset.rank)")
     assert ranks == list(range(30, 0, -1))
     tab.press("g")
@@ -147,14 +147,14 @@ def test_reviewed_labels_are_told_and_judge_the_probabilities(text_run, tmp_path
         log.decide(f"m{k}", "relabel" if k < 15 else "keep", "abc"[(k + (k < 15)) % 3], client="me")
     log.decide("m30", "skip", client="me")
     page = write(text_run, tmp_path / "report.html")
-    assert "<b>21</b> labels were looked at: 5 kept,\n15 changed (15 as suggested), 0 dropped, 1 skipped." in page
-    assert "Against the verdicts of a person on 20 labels" in page
+    assert "<b>21</b> labels were reviewed: 5 kept,\n15 changed (15 as suggested), 0 dropped, 1 skipped." in page
+    assert "Evidence: 20 reviewed labels" in page
     assert page.count("reviewed: relabel") == 15
 
 
 def test_decisions_about_other_rows_are_refused(text_run, tmp_path):
     Log(text_run / FILE).decide("stranger", "drop", client="me")
-    with pytest.raises(InputError, match="id 'stranger' is decided on but not in the run"):
+    with pytest.raises(InputError, match="id 'stranger' has a decision but is not in the run"):
         write(text_run, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
 

@@ -69,11 +69,11 @@ def test_undo_goes_back_to_the_row_also_after_a_reload(text_run, serve, browser)
     assert page.run("document.body.dataset.done") == "2"
     act(page, "u")
     assert page.run("document.body.dataset.at") == "1"
-    assert page.text("#verdict") == "not decided yet"
+    assert page.text("#decision") == "not decided"
     act(page, "u")
     assert decided(text_run) == {}
     page.press("u")
-    page.wait("document.querySelector('#note').innerText.includes('Nothing of this tab')")
+    page.wait("document.querySelector('#note').innerText.includes('no decision left to undo')")
 
 
 def test_any_class_can_be_chosen(text_run, serve, browser):
@@ -91,7 +91,7 @@ def test_any_class_can_be_chosen(text_run, serve, browser):
     assert decided(text_run)["m1"].label == "abc"[likely]
     page.press("ArrowLeft")
     page.wait("document.body.dataset.at === '1' && !busy")
-    assert "changed to" in page.text("#verdict") or page.text("#verdict") == "kept"
+    assert "changed to" in page.text("#decision") or page.text("#decision") == "kept"
     page.press("k")
     page.wait("document.body.dataset.at === '2' && !busy")
     assert decided(text_run)["m1"].action == "keep"
@@ -121,7 +121,7 @@ def test_two_tabs_do_not_lose_each_others_work(text_run, serve, browser):
     assert decided(text_run)["m0"].action == "drop"
     act(second, "t")
     first.press("u")  # takes back its own decision only
-    first.wait("document.querySelector('#note').innerText.includes('Taken back')")
+    first.wait("document.querySelector('#note').innerText.includes('Decision undone')")
     first.ready()
     found = decided(text_run)
     assert (found["m0"].action, found["m1"].action) == ("drop", "relabel")
@@ -135,7 +135,7 @@ def test_the_end_of_the_plan(text_run, serve, browser):
     for key in "kkk":
         page.press(key)
         page.run("new Promise(done => setTimeout(done, 150))")
-    page.wait("document.querySelector('#note').innerText.includes('All of this plan is decided')")
+    page.wait("document.querySelector('#note').innerText.includes('All planned labels are decided')")
     assert len(decided(text_run)) == 3
 
 
@@ -146,7 +146,7 @@ def test_ctrl_c_ends_it_and_tells_where_the_decisions_are(text_run, serve, brows
     act(page, "k")
     server.process.send_signal(signal.SIGINT)
     assert server.process.stdout is not None
-    assert f"1 decisions in {text_run / FILE}" in server.process.stdout.read()
+    assert f"1 decision in {text_run / FILE}" in server.process.stdout.read()
     assert server.process.wait(20) == 0
 
 
@@ -157,6 +157,6 @@ def test_nothing_to_review(make_run, serve, browser, tmp_path):
     page.wait("document.querySelector('#note').innerText.includes('--budget N')")
     page.open(serve(run, "--budget", "1").address)
     page.ready()
-    assert "gone.csv is not there any more" in page.text("#stage")
+    assert "gone.csv does not exist" in page.text("#stage")
     assert page.run("document.querySelectorAll('#main button').length") == 1  # nothing is suggested
     act(page, "k")

@@ -68,9 +68,9 @@ def test_touched_rows_since_an_event(log):
     for row in "abc":
         log.decide(row, "skip", client="me")
     log.undo("me")
-    assert log.touched(0) == (4, ["a", "b", "c"])
-    assert log.touched(3) == (4, ["c"])
-    assert log.touched(4) == (4, [])
+    assert log.changed_rows(0) == (4, ["a", "b", "c"])
+    assert log.changed_rows(3) == (4, ["c"])
+    assert log.changed_rows(4) == (4, [])
 
 
 def test_many_at_once_or_none(log):
@@ -121,7 +121,7 @@ def test_other_files_are_refused_and_left_as_they_are(tmp_path):
         assert (tmp_path / FILE).read_bytes() == content
     (tmp_path / FILE).unlink()
     sqlite3.connect(tmp_path / FILE).execute("CREATE TABLE diary (day)").connection.commit()
-    with pytest.raises(InputError, match="is no log of decisions"):
+    with pytest.raises(InputError, match="is not a log of decisions"):
         Log(tmp_path / FILE)
 
 
