@@ -69,7 +69,7 @@ def test_undo_goes_back_to_the_row_also_after_a_reload(text_run, serve, browser)
     assert page.run("document.body.dataset.done") == "2"
     act(page, "u")
     assert page.run("document.body.dataset.at") == "1"
-    assert page.text("#decision") == "not decided"
+    assert page.text("#decision") == "none"
     act(page, "u")
     assert decided(text_run) == {}
     page.press("u")

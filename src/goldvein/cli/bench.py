@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from goldvein.cli.options import DataDir
 from goldvein.errors import InputError
@@ -14,36 +15,26 @@ RESULTS = Path("results.jsonl")
 
 
 def bench(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="TOML file of a published table.")],
-    jobs: Annotated[int, typer.Option(help="Number of training processes at a time, one thread each.", min=1)] = 1,
+    table: Annotated[Path, Argument(metavar="TABLE", help="TOML file of a published table.")],
+    jobs: Annotated[int, Option(help="Number of training processes at a time, one thread each.", min=1)] = 1,
     seeds: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Random seeds, such as 0,1.  [default: those of the table]")
+        str | None, Option(metavar="LIST", help="Seeds such as 0,1.  [default: those of the table]")
     ] = None,
-    row: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Row to run; repeat the option for more rows.")
-    ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Column to run; repeat the option for more columns.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the table and list the missing training runs.")
-    ] = False,
-    results: Annotated[
-        Path, typer.Option(metavar="FILE", help="File of all results, which several tables can share.")
-    ] = RESULTS,
+    row: Annotated[list[str] | None, Option(metavar="NAME", help="Row to run; may be repeated.")] = None,
+    column: Annotated[list[str] | None, Option(metavar="NAME", help="Column to run; may be repeated.")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Check the table and list the missing runs.")] = False,
+    results: Annotated[Path, Option(metavar="FILE", help="File for the results of all tables.")] = RESULTS,
     limit: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Start no new run after this many seconds.", min=0)
+        float | None, Option(metavar="SECONDS", help="Start no new run after this many seconds.", min=0)
     ] = None,
     data_dir: DataDir = None,
-    curves: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="New SVG file for the training curves.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    curves: Annotated[Path | None, Option(metavar="FILE.svg", help="SVG file for the training curves.")] = None,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Run the missing parts of a table and print them beside the published values.
+    """Reproduce a published table and print it beside the original.
 
-    The command can be stopped and started again at any time. Results in the file are not computed again. The exit code
-    is 1 if a training run failed or was not started.
+    The command runs only what is missing in the file of results. It can be stopped and started again at any time. The
+    exit code is 1 if a training run failed or was not started.
     """
     from goldvein.bench import plan, run
     from goldvein.bench.table import corrected, issues, others, per_class, render, scores

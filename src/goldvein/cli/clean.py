@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from goldvein.cli.options import Json, NewFile, Quiet, RunFolder
 
@@ -13,11 +14,9 @@ def clean(
     run: RunFolder,
     out: NewFile,
     relabel_above: Annotated[
-        float, typer.Option(help="Probability above which a suggested label replaces the given one.", min=0, max=1)
+        float, Option(help="Probability above which a suggested label replaces the given one.", min=0, max=1)
     ] = 0.9,
-    drop_above: Annotated[
-        float, typer.Option(help="p_wrong above which other issues are dropped.", min=0, max=1)
-    ] = 0.5,
+    drop_above: Annotated[float, Option(help="p_wrong above which other issues are dropped.", min=0, max=1)] = 0.5,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

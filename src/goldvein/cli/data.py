@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument
 
 from goldvein.cli.options import DataDir
 
@@ -13,12 +14,10 @@ if TYPE_CHECKING:
 
 
 def data(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Name of a data set.  [default: all of them]")
-    ] = None,
+    name: Annotated[str | None, Argument(metavar="[NAME]", help="Name of a data set.  [default: all of them]")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """List the standard data sets, their files on this machine, and where to download the rest.
+    """List the standard data sets, with their files and web pages.
 
     The folder is --data-dir. Its default is the environment variable GOLDVEIN_DATA, or ~/.cache/goldvein without it.
     """

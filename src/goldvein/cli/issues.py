@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from goldvein.cli.options import Json, RunFolder
 
@@ -18,13 +19,11 @@ CONFUSIONS = 3  # most pairs of confused classes above the table
 
 def issues(
     run: RunFolder,
-    top: Annotated[int, typer.Option(help="Number of labels to show, worst first.", min=1)] = 50,
+    top: Annotated[int, Option(help="Number of labels to show, worst first.", min=1)] = 50,
     precision: Annotated[
-        float | None, typer.Option(metavar="P", help="Expected share of wrong labels in the list.  [default: 0.5]")
+        float | None, Option(metavar="P", help="Expected share of wrong labels in the list.  [default: 0.5]")
     ] = None,
-    budget: Annotated[
-        int | None, typer.Option(metavar="N", help="Length of the list; replaces --precision.", min=1)
-    ] = None,
+    budget: Annotated[int | None, Option(metavar="N", help="Length of the list; replaces --precision.", min=1)] = None,
     as_json: Json = False,
 ) -> None:
     """List the labels that are probably wrong, worst first.

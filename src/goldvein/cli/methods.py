@@ -7,6 +7,7 @@ import re
 from typing import Annotated
 
 import typer
+from typer import Argument
 
 from goldvein.config.names import ROOT, names
 from goldvein.config.ranges import allowed_by, written
@@ -16,9 +17,9 @@ SECTION = re.compile(r"^Parameters\n-+\n.*?(?=^\w[\w ]*\n-{3,}$|\Z)", re.MULTILI
 
 
 def methods(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of a method.  [default: all]")] = None,
+    name: Annotated[str | None, Argument(metavar="[NAME]", help="Name of a method.  [default: all]")] = None,
 ) -> None:
-    """List the methods, or show one method with its hyper-parameters and their defaults."""
+    """List the methods, or show one with its hyper-parameters."""
     from goldvein.cli import show
 
     known = names("methods")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer import Argument
 
 from goldvein.cli.options import DataDir, Json, NewFile, Quiet, RunFolder, SkipBad
 
@@ -12,10 +13,7 @@ from goldvein.cli.options import DataDir, Json, NewFile, Quiet, RunFolder, SkipB
 def predict(
     run: RunFolder,
     data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA", help="New rows in the form of the training data; of a standard data set, its test set."
-        ),
+        str, Argument(metavar="DATA", help="New rows like the training data, or a standard data set for its test set.")
     ],
     out: NewFile,
     skip_bad: SkipBad = False,

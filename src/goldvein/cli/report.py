@@ -6,23 +6,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from goldvein.cli.options import DataDir, DataNow, Json, Quiet, RunFolder
 
 
 def report(
     run: RunFolder,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="HTML file to write.  [default: RUN/report.html]")
-    ] = None,
-    top: Annotated[int, typer.Option(help="Number of labels to show, most suspicious first.", min=1)] = 200,
+    out: Annotated[Path | None, Option(metavar="FILE", help="HTML file to write.  [default: RUN/report.html]")] = None,
+    top: Annotated[int, Option(help="Number of labels to show, most suspicious first.", min=1)] = 200,
     before: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Earlier run to compare with; needs test labels.")
+        Path | None, Option(metavar="RUN", help="Earlier run to compare with; needs test labels.")
     ] = None,
-    test: Annotated[
-        str | None,
-        typer.Option(metavar="DATA", help="Labeled rows for the test accuracy, which no run was trained on."),
-    ] = None,
+    test: Annotated[str | None, Option(metavar="DATA", help="Labeled test rows that no run was trained on.")] = None,
     data: DataNow = None,
     data_dir: DataDir = None,
     as_json: Json = False,

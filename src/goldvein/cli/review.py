@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from goldvein.cli.options import DataDir, DataNow, RunFolder
 
@@ -16,22 +17,18 @@ if TYPE_CHECKING:
 def review(
     run: RunFolder,
     budget: Annotated[
-        int | None,
-        typer.Option(help="Number of labels to review, largest expected gain first.  [default: all issues]", min=1),
+        int | None, Option(help="Number of labels to review, best first.  [default: all issues]", min=1)
     ] = None,
-    port: Annotated[int, typer.Option(help="Port of the local page; 0 picks a free one.", min=0, max=65535)] = 0,
-    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    port: Annotated[int, Option(help="Port of the local page; 0 picks a free one.", min=0, max=65535)] = 0,
+    open_: Annotated[bool, Option("--open", help="Open the page in the browser.")] = False,
     export: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the decisions to a new .csv or .json file and exit.")
+        Path | None, Option(metavar="FILE", help="Write the decisions to a new .csv or .json file and exit.")
     ] = None,
     form: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="Format of --export: csv, label-studio or cleanlab.  [default: from the file name]"
-        ),
+        str | None, Option("--format", help="Format csv, label-studio or cleanlab.  [default: from the file name]")
     ] = None,
     import_: Annotated[
-        Path | None, typer.Option("--import", metavar="FILE", help="Add the decisions of a file and exit.")
+        Path | None, Option("--import", metavar="FILE", help="Add the decisions of a file and exit.")
     ] = None,
     data: DataNow = None,
     data_dir: DataDir = None,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+from typer import Argument, Option
 
 from goldvein.cli.options import DataDir, Json, Quiet, SkipBad
 
@@ -18,49 +19,34 @@ if TYPE_CHECKING:
 
 def train(
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Folder, CSV, Parquet or .npz file, or name of a standard data set.")
+        str, Argument(metavar="DATA", help="Folder, CSV, Parquet or .npz file, or name of a standard data set.")
     ],
-    out: Annotated[Path, typer.Option(help="New folder for the run.")],
-    label: Annotated[str | None, typer.Option(help="Column that contains the labels.", metavar="COLUMN")] = None,
+    out: Annotated[Path, Option(help="New folder for the run.")],
+    label: Annotated[str | None, Option(help="Column that contains the labels.", metavar="COLUMN")] = None,
     method: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Method; goldvein methods lists them.  [default: two_stage]")
+        str | None, Option(metavar="NAME", help="Method; see goldvein methods.  [default: two_stage]")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Network; auto chooses it by the shape of the rows.  [default: auto]"),
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.", metavar="FILE")] = None,
+    model: Annotated[str | None, Option(metavar="NAME", help="Network; auto chooses one.  [default: auto]")] = None,
+    config: Annotated[Path | None, Option(help="TOML file of settings.", metavar="FILE")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--set", metavar="NAME=VALUE", help="Setting such as epochs=20 or method.threshold=0.9; overrides FILE."
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Random seed for weights, row order and added noise.  [default: 0]", min=0)
+        int | None, Option(help="Random seed for weights, row order and added noise.  [default: 0]", min=0)
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted run, with bit-identical results.")
-    ] = False,
+    resume: Annotated[bool, Option("--resume", help="Continue an interrupted run.")] = False,
     skip_bad: SkipBad = False,
-    image_size: Annotated[
-        int | None, typer.Option(help="Height and width of the images in pixels.", metavar="N")
-    ] = None,
+    image_size: Annotated[int | None, Option(help="Height and width of images in pixels.", metavar="N")] = None,
     noise: Annotated[
-        str | None,
-        typer.Option(
-            help="Noise to add to a standard data set: its name, or a .csv file of its matrix.", metavar="NAME"
-        ),
+        str | None, Option(help="Noise to add to a standard data set, or a .csv file of its matrix.", metavar="NAME")
     ] = None,
-    noise_rate: Annotated[
-        float | None, typer.Option(help="Share of labels that the noise changes.", metavar="P")
-    ] = None,
-    labels_per_class: Annotated[
-        int | None, typer.Option(help="Number of labels to keep in each class.", metavar="N", min=1)
-    ] = None,
+    noise_rate: Annotated[float | None, Option(help="Share of labels to change.", metavar="P")] = None,
+    labels_per_class: Annotated[int | None, Option(help="Labels to keep per class.", metavar="N", min=1)] = None,
     decisions: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN|FILE", help="Decisions of goldvein review, which replace given labels."),
+        Path | None, Option(metavar="RUN|FILE", help="Decisions of goldvein review to train with.")
     ] = None,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -133,8 +119,8 @@ def _describe_surprises(dataset: Dataset) -> Iterator[str]:
     from goldvein.runs.folder import SKIPPED
 
     for k in like_missing(dataset.classes):
-        n, label = int((dataset.y == k).sum()), dataset.classes[k]
-        yield f"warning: {n:,} rows have the class {label!r}; if it means that a label is missing, leave the cell empty\n"
+        rows = f"{int((dataset.y == k).sum()):,} rows have the class {dataset.classes[k]!r}"
+        yield f"warning: {rows}; if it means that a label is missing, leave the cell empty\n"
     for column in dataset.spec.get("columns", ()):
         if "note" in column:
             yield f"warning: column {column['name']!r} {column['note']}\n"

@@ -156,7 +156,7 @@ def draw_calibration(bins: Sequence[Bin], x_label: str, y_label: str) -> Markup:
     for p in (0.0, 0.5, 1.0):
         ends = f'x1="{at(0):.1f}" x2="{at(1):.1f}"'
         parts.append(f'<line class="rule" {ends} y1="{over(p):.1f}" y2="{over(p):.1f}"/>')
-        parts.append(f'<text class="row" x="{margin - 6}" y="{over(p) + 4:.1f}">{percent(p)}</text>')
+        parts.append(f'<text class="row" x="{margin - 12}" y="{over(p) + 4:.1f}">{percent(p)}</text>')
         parts.append(f'<text class="middle" x="{at(p):.1f}" y="{over(0) + 16:.1f}">{percent(p)}</text>')
     ideal = f'x1="{at(0):.1f}" y1="{over(0):.1f}" x2="{at(1):.1f}" y2="{over(1):.1f}"'
     parts.append(f'<line class="stage" {ideal}/>')
