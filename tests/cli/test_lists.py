@@ -15,7 +15,7 @@ from goldvein.config.names import find, names
 from goldvein.data import standard
 
 
-def test_methods_are_listed_with_what_they_are(goldvein):
+def test_methods_are_listed_with_a_description(goldvein):
     lines = goldvein("methods").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == names("methods")
     (line,) = (line for line in lines if line.startswith("cross_entropy "))
@@ -117,7 +117,7 @@ def test_unknown_names(refused):
     assert refused("data", "minst").startswith("unknown data set 'minst': did you mean 'mnist'?")
 
 
-def test_data_sets_and_what_is_missing(goldvein, tmp_path):
+def test_data_sets_are_listed_with_missing_files(goldvein, tmp_path):
     lines = goldvein("data", "--data-dir", tmp_path).stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == standard.names()
     svhn = next(line for line in lines if line.startswith("svhn"))
@@ -141,7 +141,7 @@ def test_version(goldvein):
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["train", "--help"], ["methods"], ["methods", "two_stage"], ["data"]], ids=" ".join
 )
-def test_what_only_tells_does_not_import_torch(arguments):
+def test_commands_that_only_print_do_not_import_torch(arguments):
     code = (
         "import sys\nfrom typer.testing import CliRunner\nfrom goldvein.cli import app\n"
         f"assert CliRunner().invoke(app, {arguments}).exit_code == 0\n"
@@ -150,7 +150,7 @@ def test_what_only_tells_does_not_import_torch(arguments):
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_usage_errors_and_bad_input_end_with_2(tmp_path):
+def test_usage_errors_and_bad_input_exit_with_2(tmp_path):
     for arguments in (["train"], ["nonsense"], ["train", "digitz", "--out", str(tmp_path / "run")]):
         command = [sys.executable, "-m", "goldvein", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})

@@ -20,7 +20,7 @@ def test_no_rows(capsys):
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_cells_are_shown_as_they_are(capsys, monkeypatch, terminal):
+def test_cells_are_printed_without_markup_and_control_characters(capsys, monkeypatch, terminal):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     show.print_table(("id", "label"), [("[red]x[/red]", "a\x1b[2Jb\nc")])
     shown = capsys.readouterr().out

@@ -19,7 +19,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_predictions_of_a_test_set_agree_with_its_score(goldvein, trained, tmp_path):
+def test_predictions_of_the_test_set_match_its_accuracy(goldvein, trained, tmp_path):
     out = tmp_path / "predictions.csv"
     assert goldvein("predict", trained, "digits", "--out", out).stdout == f"596 rows predicted: {out}\n"
     found = rows(out)
@@ -39,7 +39,7 @@ def test_training_rows_predicted_again_are_the_same(goldvein, flowers, tmp_path)
     assert out.read_text() == (run / "predictions.csv").read_text()
 
 
-def test_predicting_images_passes_over_bad_ones_on_request(goldvein, refused, tmp_path):
+def test_predicting_images_skips_bad_ones_with_skip_bad(goldvein, refused, tmp_path):
     rng = np.random.default_rng(0)
     for name in ("a", "b"):
         (tmp_path / "train" / name).mkdir(parents=True)
@@ -85,7 +85,7 @@ def test_control_characters_do_not_reach_the_terminal(goldvein, trained, tmp_pat
     assert "\x1b" not in goldvein("issues", run, "--top", 1).stdout
 
 
-def test_clean_mends_more_labels_than_it_breaks(goldvein, trained, tmp_path):
+def test_clean_corrects_more_labels_than_it_damages(goldvein, trained, tmp_path):
     out = tmp_path / "cleaned.csv"
     counts = json.loads(goldvein("clean", trained, "--out", out, "--json").stdout)
     found = rows(out)
@@ -109,7 +109,7 @@ def test_thresholds_of_one_leave_every_label(goldvein, trained, tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["predict", "clean"])
-def test_an_existing_file_is_left_alone(refused, trained, tmp_path, verb):
+def test_an_existing_file_is_not_overwritten(refused, trained, tmp_path, verb):
     out = tmp_path / "mine.csv"
     out.write_text("mine")
     data = ("digits",) if verb == "predict" else ()

@@ -1,4 +1,4 @@
-"""Numbers and drawings of the report against hand-computed ones."""
+"""The numbers and charts of the report, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def test_the_implied_interval_by_hand():
 
 @pytest.fixture
 def run(make_run, tmp_path):
-    """Six labels: the three of a look like b, one of b like c, one of c is fine, one of d has no other."""
+    """Six labels: three of a look like b, one of b looks like c, one of c and one of d are correct."""
     given, wrong = ["a", "a", "a", "b", "c", "d"], [0.9, 0.8, 0.7, 0.6, 0.1, 0.0]
     return runs.open_run(make_run(tmp_path / "run", given, source="x", spec=TEXT, p_wrong=wrong))
 
 
-TOLD = [
+CLASS_COUNTS = [
     {"class": "a", "n_wrong_low": 1.0, "n_wrong_high": 3.0, "enough": True},
     {"class": "d", "n_wrong_low": 0.0, "n_wrong_high": 1.0, "enough": False},
 ]
 
 
-def test_classes_and_mix_ups(run):
-    a, _, c, d = facts.summarize_classes(run.issues, run.classes, {"classes": TOLD})
+def test_classes_and_confusions(run):
+    a, _, c, d = facts.summarize_classes(run.issues, run.classes, {"classes": CLASS_COUNTS})
     assert (a.n_labels, a.n_issues, a.share, a.instead, a.n_instead) == (3, 3, 1.0, "b", 3)
     assert a.quality == pytest.approx(0.2)
     assert (a.low, a.high, a.enough, d.enough) == (1.0, 3.0, True, False)
@@ -61,26 +61,26 @@ def test_calibration_by_the_best_evidence(run):
     assert [(round(s, 2), o, n) for s, o, _, _, n in found.bins] == [
         (0.0, 1.0, 1),
         (0.1, 1.0, 1),
-        (0.6, 0.0, 1),  # b is right
+        (0.6, 0.0, 1),  # b is correct
         (0.7, 1.0, 1),
         (0.8, 1.0, 1),
         (0.9, 1.0, 1),
     ]
     found = facts.measure_calibration(run, {}, dict.fromkeys(run.issues["id"], Decision("keep", "a")))
-    assert found.x_label == "confidence"  # six verdicts are too few
+    assert found.x_label == "confidence"  # six reviewed labels are too few
     assert sum(n for *_, n in found.bins) == 6
 
 
-def test_labels_that_the_training_was_told_say_nothing_of_calibration(make_run, tmp_path):
-    wrong = [0.9] * 20 + [0.0] * 15  # the last were decided on before
+def test_labels_trusted_in_training_say_nothing_about_calibration(make_run, tmp_path):
+    wrong = [0.9] * 20 + [0.0] * 15  # the last ones were reviewed before the training
     run = runs.open_run(make_run(tmp_path / "run", ["a", "b"] * 17 + ["a"], source="x", spec=TEXT, p_wrong=wrong))
     given = run.issues.set_index("id")["given_label"]
     everything = {row: Decision("keep", label) for row, label in given.items()}
     found = facts.measure_calibration(run, {}, everything)
     assert "20 reviewed labels" in found.note
     assert [n for *_, n in found.bins] == [20]
-    told = {row: d for row, d in everything.items() if run.issues.set_index("id").loc[row, "p_wrong"] == 0}
-    assert facts.measure_calibration(run, {}, told).x_label == "confidence"
+    trusted = {row: d for row, d in everything.items() if run.issues.set_index("id").loc[row, "p_wrong"] == 0}
+    assert facts.measure_calibration(run, {}, trusted).x_label == "confidence"
 
 
 def test_only_numbers_become_curves():
@@ -111,7 +111,7 @@ def test_the_matrix_of_many_classes_stays_small_and_escapes_names():
     assert "&lt;0&gt;" in drawn
 
 
-def test_before_and_after_as_noted(make_run, tmp_path):
+def test_before_and_after_as_recorded(make_run, tmp_path):
     after = {"n_test": 1000, "test_accuracy": 0.9}
     noted = {"decisions": {"source": "r", "n": 5, "before": {"n_test": 1000, "test_accuracy": 0.8}}}
     one = runs.open_run(make_run(tmp_path / "a", ["a", "b"], source="x", spec=TEXT, metrics=after, config=noted))
@@ -129,12 +129,12 @@ def test_before_and_after_as_noted(make_run, tmp_path):
         compare(without, one, None)
 
 
-def test_both_runs_are_judged_on_the_same_rows_as_they_came(make_run, tmp_path, monkeypatch):
+def test_both_runs_are_tested_on_the_same_rows(make_run, tmp_path, monkeypatch):
     x, y = np.zeros((5, 1), dtype=np.float32), np.array([0, 0, 1, 1, -1])
     test = Dataset("test.csv", "vector", x, y, ("a", "b"), np.arange(5).astype(str))
-    said = {"old": [0, 1, 1, 0, 0], "new": [0, 0, 1, 0, 0]}
-    monkeypatch.setattr(runs.SavedRun, "predict_proba", lambda self, data: np.eye(2)[said[self.folder.name]])
-    old, new = (runs.open_run(make_run(tmp_path / name, ["a", "b"], source="x", spec=TEXT)) for name in said)
+    predicted = {"old": [0, 1, 1, 0, 0], "new": [0, 0, 1, 0, 0]}
+    monkeypatch.setattr(runs.SavedRun, "predict_proba", lambda self, data: np.eye(2)[predicted[self.folder.name]])
+    old, new = (runs.open_run(make_run(tmp_path / name, ["a", "b"], source="x", spec=TEXT)) for name in predicted)
     found = compare(new, old, lambda of: test)
     assert [(a.hits, a.n) for a in found.rows] == [(2, 4), (3, 4)]  # the row without a label does not count
     # gains of the rows 0, 1, 0, 0: mean 0.25, deviation sqrt(3)/4

@@ -1,4 +1,4 @@
-"""The review page in a real browser, by its keys."""
+"""The review page in a real browser, used with the keyboard."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def decided(folder) -> dict:
 
 
 def act(page, key: str) -> None:
-    """Press a key that decides, and wait until the next row is there."""
+    """Press a key that makes a decision, and wait for the next row."""
     before = page.run("document.body.dataset.done")
     page.press(key)
     page.wait(f"document.body.dataset.done !== {before!r}")
     page.ready()
 
 
-def test_fifty_decisions_by_keyboard_outlive_a_kill(text_run, serve, browser):
+def test_fifty_decisions_with_the_keyboard_survive_a_kill(text_run, serve, browser):
     server = serve(text_run)
     page = browser.page(server.address)
     page.ready()
@@ -38,7 +38,7 @@ def test_fifty_decisions_by_keyboard_outlive_a_kill(text_run, serve, browser):
         given, suggested = "abc"[k % 3], "abc"[(k + 1) % 3]
         made[row] = {"k": ("keep", given), "t": ("relabel", suggested), "d": ("drop", None), "s": ("skip", None)}[key]
         found = decided(text_run)[row]
-        assert (found.action, found.label) == made[row]  # on the disk as soon as the next row shows
+        assert (found.action, found.label) == made[row]  # the decision is on the disk when the next row appears
     server.kill()
     page.press("k")
     page.wait("document.querySelector('#note').innerText.includes('does not answer')")
@@ -56,7 +56,7 @@ def test_fifty_decisions_by_keyboard_outlive_a_kill(text_run, serve, browser):
     assert browser.complaints() == []
 
 
-def test_undo_goes_back_to_the_row_also_after_a_reload(text_run, serve, browser):
+def test_undo_returns_to_the_row_even_after_a_reload(text_run, serve, browser):
     page = browser.page(serve(text_run).address)
     page.ready()
     for key in "ktd":
@@ -81,7 +81,7 @@ def test_any_class_can_be_chosen(text_run, serve, browser):
     page.ready()
     page.press("c")
     page.wait("document.querySelector('#choose').open")
-    page.press("c")  # now a letter of the search, not the key for the list
+    page.press("c")  # in the dialog, c is a letter of the search
     page.wait("document.querySelectorAll('#found li').length === 1")
     assert decided(text_run) == {}
     act(page, "Enter")
@@ -113,14 +113,14 @@ def test_two_tabs_do_not_lose_each_others_work(text_run, serve, browser):
     first.ready()
     second.ready()
     act(first, "k")
-    second.press("d")  # on the row that the other tab has decided, without knowing
+    second.press("d")  # this tab does not know the decision of the other tab
     second.wait("document.querySelector('#note').innerText.includes('Another tab')")
     assert decided(text_run)["m0"].action == "keep"
     second.press("d")  # now it knows
     second.wait("document.body.dataset.at === '1' && !busy")
     assert decided(text_run)["m0"].action == "drop"
     act(second, "t")
-    first.press("u")  # takes back its own decision only
+    first.press("u")  # undoes only the decision of this tab
     first.wait("document.querySelector('#note').innerText.includes('Decision undone')")
     first.ready()
     found = decided(text_run)
@@ -139,7 +139,7 @@ def test_the_end_of_the_plan(text_run, serve, browser):
     assert len(decided(text_run)) == 3
 
 
-def test_ctrl_c_ends_it_and_tells_where_the_decisions_are(text_run, serve, browser):
+def test_ctrl_c_stops_the_server_and_prints_where_the_decisions_are(text_run, serve, browser):
     server = serve(text_run)
     page = browser.page(server.address)
     page.ready()
@@ -158,5 +158,5 @@ def test_nothing_to_review(make_run, serve, browser, tmp_path):
     page.open(serve(run, "--budget", "1").address)
     page.ready()
     assert "gone.csv does not exist" in page.text("#stage")
-    assert page.run("document.querySelectorAll('#main button').length") == 1  # nothing is suggested
+    assert page.run("document.querySelectorAll('#main button').length") == 1  # there is no suggestion
     act(page, "k")

@@ -1,4 +1,4 @@
-"""Decided labels in a data set."""
+"""Decisions applied to a data set."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_each_action_by_hand(data):
     assert found.y.tolist() == [-1, 0, 0, 1, 1]
     assert found.trusted.tolist() == [False, True, True, False, True]
     assert found.y_before.tolist() == [0, 0, 1, 1, -1]
-    assert data.y.tolist() == [0, 0, 1, 1, -1]  # the data set itself is left alone
+    assert data.y.tolist() == [0, 0, 1, 1, -1]  # the original data set does not change
     assert data.trusted.tolist() == [True, False, False, False, False]
 
 

@@ -1,4 +1,4 @@
-"""Decisions as files: out and in again, and what is refused."""
+"""Decisions written to files and read again, and files that are refused."""
 
 from __future__ import annotations
 
@@ -47,15 +47,17 @@ def plain(decisions):
 @pytest.mark.parametrize(
     ("name", "form", "n"), [("d.csv", None, 5), ("d.json", None, 6), ("d.csv", "cleanlab", 7), ("d.txt", "csv", 5)]
 )
-def test_what_goes_out_comes_in_again(tmp_path, name, form, n):
+def test_exported_decisions_are_read_again(tmp_path, name, form, n):
     path = tmp_path / name
-    assert export_decisions(path, issues(), MADE, form=form) == n  # labels: with those that are left to decide
+    assert (
+        export_decisions(path, issues(), MADE, form=form) == n
+    )  # the number of labels includes issues without a decision
     assert plain(read_decision_file(path)) == plain(MADE)
 
 
 @settings(max_examples=25)
 @given(st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), st.booleans()))
-def test_any_id_and_label_comes_back(tmp_path_factory, rows):
+def test_any_id_and_label_is_read_again(tmp_path_factory, rows):
     made = {row: Decision("relabel", row) if change else Decision("drop") for row, change in rows.items()}
     for name in ("d.csv", "d.json"):
         path = tmp_path_factory.mktemp("files") / name
@@ -80,10 +82,10 @@ def test_cleanlab_s_columns_for_every_label(tmp_path):
     assert [line["is_label_issue"] for line in lines] == ["True"] * 5 + ["False"] * 2
 
 
-def test_label_studio_has_tasks_for_what_is_left_to_decide(tmp_path):
+def test_label_studio_gets_tasks_for_issues_without_a_decision(tmp_path):
     export_decisions(tmp_path / "d.json", issues(), MADE, content=lambda row: {"text": f"text of {row}", "id": "no"})
     tasks = {task["data"]["id"]: task for task in json.loads((tmp_path / "d.json").read_text())}
-    assert set(tasks) == {*MADE, "e"}  # f is neither doubted nor decided
+    assert set(tasks) == {*MADE, "e"}  # f is not an issue and has no decision
     assert tasks["e"]["annotations"] == []
     assert tasks["e"]["data"]["text"] == "text of e"
     (prediction,) = tasks["e"]["predictions"]
@@ -112,7 +114,7 @@ def test_the_last_annotation_of_a_task_counts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("d.csv", "a,b\n1,2\n", "has the columns a, b: it must have the columns id and label"),
         ("d.csv", "id,label,action\na,cat,burn\n", "row 1: id 'a' has the action 'burn'"),
@@ -127,14 +129,14 @@ def test_the_last_annotation_of_a_task_counts(tmp_path):
         ("d.json", '[{"data": {"id": "a"}, "annotations": [3]}]', "task 1 cannot be read"),
     ],
 )
-def test_bad_files_are_told_with_the_place(tmp_path, name, content, told):
+def test_bad_files_are_reported_with_the_position(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError) as error:
         read_decision_file(tmp_path / name)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
-def test_nothing_is_overwritten_and_forms_are_known(tmp_path):
+def test_nothing_is_overwritten_and_unknown_formats_are_refused(tmp_path):
     (tmp_path / "d.csv").write_text("mine")
     with pytest.raises(InputError, match="exists already"):
         export_decisions(tmp_path / "d.csv", issues(), MADE)

@@ -1,4 +1,4 @@
-"""What a run that came to nothing leaves behind."""
+"""The leftovers of a failed run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from goldvein.runs.folder import CHECKPOINT, make_folder, remove_leftovers
 
 
 @pytest.mark.parametrize("new", [True, False])
-def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path, new):
+def test_a_failed_run_leaves_nothing(tmp_path, new):
     folder = tmp_path / "run"
     assert make_folder(folder)
     assert not make_folder(folder)
@@ -19,7 +19,7 @@ def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path, new):
     assert not (folder / CHECKPOINT).exists()
 
 
-def test_a_full_disk_costs_no_checkpoint(tmp_path):
+def test_a_full_disk_keeps_the_checkpoint(tmp_path):
     folder = tmp_path / "run"
     make_folder(folder)
     (folder / CHECKPOINT).write_bytes(b"of an hour ago")
