@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer import Argument, Option
@@ -13,8 +13,10 @@ from typer import Argument, Option
 from goldvein.cli.options import DataDir, Json, Quiet, SkipBad
 
 if TYPE_CHECKING:
+    from goldvein.classifier import NoisyLabelClassifier
     from goldvein.data.dataset import Dataset
     from goldvein.runs.contents import DataRecord, Metrics, Origin
+    from goldvein.runs.decisions import Decision
 
 
 def train(
@@ -63,7 +65,6 @@ def train(
     from goldvein.data.check import check_labels
     from goldvein.data.source import Source
     from goldvein.runs.apply import apply_decisions, summarize_decisions
-    from goldvein.runs.decisions import FILE, Log
     from goldvein.runs.exchange import read_decisions
 
     settings = gather_settings(config, set_ or ())
@@ -82,19 +83,35 @@ def train(
         dataset = apply_decisions(dataset, reviewed)
         check_labels(dataset.y, dataset.classes)
         origin["decisions"] = summarize_decisions(decisions, reviewed)
+    if not _fit_and_save(classifier, dataset, origin, reviewed, out, resume=resume):
+        return
+    metrics = runs.open_run(out).metrics
+    if as_json:
+        typer.echo(runs.as_json({"run": str(out), **metrics}))
+    elif not quiet:
+        typer.echo("\n".join(_summarize(metrics, out)))
+
+
+def _fit_and_save(
+    classifier: NoisyLabelClassifier,
+    dataset: Dataset,
+    origin: Origin,
+    reviewed: Mapping[str, Decision] | None,
+    out: Path,
+    *,
+    resume: bool,
+) -> bool:
+    """Train and write the run folder; return whether this process wrote it."""
+    from goldvein import runs
+    from goldvein.runs.decisions import FILE, Log
+
     new = runs.make_folder(out)
     checkpoint = out / runs.CHECKPOINT
+    known: dict[str, Any] = {"trusted": dataset.trusted, "y_before": dataset.y_before}
     try:
-        classifier.fit(
-            dataset.x,
-            dataset.y,
-            trusted=dataset.trusted,
-            y_before=dataset.y_before,
-            checkpoint=checkpoint,
-            resume=resume,
-        )
+        classifier.fit(dataset.x, dataset.y, **known, checkpoint=checkpoint, resume=resume)
         if os.environ.get("RANK", "0") != "0":
-            return  # if several processes train one model, only the first writes
+            return False  # if several processes train one model, only the first writes
         runs.save(out, classifier, dataset, origin)
         if reviewed:  # so that the review can continue in the new run
             Log(out / FILE).add_all(reviewed, client="train")
@@ -106,11 +123,7 @@ def train(
         if not resume:
             runs.remove_leftovers(out, error, new=new)
         raise
-    metrics = runs.open_run(out).metrics
-    if as_json:
-        typer.echo(runs.as_json({"run": str(out), **metrics}))
-    elif not quiet:
-        typer.echo("\n".join(_summarize(metrics, out)))
+    return True
 
 
 def _describe_surprises(dataset: Dataset) -> Iterator[str]:

@@ -99,12 +99,12 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         return value
 
     async def page(request: Request) -> Response:
-        made: Any = load_template("review.html").make_module()
+        rendered: Any = load_template("review.html").make_module()
         policy = (
-            f"default-src 'none'; img-src 'self'; connect-src 'self'; style-src {allow_only(made.style)}; "
-            f"script-src {allow_only(made.script)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; img-src 'self'; connect-src 'self'; style-src {allow_only(rendered.style)}; "
+            f"script-src {allow_only(rendered.script)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
-        response = HTMLResponse(str(made), headers={"Content-Security-Policy": policy})
+        response = HTMLResponse(str(rendered), headers={"Content-Security-Policy": policy})
         # all servers on this address share their cookies, so the name of the cookie contains the port
         response.set_cookie(f"goldvein-{port}", token, httponly=True, samesite="strict")
         return response
