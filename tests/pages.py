@@ -1,4 +1,4 @@
-"""Run folders written by hand, the review server as a process, and a real browser to drive it."""
+"""Fixtures: run folders without training, the review server as a process, and a real browser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write_run(
     metrics: dict[str, Any] | None = None,
     config: dict[str, Any] | None = None,
 ) -> Path:
-    """A complete run without weights: row k looks like the class after its own, the first rows the more wrong."""
+    """Write a complete run without weights; each suggestion is the next class, and p_wrong falls from row to row."""
     n = len(given)
     names = classes or sorted(set(given))
     ids = ids or [f"row {k}" for k in range(n)]
@@ -80,7 +80,7 @@ def make_run() -> Callable[..., Path]:
 
 
 def write_text_run(folder: Path) -> Path:
-    """A run on 60 short texts of three classes, all of them doubted."""
+    """Write a run on 60 short texts of three classes; all labels are issues."""
     table = folder / "mail.csv"
     table.write_text("id,text,label\n" + "".join(f"m{k},mail number {k},{'abc'[k % 3]}\n" for k in range(60)))
     spec = {"reader": "text", "text": "text", "label": "label"}
@@ -99,7 +99,7 @@ def text_run(tmp_path: Path) -> Path:
 
 
 class Server:
-    """``goldvein review`` as a process of its own."""
+    """``goldvein review`` as a separate process."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         command = [sys.executable, "-m", "goldvein", "review", str(folder), *options]
@@ -140,13 +140,13 @@ def _starting() -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
-    """``serve(run, *options)``: a server that ends with the test."""
+    """``serve(run, *options)`` starts a server that is stopped after the test."""
     yield from _starting()
 
 
 @pytest.fixture(scope="module")
 def start_server() -> Iterator[Callable[..., Server]]:
-    """The same for all tests of a module."""
+    """As ``serve``, but the server is stopped after the last test of the module."""
     yield from _starting()
 
 
@@ -174,7 +174,7 @@ class Page:
         self.wait("!window.old && document.readyState === 'complete'")
 
     def run(self, code: str) -> Any:
-        """The value of an expression in the page."""
+        """Return the value of an expression in the page."""
         answer = self.ask("Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
@@ -188,13 +188,13 @@ class Page:
         raise AssertionError(f"never true: {condition}\n{self.run('document.body.innerText')}")
 
     def press(self, key: str) -> None:
-        """Press and release a key, as a keyboard does."""
+        """Press and release a key."""
         text = {"text": key} if len(key) == 1 else ({"text": "\r"} if key == "Enter" else {})
         self.ask("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
         self.ask("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     def ready(self) -> None:
-        """Wait until the row is shown and keys are taken."""
+        """Wait until the row is shown and keys work."""
         self.wait("document.body.dataset.ready === '1' && !busy")
 
     def text(self, selector: str) -> str:
@@ -202,7 +202,7 @@ class Page:
 
 
 class Browser:
-    """Headless Chromium, spoken to over a pair of pipes in its DevTools protocol."""
+    """Headless Chromium, controlled through two pipes with its DevTools protocol."""
 
     def __init__(self, profile: Path) -> None:
         to_read, self.to = (_high(end) for end in os.pipe())
@@ -231,12 +231,12 @@ class Browser:
         return answer["result"]
 
     def complaints(self) -> list[str]:
-        """Errors and dialogs that pages have caused."""
+        """Return the errors and dialogs of all pages."""
         kinds = ("Runtime.exceptionThrown", "Page.javascriptDialogOpening")
         return [json.dumps(event) for event in self.events if event.get("method") in kinds]
 
     def page(self, address: str | None = None) -> Page:
-        """A new tab."""
+        """Open a new tab."""
         self.tabs.append(Page(self))
         if address is not None:
             self.tabs[-1].open(address)
@@ -266,7 +266,7 @@ class Browser:
 
 
 def _high(end: int) -> int:
-    """The same end of a pipe under a number that 3 and 4, which the browser reads and writes, do not meet."""
+    """Return the same end of a pipe under a number above 9, because the browser uses 3 and 4."""
     high = fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10)
     os.close(end)
     return high

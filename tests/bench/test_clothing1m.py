@@ -112,7 +112,7 @@ def test_train_and_predict_on_the_command_line(damaged: tuple[Path, str], tmp_pa
     assert history[1]["consistency"] > 0
     # the folder alone predicts as the run did: crops, colors and network are built again
     data = standard.load("clothing1m", folder).without_bad_images()
-    probs = runs.load(run).predict_proba(data)
+    probs = runs.open_run(run).predict_proba(data)
     columns = [name for name in written if name.startswith("prob_")]
     np.testing.assert_allclose(probs, written[columns].to_numpy(), atol=2e-6)
     assert command("predict", run, "clothing1m", "--data-dir", folder, "--out", tmp_path / "test.csv").exit_code == 0

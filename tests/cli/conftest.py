@@ -20,7 +20,7 @@ def invoke(*arguments: object) -> Any:
 
 @pytest.fixture(scope="session")
 def goldvein() -> Command:
-    """Run a command that must succeed; its result."""
+    """Run a command that must succeed, and return its result."""
 
     def run(*arguments: object) -> Any:
         result = invoke(*arguments)
@@ -32,7 +32,7 @@ def goldvein() -> Command:
 
 @pytest.fixture(scope="session")
 def refused() -> Callable[..., str]:
-    """Run a command that must be refused in one line; that line."""
+    """Run a command that must fail with one line, and return that line."""
 
     def run(*arguments: object) -> str:
         result = invoke(*arguments)
@@ -47,7 +47,7 @@ def refused() -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def trained(goldvein: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run on digits with a fifth of the labels changed. Only to be read."""
+    """A run on digits with symmetric noise of rate 0.2. Tests must not change it."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     noise = ("--noise", "symmetric", "--noise-rate", 0.2)
     goldvein("train", "digits", "--out", folder, *noise, "--method", "cross_entropy", "--set", "epochs=15")
@@ -56,7 +56,7 @@ def trained(goldvein: Command, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def flowers(tmp_path: Path) -> Path:
-    """A table of 40 rows: two kinds far apart, the first label wrong, the last four missing."""
+    """A table of 40 rows in two separate classes; the first label is wrong, the last four are missing."""
     lines = ["id,width,color,kind"]
     for row in range(40):
         rose = row % 2 == 0

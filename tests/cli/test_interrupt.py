@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of training, and going on to the same bits; in processes of their own."""
+"""Ctrl-C during training, and resuming with bit-identical results, in separate processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-# long enough that the signal comes in the middle, short enough for a test: about two seconds
+# about two seconds: long enough for a signal during training, short enough for a test
 TRAIN = ("train", "digits", "--noise", "pair", "--noise-rate", "0.2", "--seed", "3", "--quiet")
 SETTINGS = ("--set", "epochs=15", "--set", "batch_size=64")
 
@@ -31,7 +31,7 @@ def run(*arguments: object) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that a training left when it was stopped after its first checkpoint."""
+    """The folder of a training that was stopped after its first checkpoint."""
     out = tmp_path_factory.mktemp("interrupted") / "run"
     process = start(*TRAIN, "--out", out, *SETTINGS)
     deadline = time.monotonic() + 120
@@ -40,7 +40,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
-    assert (output, errors) == ("", "interrupted: give the same command with --resume to go on\n")
+    assert (output, errors) == ("", "interrupted: repeat the command with --resume to continue\n")
     assert [path.name for path in out.iterdir()] == ["checkpoint.pt"]
     return out
 
@@ -48,8 +48,8 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_interrupted_folder_is_not_overwritten(interrupted, refused):
     before = (interrupted / "checkpoint.pt").read_bytes()
     message = refused(*TRAIN, "--out", interrupted, *SETTINGS)
-    assert message.endswith("holds an interrupted run: give --resume to go on with it, or another folder")
-    assert "holds an interrupted run" in refused("issues", interrupted)
+    assert message.endswith("contains an interrupted run: continue it with --resume, or choose another folder")
+    assert "contains an interrupted run" in refused("issues", interrupted)
     assert (interrupted / "checkpoint.pt").read_bytes() == before
 
 
@@ -74,5 +74,5 @@ def test_resuming_ends_with_the_same_bits(interrupted, tmp_path):
     names = {path.name for path in whole.iterdir()}
     assert {path.name for path in resumed.iterdir()} == names
     assert "checkpoint.pt" not in names
-    for name in sorted(names - {"history.jsonl"}):  # which has the seconds
+    for name in sorted(names - {"history.jsonl"}):  # it contains the seconds of each epoch
         assert (resumed / name).read_bytes() == (whole / name).read_bytes(), name

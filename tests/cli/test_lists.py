@@ -1,4 +1,4 @@
-"""The verbs that only tell: methods, data, help and version; and bench."""
+"""The commands that only print: methods, data, help and version; and bench."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from goldvein.config.names import find, names
 from goldvein.data import standard
 
 
-def test_methods_are_listed_with_what_they_are(goldvein):
+def test_methods_are_listed_with_a_description(goldvein):
     lines = goldvein("methods").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == names("methods")
     (line,) = (line for line in lines if line.startswith("cross_entropy "))
@@ -28,7 +28,10 @@ def test_a_method_is_shown_with_its_defaults(goldvein, method):
     assert printed.startswith(str(inspect.getdoc(inspect.getmodule(find("methods", method)))).splitlines()[0])
     _, _, table = printed.rpartition("hyper-parameter")
     shown = [line.split()[0] for line in table.splitlines()[1:]]
-    assert shown == list(inspect.signature(find("methods", method)).parameters)
+    cls = find("methods", method)
+    own = [arg.name for arg in inspect.signature(cls).parameters.values() if arg.kind is not arg.VAR_KEYWORD]
+    assert shown[: len(own)] == own
+    assert sorted(shown) == sorted(cls().get_params(deep=False))
     assert ":`" not in printed
 
 
@@ -39,16 +42,74 @@ def test_a_hyper_parameter_is_shown_with_its_range(goldvein):
     assert ["metric", "'absdiff'", "one of absdiff, dlog"] in lines
 
 
-def test_an_inherited_signature_is_shown(goldvein, tmp_path, monkeypatch):
-    module = sys.modules["goldvein.cli.methods"]
+@pytest.fixture
+def method_files(tmp_path, monkeypatch):
+    """A function that writes method files into a folder where ``goldvein methods`` finds them."""
     (tmp_path / "methods").mkdir()
-    (tmp_path / "methods" / "old.py").write_text("class Old:\n    def __init__(self, a, b=2, *, c='x'): ...\n")
-    text = '"""New."""\nfrom goldvein.methods.old import Old\nclass New(Old):\n    """Newer."""\n'
-    (tmp_path / "methods" / "new.py").write_text(text)
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "names", lambda folder: ["new", "old"])
+
+    def write(**files: str) -> None:
+        for name, text in files.items():
+            (tmp_path / "methods" / f"{name}.py").write_text(text)
+        module = sys.modules["goldvein.cli.methods"]
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+        monkeypatch.setattr(module, "names", lambda folder: sorted(name for name in files if name[0] != "_"))
+
+    return write
+
+
+def test_an_inherited_signature_is_shown(goldvein, method_files):
+    method_files(
+        old="class Old:\n    def __init__(self, a, b=2, *, c='x'): ...\n",
+        new='"""New."""\nfrom goldvein.methods.old import Old\nclass New(Old):\n    """Newer."""\n',
+    )
     table = goldvein("methods", "new").stdout.rpartition("hyper-parameter")[2]
     assert [line.split() for line in table.splitlines()[1:]] == [["a"], ["b", "2"], ["c", "'x'"]]
+
+
+PARENT = '''
+class Other: ...
+class _Shared:
+    """Part of several methods.
+
+    Parameters
+    ----------
+    depth : int, default=2
+        Number of layers.
+    alpha : float, default=1
+        Hidden by the child.
+
+    Attributes
+    ----------
+    net : nn.Module
+    """
+    def __init__(self, depth: Count = 2, alpha: Positive = 1.0): ...
+'''
+CHILD = '''"""Child: first line."""
+from goldvein.methods._part import Other, _Shared as Base
+class Child(Base):
+    """The child.
+
+    Parameters
+    ----------
+    alpha : float, default=3
+        Weight of the child.
+
+    Examples
+    --------
+    >>> Child()
+    """
+    def __init__(self, alpha: Positive = 3.0, **shared: Any): ...
+'''
+
+
+def test_the_hyper_parameters_of_a_private_parent_follow_those_of_the_method(goldvein, method_files):
+    method_files(_part=PARENT, child=CHILD)
+    text, _, table = goldvein("methods", "child").stdout.rpartition("hyper-parameter")
+    assert [line.split()[:2] for line in table.splitlines()[1:]] == [["alpha", "3.0"], ["depth", "2"]]
+    assert "a whole number of at least 1" in table
+    assert text.count("Parameters\n----------") == 2
+    assert text.index("Weight of the child.") < text.index("Number of layers.")
+    assert not any(word in text for word in (">>>", "Attributes", "Part of several methods"))
 
 
 def test_unknown_names(refused):
@@ -56,7 +117,7 @@ def test_unknown_names(refused):
     assert refused("data", "minst").startswith("unknown data set 'minst': did you mean 'mnist'?")
 
 
-def test_data_sets_and_what_is_missing(goldvein, tmp_path):
+def test_data_sets_are_listed_with_missing_files(goldvein, tmp_path):
     lines = goldvein("data", "--data-dir", tmp_path).stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == standard.names()
     svhn = next(line for line in lines if line.startswith("svhn"))
@@ -80,7 +141,7 @@ def test_version(goldvein):
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["train", "--help"], ["methods"], ["methods", "two_stage"], ["data"]], ids=" ".join
 )
-def test_what_only_tells_does_not_import_torch(arguments):
+def test_commands_that_only_print_do_not_import_torch(arguments):
     code = (
         "import sys\nfrom typer.testing import CliRunner\nfrom goldvein.cli import app\n"
         f"assert CliRunner().invoke(app, {arguments}).exit_code == 0\n"
@@ -89,7 +150,7 @@ def test_what_only_tells_does_not_import_torch(arguments):
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_usage_errors_and_bad_input_end_with_2(tmp_path):
+def test_usage_errors_and_bad_input_exit_with_2(tmp_path):
     for arguments in (["train"], ["nonsense"], ["train", "digitz", "--out", str(tmp_path / "run")]):
         command = [sys.executable, "-m", "goldvein", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -119,13 +180,13 @@ name = "clean"
 def test_bench_runs_what_is_missing_and_prints_the_table(goldvein, refused, tmp_path):
     table, results = tmp_path / "digits.toml", tmp_path / "results.jsonl"
     table.write_text(TABLE)
-    assert goldvein("bench", table, "--results", results, "--dry-run").stdout.endswith("2 training runs to do\n")
+    assert goldvein("bench", table, "--results", results, "--dry-run").stdout.endswith("training runs to do: 2\n")
     assert not results.exists()
     printed = goldvein("bench", table, "--results", results, "--seeds", "1").stdout
     assert "### Digits" in printed
     assert [json.loads(line)["job"]["seed"] for line in results.read_text().splitlines()] == [1]
     left = goldvein("bench", table, "--results", results, "--dry-run").stdout
-    assert left.endswith("1 training runs to do\n")
-    assert "--seeds 1,x: they must be whole numbers" in refused("bench", table, "--seeds", "1,x")
+    assert left.endswith("training runs to do: 1\n")
+    assert "--seeds 1,x: seeds must be whole numbers" in refused("bench", table, "--seeds", "1,x")
     table.write_text(TABLE.replace("cross_entropy", "cross_entrophy"))
     assert "did you mean 'cross_entropy'?" in refused("bench", table, "--dry-run")

@@ -1,4 +1,4 @@
-"""report and review on the command line, and the loop that they close: review, clean, train again."""
+"""The commands report and review, and the cycle of review, clean and training again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUICK = ("--method", "cross_entropy", "--set", "epochs=15")
 
 @pytest.fixture
 def run(trained, tmp_path):
-    """The digits run, a copy that may be changed."""
+    """A copy of the digits run, which a test may change."""
     return shutil.copytree(trained, tmp_path / "run")
 
 
@@ -26,7 +26,7 @@ def listed(run):
 
 
 def correct_all(run, tmp_path):
-    """Decisions on every issue of a digits run, by someone who knows the true label; their file."""
+    """Write a file with the true label for every issue of a digits run."""
     from goldvein.data import standard
 
     digits = standard.load("digits")
@@ -41,14 +41,15 @@ def test_report_of_a_run(goldvein, run, tmp_path):
     goldvein("report", run)
     page = (run / "report.html").read_text()
     assert page.startswith("<!doctype html>")
-    assert "Against the hidden true labels of 1,201 rows" in page
-    told = json.loads(goldvein("report", run, "--out", tmp_path / "r.html", "--top", 5, "--json").stdout)
-    assert told["not_shown"] == 0
+    assert "Evidence: the hidden true labels of 1,201 rows" in page
+    assert "none of them was cleaned" in page
+    printed = json.loads(goldvein("report", run, "--out", tmp_path / "r.html", "--top", 5, "--json").stdout)
+    assert printed["not_shown"] == 0
     assert (tmp_path / "r.html").read_text().count("<img ") == 5
     assert goldvein("report", run, "-q").output == ""
 
 
-def test_test_rows_of_one_s_own_judge_two_runs(goldvein, refused, flowers, tmp_path):
+def test_the_user_s_test_rows_compare_two_runs(goldvein, refused, flowers, tmp_path):
     for name, epochs in (("first", 1), ("second", 30)):
         settings = ("--method", "cross_entropy", "--set", f"epochs={epochs}")
         goldvein("train", flowers, "--out", tmp_path / name, "--label", "kind", *settings)
@@ -62,11 +63,11 @@ def test_test_rows_of_one_s_own_judge_two_runs(goldvein, refused, flowers, tmp_p
     assert "Gain: <b>" in page
     goldvein("report", tmp_path / "second", "--out", out)
     assert "This run has no test labels" in out.read_text()
-    told = refused("report", tmp_path / "second", "--before", tmp_path / "first", "--out", out)
-    assert "this run was not judged on test labels: give --test DATA" in told
+    message = refused("report", tmp_path / "second", "--before", tmp_path / "first", "--out", out)
+    assert "this run has no test accuracy: give --test DATA" in message
 
 
-def test_a_run_after_a_review_is_compared_with_the_one_before(goldvein, flowers, tmp_path):
+def test_a_run_after_a_review_is_compared_with_the_reviewed_run(goldvein, flowers, tmp_path):
     settings = ("--label", "kind", "--method", "cross_entropy", "--set", "epochs=2")
     goldvein("train", flowers, "--out", tmp_path / "first", *settings)
     some = listed(tmp_path / "first")[0]
@@ -78,7 +79,7 @@ def test_a_run_after_a_review_is_compared_with_the_one_before(goldvein, flowers,
     assert "<td>before</td>" in (tmp_path / "second" / "report.html").read_text()
 
 
-def test_each_run_reads_the_test_rows_by_its_own_columns(goldvein, refused, tmp_path):
+def test_each_run_reads_the_test_rows_with_its_own_columns(goldvein, refused, tmp_path):
     rng = np.random.default_rng(0)
     height, kind = rng.normal(0, 1, 200), np.repeat(["low", "high"], 100)
     height[100:] += 6
@@ -96,9 +97,9 @@ def test_each_run_reads_the_test_rows_by_its_own_columns(goldvein, refused, tmp_
         float(share) for share in re.findall(r"<td[^>]*>([\d.]+)\xa0%</td>", page[page.index("<td>before</td>") :])
     ]
     assert min(shares[:2]) > 95
-    told = refused("report", tmp_path / "b", "--test", tmp_path / "b.csv")
-    assert "is what" in told
-    assert "was trained on: give rows that no run has seen" in told
+    message = refused("report", tmp_path / "b", "--test", tmp_path / "b.csv")
+    assert "was trained on --test" in message
+    assert "give rows that no run was trained on" in message
 
 
 def test_a_run_finds_its_data_from_anywhere(goldvein, flowers, tmp_path, monkeypatch):
@@ -107,13 +108,13 @@ def test_a_run_finds_its_data_from_anywhere(goldvein, flowers, tmp_path, monkeyp
     goldvein("train", flowers.name, "--out", tmp_path / "run", *settings)
     monkeypatch.chdir("/")
     goldvein("report", tmp_path / "run")
-    assert "not there any more" not in (tmp_path / "run" / "report.html").read_text()
+    assert "does not exist" not in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_reviewed_labels_make_the_next_run_better_and_its_report_shows_it(goldvein, run, tmp_path):
-    told = goldvein("review", run, "--import", correct_all(run, tmp_path)).stdout
+def test_reviewed_labels_improve_the_next_run_and_its_report_shows_the_gain(goldvein, run, tmp_path):
+    printed = goldvein("review", run, "--import", correct_all(run, tmp_path)).stdout
     n = sum(row["is_issue"] == "True" for row in listed(run))
-    assert told.startswith(f"{n} of {n} decisions are new")
+    assert printed.startswith(f"{n} of {n} decisions are new")
     again = tmp_path / "again"
     noise = ("--noise", "symmetric", "--noise-rate", 0.2)
     goldvein("train", "digits", "--out", again, *noise, *QUICK, "--decisions", run)
@@ -128,13 +129,13 @@ def test_reviewed_labels_make_the_next_run_better_and_its_report_shows_it(goldve
     assert f"{100 * before['test_accuracy']:.2f}\xa0%" in page
     gain = 100 * (after["test_accuracy"] - before["test_accuracy"])
     assert f"Gain: <b>{gain:+.2f} points</b>" in page
-    # a trusted label is not doubted again, and the review goes on where it was
-    doubted = {row["id"] for row in listed(again) if row["is_issue"] == "True"}
-    assert not doubted & {row["id"] for row in listed(run) if row["is_issue"] == "True"}
+    # a trusted label is not an issue again, and the review continues in the new run
+    issues = {row["id"] for row in listed(again) if row["is_issue"] == "True"}
+    assert not issues & {row["id"] for row in listed(run) if row["is_issue"] == "True"}
     assert len(Log(again / FILE).current()) == n
 
 
-def test_clean_does_what_was_decided(goldvein, run, tmp_path):
+def test_clean_applies_decisions(goldvein, run, tmp_path):
     first, second, third, fourth = listed(run)[:4]
     log = Log(run / FILE)
     log.decide(first["id"], "keep", first["given_label"], client="me")
@@ -144,7 +145,7 @@ def test_clean_does_what_was_decided(goldvein, run, tmp_path):
     log.decide(fourth["id"], "skip", client="me")
     without = tmp_path / "without.csv"
     goldvein("clean", run, "--out", tmp_path / "with.csv")
-    (run / FILE).rename(tmp_path / "aside.sqlite")
+    (run / FILE).rename(tmp_path / "moved.sqlite")
     goldvein("clean", run, "--out", without)
     found = {row["id"]: row for row in csv.DictReader((tmp_path / "with.csv").open())}
     plain = {row["id"]: row for row in csv.DictReader(without.open())}
@@ -155,7 +156,7 @@ def test_clean_does_what_was_decided(goldvein, run, tmp_path):
     assert all(found[row] == plain[row] for row in rest)
 
 
-def test_decisions_go_out_and_in_by_each_form(goldvein, run, tmp_path):
+def test_decisions_are_exported_and_imported_in_each_format(goldvein, run, tmp_path):
     ids = [row["id"] for row in listed(run)[:3]]
     log = Log(run / FILE)
     log.decide(ids[0], "keep", listed(run)[0]["given_label"], client="me")
@@ -164,7 +165,10 @@ def test_decisions_go_out_and_in_by_each_form(goldvein, run, tmp_path):
     made = {row: (d.action, d.label) for row, d in log.current().items()}
     for k, form in enumerate(("csv", "label-studio", "cleanlab")):
         path = tmp_path / f"decisions{k}{'.json' if form == 'label-studio' else '.csv'}"
-        assert "labels written, 3 of them decided" in goldvein("review", run, "--export", path, "--format", form).stdout
+        assert (
+            "labels written, 3 of them with a decision"
+            in goldvein("review", run, "--export", path, "--format", form).stdout
+        )
         other = shutil.copytree(run, tmp_path / f"other{k}")
         (other / FILE).unlink()
         goldvein("review", other, "--import", path)
@@ -173,39 +177,39 @@ def test_decisions_go_out_and_in_by_each_form(goldvein, run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
-        ("id,label\nstranger,3\n", "id 'stranger' is decided on but not in the run"),
-        ("id,label\n{0},3\nstranger,3\n", "id 'stranger' is decided on but not in the run"),
+        ("id,label\nstranger,3\n", "id 'stranger' has a decision but is not in the run"),
+        ("id,label\n{0},3\nstranger,3\n", "id 'stranger' has a decision but is not in the run"),
         ("id,label\n{0},33\n", "unknown label for id '{0}': '33'"),
-        ("id,label\n{0},3\n{0},4\n", "decides twice on id '{0}'"),
-        ("x\n1\n", "it must have id and label"),
+        ("id,label\n{0},3\n{0},4\n", "has two decisions for id '{0}'"),
+        ("x\n1\n", "it must have the columns id and label"),
     ],
 )
-def test_a_bad_import_changes_nothing(refused, run, tmp_path, content, told):
+def test_a_bad_import_changes_nothing(refused, run, tmp_path, content, message):
     row, kept = (row["id"] for row in listed(run)[:2])
     Log(run / FILE).decide(kept, "drop", client="me")
     path = tmp_path / "decisions.csv"
     path.write_text(content.format(row))
-    assert told.format(row) in refused("review", run, "--import", path)
+    assert message.format(row) in refused("review", run, "--import", path)
     assert list(Log(run / FILE).current()) == [kept]
 
 
-def test_bad_input_is_told(refused, run, trained, tmp_path):
+def test_bad_input_is_reported(refused, run, trained, tmp_path):
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, "format": 99}))
     for verb in ("report", "review"):
         assert "has format 99: this goldvein reads format 1" in refused(verb, run)
-        assert "holds no run" in refused(verb, tmp_path)
-    assert "two commands" in refused("review", trained, "--export", "a", "--import", "b")
-    assert "holds no decisions" in refused("train", "digits", "--out", tmp_path / "x", "--decisions", trained)
+        assert "contains no run" in refused(verb, tmp_path)
+    assert "cannot be combined" in refused("review", trained, "--export", "a", "--import", "b")
+    assert "contains no decisions" in refused("train", "digits", "--out", tmp_path / "x", "--decisions", trained)
     assert not (tmp_path / "x").exists()
     (tmp_path / "d.csv").write_text("id,label\nstranger,3\n")
-    told = refused("train", "digits", "--out", tmp_path / "x", "--decisions", tmp_path / "d.csv")
-    assert "id 'stranger' is decided on but not in the data" in told
+    message = refused("train", "digits", "--out", tmp_path / "x", "--decisions", tmp_path / "d.csv")
+    assert "id 'stranger' has a decision but is not in the data" in message
     assert not (tmp_path / "x").exists()
-    told = refused("review", trained, "--export", tmp_path / "new.xml")
-    assert "new.xml does not tell a form: end it in .csv or .json" in told
+    message = refused("review", trained, "--export", tmp_path / "new.xml")
+    assert "new.xml has no suffix of a known format: name it .csv or .json" in message
     assert not (trained / FILE).exists()
 
 

@@ -10,19 +10,19 @@ from goldvein.cli import show
 
 
 def test_plain_columns_are_aligned(capsys):
-    show.table(("id", "label"), [("1", "a dog"), ("100", "a"), ("", "")])
+    show.print_table(("id", "label"), [("1", "a dog"), ("100", "a"), ("", "")])
     assert capsys.readouterr().out == "id   label\n1    a dog\n100  a\n\n"
 
 
 def test_no_rows(capsys):
-    show.table(("id", "label"), [])
+    show.print_table(("id", "label"), [])
     assert capsys.readouterr().out == "id  label\n"
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_cells_are_shown_as_they_are(capsys, monkeypatch, terminal):
+def test_cells_are_printed_without_markup_and_control_characters(capsys, monkeypatch, terminal):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
-    show.table(("id", "label"), [("[red]x[/red]", "a\x1b[2Jb\nc")])
+    show.print_table(("id", "label"), [("[red]x[/red]", "a\x1b[2Jb\nc")])
     shown = capsys.readouterr().out
     assert "[red]x[/red]" in shown
     assert "a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}c" in shown

@@ -19,7 +19,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_predictions_of_a_test_set_agree_with_its_score(goldvein, trained, tmp_path):
+def test_predictions_of_the_test_set_match_its_accuracy(goldvein, trained, tmp_path):
     out = tmp_path / "predictions.csv"
     assert goldvein("predict", trained, "digits", "--out", out).stdout == f"596 rows predicted: {out}\n"
     found = rows(out)
@@ -39,7 +39,7 @@ def test_training_rows_predicted_again_are_the_same(goldvein, flowers, tmp_path)
     assert out.read_text() == (run / "predictions.csv").read_text()
 
 
-def test_predicting_images_passes_over_bad_ones_on_request(goldvein, refused, tmp_path):
+def test_predicting_images_skips_bad_ones_with_skip_bad(goldvein, refused, tmp_path):
     rng = np.random.default_rng(0)
     for name in ("a", "b"):
         (tmp_path / "train" / name).mkdir(parents=True)
@@ -62,11 +62,11 @@ def test_issues_as_a_table_and_as_json_agree(goldvein, trained):
     printed = goldvein("issues", trained, "--top", 3).stdout.splitlines()
     found = json.loads(goldvein("issues", trained, "--top", 3, "--json").stdout)
     metrics = json.loads((trained / "metrics.json").read_text())
-    counts = f"{metrics['n_issues']} of 1,201 labels are listed as wrong"
+    counts = f"{metrics['n_issues']} of 1,201 labels are probably wrong"
     low, high = metrics["n_wrong_interval"]
-    span = f"({low:,.0f} to {high:,.0f} wrong labels, with probability 0.9)"
+    span = f"(90 % interval: {low:,.0f} to {high:,.0f} wrong labels)"
     assert printed[0] == f"{counts}; estimated noise rate {metrics['noise_rate']:.3f} {span}"
-    assert printed[1].startswith("most often mixed up, true -> given: ")
+    assert printed[1].startswith("most frequent confusions, true -> given: ")
     assert printed[2].split()[:4] == ["rank", "id", "given", "suggested"]
     assert [line.split()[:4] for line in printed[3:]] == [
         [str(row[key]) for key in ("rank", "id", "given_label", "suggested_label")] for row in found["issues"]
@@ -85,7 +85,7 @@ def test_control_characters_do_not_reach_the_terminal(goldvein, trained, tmp_pat
     assert "\x1b" not in goldvein("issues", run, "--top", 1).stdout
 
 
-def test_clean_mends_more_labels_than_it_breaks(goldvein, trained, tmp_path):
+def test_clean_corrects_more_labels_than_it_damages(goldvein, trained, tmp_path):
     out = tmp_path / "cleaned.csv"
     counts = json.loads(goldvein("clean", trained, "--out", out, "--json").stdout)
     found = rows(out)
@@ -109,18 +109,18 @@ def test_thresholds_of_one_leave_every_label(goldvein, trained, tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["predict", "clean"])
-def test_an_existing_file_is_left_alone(refused, trained, tmp_path, verb):
+def test_an_existing_file_is_not_overwritten(refused, trained, tmp_path, verb):
     out = tmp_path / "mine.csv"
     out.write_text("mine")
     data = ("digits",) if verb == "predict" else ()
-    assert "exists already: it is not overwritten" in refused(verb, trained, *data, "--out", out)
+    assert "exists already and is not overwritten" in refused(verb, trained, *data, "--out", out)
     assert out.read_text() == "mine"
-    assert "there is no folder" in refused(verb, trained, *data, "--out", tmp_path / "nowhere" / "new.csv")
+    assert "does not exist; create it" in refused(verb, trained, *data, "--out", tmp_path / "nowhere" / "new.csv")
 
 
 def test_a_folder_without_a_run(refused, tmp_path):
     for verb in (("issues",), ("clean", "--out", tmp_path / "a.csv"), ("predict", "digits", "--out", "a.csv")):
-        assert "holds no run" in refused(verb[0], tmp_path, *verb[1:])
+        assert "contains no run" in refused(verb[0], tmp_path, *verb[1:])
 
 
 def test_a_damaged_run(refused, trained, tmp_path):

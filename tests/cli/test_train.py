@@ -1,4 +1,4 @@
-"""train: what it writes, how settings reach it, and what it refuses."""
+"""The command train: what it writes, how it reads settings, and what it refuses."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def test_the_wrong_label_of_a_table_is_on_top(goldvein, flowers, tmp_path):
     assert (worst["id"], worst["given_label"], worst["suggested_label"]) == ("f0", "lily", "rose")
 
 
-def test_a_class_by_the_name_of_no_label_is_told(goldvein, flowers, tmp_path):
+def test_a_class_whose_name_means_missing_gives_a_warning(goldvein, flowers, tmp_path):
     lines = flowers.read_text(encoding="utf-8").splitlines()
     lines[1:6] = [line.rpartition(",")[0] + ",NA" for line in lines[1:6]]
     table = tmp_path / "na.csv"
     table.write_text("\n".join(lines), encoding="utf-8")
-    told = goldvein("train", table, "--out", tmp_path / "run", "--label", "kind", *QUICK).stderr
-    assert "warning: 5 rows are labeled 'NA', a class like any other; if it says that there is no label, leave" in told
+    printed = goldvein("train", table, "--out", tmp_path / "run", "--label", "kind", *QUICK).stderr
+    assert "warning: 5 rows have the class 'NA'; if it means that a label is missing, leave the cell empty" in printed
     assert goldvein("train", table, "--out", tmp_path / "run2", "--label", "kind", *QUICK, "--quiet").stderr == ""
 
 
-def test_noise_by_a_matrix_of_ones_own(goldvein, refused, tmp_path):
+def test_noise_from_a_matrix_file(goldvein, refused, tmp_path):
     swap = np.eye(10)[[1, 0, *range(2, 10)]]
     np.savetxt(tmp_path / "T.csv", swap, delimiter=",")
     printed = goldvein("train", "digits", "--out", tmp_path / "run", "--noise", tmp_path / "T.csv", *QUICK, "--json")
@@ -109,7 +109,7 @@ def test_noise_and_missing_labels_of_a_standard_set(goldvein, tmp_path):
     assert config(run)["estimator"]["random_state"] == 5
 
 
-def test_set_wins_over_config_and_options_over_both(goldvein, tmp_path):
+def test_set_overrides_config_and_options_override_both(goldvein, tmp_path):
     settings = tmp_path / "settings.toml"
     settings.write_text(
         'lr = 0.5\nepochs = 2\nmodel = "resnet14"\nmodel_params.dropout = 0.3\n'
@@ -125,7 +125,7 @@ def test_set_wins_over_config_and_options_over_both(goldvein, tmp_path):
     assert found["network"] == {"model": "mlp", "params": {"dropout": 0.3, "hidden": [8, 8]}}
 
 
-def test_a_folder_of_images_and_what_was_left_out(goldvein, tmp_path, monkeypatch):
+def test_a_folder_of_images_and_its_skipped_files(goldvein, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for name, bright in (("dark", 0), ("light", 150)):
@@ -157,7 +157,7 @@ def test_the_same_seed_gives_the_same_weights(goldvein, flowers, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (("digits", "--method", "two_stag"), "unknown method 'two_stag': did you mean 'two_stage'?"),
         (("digits", "--set", "epohs=3"), "unknown argument 'epohs': did you mean 'epochs'?"),
@@ -178,13 +178,13 @@ def test_the_same_seed_gives_the_same_weights(goldvein, flowers, tmp_path):
         (("mnist", "--data-dir", "/nowhere"), "no /nowhere/MNIST"),
     ],
 )
-def test_bad_input_is_told_in_one_line(refused, tmp_path, given, told):
+def test_bad_input_is_reported_in_one_line(refused, tmp_path, given, message):
     out = tmp_path / "run"
-    assert told in refused("train", *given, "--out", out)
+    assert message in refused("train", *given, "--out", out)
     assert not out.exists() or not any(out.iterdir())
 
 
-def test_own_labels_are_doubtful_enough(refused, flowers, tmp_path):
+def test_noise_is_not_added_to_the_user_s_labels(refused, flowers, tmp_path):
     given = ("--label", "kind", "--noise", "symmetric", "--noise-rate", 0.1)
     assert "only labels known to be right can be made doubtful" in refused(
         "train", flowers, "--out", tmp_path / "run", *given
@@ -198,7 +198,7 @@ def test_unknown_column(refused, flowers, tmp_path):
 
 def test_bad_settings_file(refused, tmp_path):
     settings = tmp_path / "settings.toml"
-    for text, told in (
+    for text, message in (
         ("lr = ", "is not TOML"),
         ('method = "two_stage"', "must be a table"),
         ("[method]\nnaem = 1", "did you mean 'name'?"),
@@ -206,22 +206,22 @@ def test_bad_settings_file(refused, tmp_path):
         ("lrr = 1", "unknown argument 'lrr': did you mean 'lr'?"),
     ):
         settings.write_text(text)
-        assert told in refused("train", "digits", "--out", tmp_path / "run", "--config", settings)
+        assert message in refused("train", "digits", "--out", tmp_path / "run", "--config", settings)
 
 
 def test_nothing_is_overwritten(refused, trained, tmp_path):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
-    assert "already holds a run" in refused("train", "digits", "--out", trained)
-    assert "already holds a run" in refused("train", "digits", "--out", trained, "--resume")
+    assert "already contains a run" in refused("train", "digits", "--out", trained)
+    assert "already contains a run" in refused("train", "digits", "--out", trained, "--resume")
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
     (tmp_path / "diary.txt").write_text("mine")
-    assert "is not empty and holds no run" in refused("train", "digits", "--out", tmp_path)
-    assert "is not empty and holds no run" in refused("train", "digits", "--out", tmp_path, "--resume")
+    assert "is not empty and contains no run" in refused("train", "digits", "--out", tmp_path)
+    assert "is not empty and contains no run" in refused("train", "digits", "--out", tmp_path, "--resume")
     assert "is a file" in refused("train", "digits", "--out", tmp_path / "diary.txt")
     assert (tmp_path / "diary.txt").read_text() == "mine"
 
 
-def test_a_full_disk_leaves_no_half_run(refused, flowers, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_partial_run(refused, flowers, tmp_path, monkeypatch):
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -232,11 +232,11 @@ def test_a_full_disk_leaves_no_half_run(refused, flowers, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("method", ["two_stage", "improved_baseline"])
-def test_a_selector_that_needs_more_than_there_is(refused, flowers, tmp_path, method):
+def test_a_selector_whose_scores_the_method_lacks(refused, flowers, tmp_path, method):
     run = tmp_path / "run"
     bad = ("--method", method, "--set", "method.selector=margin")
-    told = refused("train", flowers, "--out", run, "--label", "kind", *QUICK, *bad)
-    assert "Margin selects by margins, and here are probs and trained_on only" in told
+    message = refused("train", flowers, "--out", run, "--label", "kind", *QUICK, *bad)
+    assert "Margin selects by margins, and here are probs and trained_on only" in message
     assert not run.exists()
 
 

@@ -1,4 +1,4 @@
-"""Commands that cannot be read."""
+"""Commands with usage errors."""
 
 import pytest
 

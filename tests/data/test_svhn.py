@@ -57,7 +57,7 @@ def test_a_short_run_on_made_files(tmp_path, monkeypatch):
     done = CliRunner().invoke(app, ["train", "svhn", *where, *noise, *short])
     assert done.exit_code == 0, done.output
     assert "test accuracy" in done.stdout
-    run = runs.load(tmp_path / "run")
+    run = runs.open_run(tmp_path / "run")
     assert len(run.issues) == 30
     assert run.issues["epsilon"].between(0, 1).all()
     assert run.issues["guider_confidence"].between(0, 1).all()

@@ -1,4 +1,4 @@
-"""Numbers and drawings of the report against hand-computed ones."""
+"""The numbers and charts of the report, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -31,71 +31,71 @@ def test_the_implied_interval_by_hand():
 
 @pytest.fixture
 def run(make_run, tmp_path):
-    """Six labels: the three of a look like b, one of b like c, one of c is fine, one of d has no other."""
+    """Six labels: three of a look like b, one of b looks like c, one of c and one of d are correct."""
     given, wrong = ["a", "a", "a", "b", "c", "d"], [0.9, 0.8, 0.7, 0.6, 0.1, 0.0]
-    return runs.load(make_run(tmp_path / "run", given, source="x", spec=TEXT, p_wrong=wrong))
+    return runs.open_run(make_run(tmp_path / "run", given, source="x", spec=TEXT, p_wrong=wrong))
 
 
-TOLD = [
+CLASS_COUNTS = [
     {"class": "a", "n_wrong_low": 1.0, "n_wrong_high": 3.0, "enough": True},
     {"class": "d", "n_wrong_low": 0.0, "n_wrong_high": 1.0, "enough": False},
 ]
 
 
-def test_classes_and_mix_ups(run):
-    a, _, c, d = facts.by_class(run.issues, run.classes, {"classes": TOLD})
-    assert (a["n"], a["n_listed"], a["share"], a["instead"], a["n_instead"]) == (3, 3, 1.0, "b", 3)
-    assert a["quality"] == pytest.approx(0.2)
-    assert (a["low"], a["high"], a["enough"], d["enough"]) == (1.0, 3.0, True, False)
-    assert (c["low"], c["enough"]) == (None, True)
-    assert (c["n_listed"], c["instead"], d["quality"]) == (0, None, 1.0)
-    assert facts.mix_ups(run.issues, run.classes, 5) == [(0, 1, 3), (1, 2, 1)]
-    assert facts.mix_ups(run.issues, run.classes, 1) == [(0, 1, 3)]
-    assert facts.by_class(run.issues.head(0), run.classes, {})[0]["quality"] is None
+def test_classes_and_confusions(run):
+    a, _, c, d = facts.summarize_classes(run.issues, run.classes, {"classes": CLASS_COUNTS})
+    assert (a.n_labels, a.n_issues, a.share, a.instead, a.n_instead) == (3, 3, 1.0, "b", 3)
+    assert a.quality == pytest.approx(0.2)
+    assert (a.low, a.high, a.enough, d.enough) == (1.0, 3.0, True, False)
+    assert (c.low, c.enough) == (None, True)
+    assert (c.n_issues, c.instead, d.quality) == (0, None, 1.0)
+    assert facts.count_confusions(run.issues, run.classes, 5) == [(0, 1, 3), (1, 2, 1)]
+    assert facts.count_confusions(run.issues, run.classes, 1) == [(0, 1, 3)]
+    assert facts.summarize_classes(run.issues.head(0), run.classes, {})[0].quality is None
 
 
 def test_calibration_by_the_best_evidence(run):
     truth = dict.fromkeys(run.issues["id"], "b")
-    found = facts.calibration(run, truth, {})
+    found = facts.measure_calibration(run, truth, {})
     assert "hidden true labels of 6 rows" in found.note
     assert [(round(s, 2), o, n) for s, o, _, _, n in found.bins] == [
         (0.0, 1.0, 1),
         (0.1, 1.0, 1),
-        (0.6, 0.0, 1),  # b is right
+        (0.6, 0.0, 1),  # b is correct
         (0.7, 1.0, 1),
         (0.8, 1.0, 1),
         (0.9, 1.0, 1),
     ]
-    found = facts.calibration(run, {}, dict.fromkeys(run.issues["id"], Decision("keep", "a")))
-    assert found.across == "confidence"  # six verdicts are too few
+    found = facts.measure_calibration(run, {}, dict.fromkeys(run.issues["id"], Decision("keep", "a")))
+    assert found.x_label == "confidence"  # six reviewed labels are too few
     assert sum(n for *_, n in found.bins) == 6
 
 
-def test_labels_that_the_training_was_told_say_nothing_of_calibration(make_run, tmp_path):
-    wrong = [0.9] * 20 + [0.0] * 15  # the last were decided on before
-    run = runs.load(make_run(tmp_path / "run", ["a", "b"] * 17 + ["a"], source="x", spec=TEXT, p_wrong=wrong))
+def test_labels_trusted_in_training_say_nothing_about_calibration(make_run, tmp_path):
+    wrong = [0.9] * 20 + [0.0] * 15  # the last ones were reviewed before the training
+    run = runs.open_run(make_run(tmp_path / "run", ["a", "b"] * 17 + ["a"], source="x", spec=TEXT, p_wrong=wrong))
     given = run.issues.set_index("id")["given_label"]
     everything = {row: Decision("keep", label) for row, label in given.items()}
-    found = facts.calibration(run, {}, everything)
-    assert "verdicts of a person on 20 labels" in found.note
+    found = facts.measure_calibration(run, {}, everything)
+    assert "20 reviewed labels" in found.note
     assert [n for *_, n in found.bins] == [20]
-    told = {row: d for row, d in everything.items() if run.issues.set_index("id").loc[row, "p_wrong"] == 0}
-    assert facts.calibration(run, {}, told).across == "confidence"
+    trusted = {row: d for row, d in everything.items() if run.issues.set_index("id").loc[row, "p_wrong"] == 0}
+    assert facts.measure_calibration(run, {}, trusted).x_label == "confidence"
 
 
 def test_only_numbers_become_curves():
     epochs = [{"stage": 0, "epoch": 0, "seconds": 1, "loss": 2.0, "lr": 1, "note": "x"}, {"loss": None, "kl": 0.5}]
-    assert facts.series(epochs) == {"loss": [2.0, None], "kl": [None, 0.5]}
-    assert facts.series([]) == {}
+    assert facts.collect_series(epochs) == {"loss": [2.0, None], "kl": [None, 0.5]}
+    assert facts.collect_series([]) == {}
 
 
 def test_a_curve_without_numbers_is_nothing_and_a_long_one_is_thinned():
-    assert charts.curve("loss", [None, float("nan")], [0, 0]) == ""
-    drawn = charts.curve("loss", np.linspace(0, 1, 10_000).tolist(), [0] * 5000 + [1] * 5000)
+    assert charts.draw_curve("loss", [None, float("nan")], [0, 0]) == ""
+    drawn = charts.draw_curve("loss", np.linspace(0, 1, 10_000).tolist(), [0] * 5000 + [1] * 5000)
     assert len(drawn) < 6000
     assert drawn.count('class="stage"') == 1
-    assert "</svg>" in charts.curve("loss", [1.0], [0])
-    large = charts.curve("loss", [-5.1e9, 11_000.0], [0, 0])
+    assert "</svg>" in charts.draw_curve("loss", [1.0], [0])
+    large = charts.draw_curve("loss", [-5.1e9, 11_000.0], [0, 0])
     assert ">-5.1e+09</text>" in large
     assert ">11,000</text>" in large
     (start,) = set(re.findall(r'class="below" x="(\d+)"', large))
@@ -105,43 +105,44 @@ def test_a_curve_without_numbers_is_nothing_and_a_long_one_is_thinned():
 def test_the_matrix_of_many_classes_stays_small_and_escapes_names():
     T = np.eye(200) * 0.98 + np.diag(np.full(199, 0.02), 1)
     T[-1, -1] = 1
-    drawn = charts.matrix(T, [f"<{k}>" for k in range(200)])
+    drawn = charts.draw_matrix(T, [f"<{k}>" for k in range(200)])
     assert len(drawn) < 80_000
     assert "<0>" not in drawn
     assert "&lt;0&gt;" in drawn
 
 
-def test_before_and_after_as_noted(make_run, tmp_path):
+def test_before_and_after_as_recorded(make_run, tmp_path):
     after = {"n_test": 1000, "test_accuracy": 0.9}
     noted = {"decisions": {"source": "r", "n": 5, "before": {"n_test": 1000, "test_accuracy": 0.8}}}
-    one = runs.load(make_run(tmp_path / "a", ["a", "b"], source="x", spec=TEXT, metrics=after, config=noted))
+    one = runs.open_run(make_run(tmp_path / "a", ["a", "b"], source="x", spec=TEXT, metrics=after, config=noted))
     found = compare(one, None, None)
     assert [(a.name, a.share) for a in found.rows] == [("before", 0.8), ("this run", 0.9)]
     # 0.1 ± 1.96 sqrt(0.8·0.2/1000 + 0.9·0.1/1000)
     assert found.difference == pytest.approx((0.1, 0.06901, 0.13099), abs=1e-5)
-    assert "none of them was cleaned" in found.rule
-    alone = runs.load(make_run(tmp_path / "b", ["a", "b"], source="x", spec=TEXT, metrics={**after, "n_test": 10}))
+    alone = runs.open_run(make_run(tmp_path / "b", ["a", "b"], source="x", spec=TEXT, metrics={**after, "n_test": 10}))
     assert compare(alone, None, None).difference is None
-    with pytest.raises(InputError, match="judged on 10 test labels and this one on 1,000"):
+    with pytest.raises(InputError, match="tested on 10 labels and this run on 1,000"):
         compare(one, alone, None)
-    without = runs.load(make_run(tmp_path / "c", ["a", "b"], source="x", spec=TEXT))
+    without = runs.open_run(make_run(tmp_path / "c", ["a", "b"], source="x", spec=TEXT))
     assert compare(without, None, None).rows == []
-    with pytest.raises(InputError, match="this run was not judged on test labels: give --test DATA"):
+    with pytest.raises(InputError, match="this run has no test accuracy: give --test DATA"):
         compare(without, one, None)
 
 
-def test_both_runs_are_judged_on_the_same_rows_as_they_came(make_run, tmp_path, monkeypatch):
+def test_both_runs_are_tested_on_the_same_rows(make_run, tmp_path, monkeypatch):
     x, y = np.zeros((5, 1), dtype=np.float32), np.array([0, 0, 1, 1, -1])
     test = Dataset("test.csv", "vector", x, y, ("a", "b"), np.arange(5).astype(str))
-    said = {"old": [0, 1, 1, 0, 0], "new": [0, 0, 1, 0, 0]}
-    monkeypatch.setattr(runs.Run, "predict_proba", lambda self, data: np.eye(2)[said[self.folder.name]])
-    old, new = (runs.load(make_run(tmp_path / name, ["a", "b"], source="x", spec=TEXT)) for name in said)
+    predicted = {"old": [0, 1, 1, 0, 0], "new": [0, 0, 1, 0, 0]}
+    monkeypatch.setattr(runs.SavedRun, "predict_proba", lambda self, data: np.eye(2)[predicted[self.folder.name]])
+    old, new = (runs.open_run(make_run(tmp_path / name, ["a", "b"], source="x", spec=TEXT)) for name in predicted)
     found = compare(new, old, lambda of: test)
     assert [(a.hits, a.n) for a in found.rows] == [(2, 4), (3, 4)]  # the row without a label does not count
     # gains of the rows 0, 1, 0, 0: mean 0.25, deviation sqrt(3)/4
     assert found.difference == pytest.approx((0.25, 0.25 - 0.42435, 0.25 + 0.42435), abs=1e-4)
-    with pytest.raises(InputError, match=r"test.csv has no label to judge by"):
+    with pytest.raises(InputError, match=r"test.csv contains no label: give test rows with labels"):
         compare(new, old, lambda of: Dataset("test.csv", "vector", x, np.full(5, -1), ("a", "b"), test.ids))
     other = Dataset("test.csv", "vector", x, y, ("c", "d"), test.ids)
-    with pytest.raises(InputError, match="old, which was trained on other data: give the run before on the same data"):
+    with pytest.raises(
+        InputError, match="old, which was trained on other data: compare with an earlier run on the same data"
+    ):
         compare(new, old, lambda of: test if of is new else other)

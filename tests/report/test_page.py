@@ -1,4 +1,4 @@
-"""The report: what it says, that it needs nothing else, and that it is shown as it is meant."""
+"""The report: its content, its independence of other files, and its display in a browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from goldvein import InputError, runs
-from goldvein.report.appearance import open_rows
+from goldvein.report.appearance import open_data
 from goldvein.report.page import write_report
 from goldvein.runs.decisions import FILE, Log
 
@@ -17,14 +17,14 @@ HOSTILE = ("<script>document.title='taken'</script>", "\"quoted\" & 'quoted'", "
 
 
 def write(folder, path, **options) -> str:
-    run = runs.load(folder)
-    write_report(path, run, open_rows(run), **options)
+    run = runs.open_run(folder)
+    write_report(path, run, open_data(run), **options)
     return path.read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def picture_run(make_run, tmp_path):
-    """200 photographs full of detail, two classes."""
+    """200 pictures of noise, which compress badly, in two classes."""
     folder = tmp_path / "pictures"
     rng = np.random.default_rng(0)
     ids = []
@@ -49,19 +49,19 @@ def test_missing_pictures_are_counted_and_have_a_placeholder(picture_run, tmp_pa
     folder = tmp_path / "pictures"
     (folder / "dog" / "0.jpg").unlink()
     (folder / "cat" / "1.jpg").write_bytes(b"no image")
-    run = runs.load(picture_run)
-    assert write_report(tmp_path / "report.html", run, open_rows(run)) == 2
+    run = runs.open_run(picture_run)
+    assert write_report(tmp_path / "report.html", run, open_data(run)) == 2
     page = (tmp_path / "report.html").read_text()
-    assert "<b>2 of 200</b> could not be shown" in page
+    assert "<b>2 of 200</b> rows could not be shown" in page
     assert page.count('class="gone"') == 2
     assert "no such file" in page
     folder.rename(tmp_path / "moved")
-    assert write_report(tmp_path / "report.html", run, open_rows(run)) == 200
-    assert "is not there any more" in (tmp_path / "report.html").read_text()
-    assert write_report(tmp_path / "report.html", run, open_rows(run, str(tmp_path / "moved"))) == 2
+    assert write_report(tmp_path / "report.html", run, open_data(run)) == 200
+    assert "does not exist" in (tmp_path / "report.html").read_text()
+    assert write_report(tmp_path / "report.html", run, open_data(run, str(tmp_path / "moved"))) == 2
 
 
-def test_it_opens_offline_and_asks_for_nothing(text_run, tmp_path, browser):
+def test_it_opens_offline_without_any_request(text_run, tmp_path, browser):
     path = tmp_path / "report.html"
     page = write(text_run, path)
     assert re.findall(r"""(?:src|href)=["'](?!data:)[^"']*""", page) == []
@@ -80,7 +80,7 @@ def test_hostile_names_are_text(make_run, tmp_path, browser):
     folder = make_run(tmp_path / "run", [*HOSTILE], source="<b>gone<b>.csv", spec=spec, ids=ids, classes=[*HOSTILE])
     path = tmp_path / "report.html"
     page = write(folder, path)
-    assert len(page) < 100_000  # a name of 10,000 characters stands there whole once
+    assert len(page) < 100_000  # the page contains a name of 10,000 characters only once in full
     assert page.count("<script") == 1
     tab = browser.page(path.as_uri())
     assert tab.run("document.title") == "Labels of <b>gone<b>.csv"
@@ -90,7 +90,7 @@ def test_hostile_names_are_text(make_run, tmp_path, browser):
     assert browser.complaints() == []
 
 
-def test_the_gallery_is_filtered_sorted_and_walked_by_the_keyboard(text_run, tmp_path, browser):
+def test_the_gallery_is_filtered_sorted_and_navigated_with_the_keyboard(text_run, tmp_path, browser):
     write(text_run, tmp_path / "report.html", top=30)
     tab = browser.page((tmp_path / "report.html").as_uri())
     shown = "[...document.querySelectorAll('.card')].filter(card => !card.hidden)"
@@ -104,7 +104,7 @@ def test_the_gallery_is_filtered_sorted_and_walked_by_the_keyboard(text_run, tmp
     tab.run("""document.querySelector('[data-true="2"][data-given="1"]').dispatchEvent(new Event('click'))""")
     assert tab.run("[given.value, suggested.value]") == ["1", "2"]
     tab.press("Escape")
-    tab.run("order.value = 'sure'; order.dispatchEvent(new Event('change'))")
+    tab.run("order.value = 'least'; order.dispatchEvent(new Event('change'))")
     ranks = tab.run(f"{shown}.map(card => +card.dataset.rank)")
     assert ranks == list(range(30, 0, -1))
     tab.press("g")
@@ -134,46 +134,46 @@ def test_values_of_a_table_are_shown(make_run, tmp_path):
     assert "<bdi>kind</bdi>" not in page
 
 
-def test_the_run_s_own_interval_is_taken(make_run, tmp_path):
+def test_the_interval_of_the_run_is_shown(make_run, tmp_path):
     spec = {"reader": "text", "text": "text"}
     metrics = {"noise_rate": 0.25, "n_wrong_interval": [0.25, 1]}
     page = write(make_run(tmp_path / "a", ["a", "b"], source="x", spec=spec, metrics=metrics), tmp_path / "report.html")
     assert "25.0\xa0%</b> of 2 labels are wrong\n(90&nbsp;% interval: 12.5\xa0% to 50.0\xa0%)" in page
 
 
-def test_reviewed_labels_are_told_and_judge_the_probabilities(text_run, tmp_path):
+def test_reviewed_labels_are_counted_and_used_for_calibration(text_run, tmp_path):
     log = Log(text_run / FILE)
     for k in range(20):
         log.decide(f"m{k}", "relabel" if k < 15 else "keep", "abc"[(k + (k < 15)) % 3], client="me")
     log.decide("m30", "skip", client="me")
     page = write(text_run, tmp_path / "report.html")
-    assert "<b>21</b> labels were looked at: 5 kept,\n15 changed (15 as suggested), 0 dropped, 1 skipped." in page
-    assert "Against the verdicts of a person on 20 labels" in page
+    assert "<b>21</b> labels were reviewed: 5 kept,\n15 changed (15 as suggested), 0 dropped, 1 skipped." in page
+    assert "Evidence: 20 reviewed labels" in page
     assert page.count("reviewed: relabel") == 15
 
 
 def test_decisions_about_other_rows_are_refused(text_run, tmp_path):
     Log(text_run / FILE).decide("stranger", "drop", client="me")
-    with pytest.raises(InputError, match="id 'stranger' is decided on but not in the run"):
+    with pytest.raises(InputError, match="id 'stranger' has a decision but is not in the run"):
         write(text_run, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "told"),
+    ("file", "content", "message"),
     [
         ("history.jsonl", "[1]\n", "history.jsonl is damaged"),
         ("metrics.json", "{}", "metrics.json is damaged"),
         ("environment.json", "x", "environment.json is damaged"),
         ("issues.csv", "id\n", "issues.csv is damaged"),
-        (FILE, "no database at all, and long enough to be seen as none", "cannot be read or written"),
+        (FILE, "not a database, and long enough for SQLite to notice", "cannot be read or written"),
     ],
 )
-def test_a_damaged_run_is_told_and_an_older_report_stays(text_run, tmp_path, file, content, told):
+def test_a_damaged_run_is_reported_and_an_older_report_stays(text_run, tmp_path, file, content, message):
     path = tmp_path / "report.html"
     path.write_text("older")
     (text_run / file).write_text(content)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         write(text_run, path)
     assert path.read_text() == "older"
     assert (text_run / file).read_text() == content

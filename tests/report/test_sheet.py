@@ -1,4 +1,4 @@
-"""Some pictures of each class that stage 1 kept, and some that it removed."""
+"""Pictures of each class whose labels stage 1 kept or removed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from goldvein import runs
-from goldvein.report.appearance import open_rows
+from goldvein.report.appearance import open_data
 from goldvein.report.page import write_report
-from goldvein.report.sheet import SHOWN, sheet
+from goldvein.report.sheet import SHOWN, sample_pictures
 
 
 @pytest.fixture
 def folder(make_run, tmp_path):
-    """40 pictures of two classes, a quarter of them removed, among them a file that is damaged."""
+    """40 pictures of two classes. A quarter of the labels is removed, and one of those files is damaged."""
     ids = []
     for k in range(40):
         name = "cat" if k % 2 else "dog"
@@ -33,29 +33,29 @@ def folder(make_run, tmp_path):
 
 
 def test_kept_and_removed_of_each_class(folder):
-    run = runs.load(folder)
-    strips = sheet(run, open_rows(run))
+    run = runs.open_run(folder)
+    strips = sample_pictures(run, open_data(run))
     assert [(s.label, s.n_kept, s.n_removed) for s in strips] == [("cat", 15, 5), ("dog", 15, 5)]
     assert [(len(s.kept), len(s.removed)) for s in strips] == [(SHOWN, 5), (SHOWN, 4)]  # one cannot be read
     of_all = [url for s in strips for url in (*s.kept, *s.removed)]
     assert len(set(of_all)) == len(of_all)
-    assert strips == sheet(run, open_rows(run))
+    assert strips == sample_pictures(run, open_data(run))
 
 
-def test_the_report_has_it(folder, tmp_path):
-    run = runs.load(folder)
-    write_report(tmp_path / "report.html", run, open_rows(run))
+def test_the_report_contains_the_pictures(folder, tmp_path):
+    run = runs.open_run(folder)
+    write_report(tmp_path / "report.html", run, open_data(run))
     assert "<h2>Kept and removed</h2>" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_no_sheet_without_pictures(text_run):
+def test_no_pictures_of_other_data(text_run):
     issues = pd.read_csv(text_run / "issues.csv").assign(kept=1.0)
     issues.to_csv(text_run / "issues.csv", index=False)
-    run = runs.load(text_run)
-    assert sheet(run, open_rows(run)) == []
+    run = runs.open_run(text_run)
+    assert sample_pictures(run, open_data(run)) == []
 
 
-def test_no_sheet_without_a_selection(folder):
+def test_no_pictures_without_a_selection(folder):
     pd.read_csv(folder / "issues.csv").drop(columns="kept").to_csv(folder / "issues.csv", index=False)
-    run = runs.load(folder)
-    assert sheet(run, open_rows(run)) == []
+    run = runs.open_run(folder)
+    assert sample_pictures(run, open_data(run)) == []

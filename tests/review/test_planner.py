@@ -30,7 +30,7 @@ def test_a_rare_class_comes_first_by_hand():
     assert (second["suggested_label"], second["gain"]) == ("big", pytest.approx(0.8 * 5 / 8))
 
 
-def test_a_budget_reaches_beyond_the_issues_and_none_does_not():
+def test_only_a_budget_includes_labels_that_are_not_issues():
     table = issues(("a", "b", 0.9), ("a", "a", 0.4), ("b", "b", 0.3))
     assert len(plan(table)) == 1
     assert len(plan(table, 2)) == 2
@@ -38,7 +38,7 @@ def test_a_budget_reaches_beyond_the_issues_and_none_does_not():
     assert len(plan(table.head(0))) == len(plan(table.head(0), 5)) == 0
 
 
-def test_a_class_without_a_label_does_not_weigh_more_than_the_heaviest():
+def test_the_weight_of_a_class_without_labels_is_limited():
     table = issues(*[("a", "a", 0.1)] * 999, ("a", "new", 0.6))
     assert plan(table)["gain"].tolist() == [pytest.approx(0.6 * (1 + HEAVIEST) / 2)]
 
@@ -48,7 +48,7 @@ def test_a_class_without_a_label_does_not_weigh_more_than_the_heaviest():
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.floats(0, 1)), min_size=1, max_size=30),
     st.integers(1, 30),
 )
-def test_no_other_rows_of_that_number_gain_more(rows, budget):
+def test_no_other_rows_have_a_larger_gain(rows, budget):
     everything, planned = plan(issues(*rows), len(rows)), plan(issues(*rows), budget)
     assert planned["gain"].sum() == pytest.approx(sum(sorted(everything["gain"], reverse=True)[:budget]))
-    assert planned["id"].tolist() == everything["id"].tolist()[:budget]  # a larger budget only goes on
+    assert planned["id"].tolist() == everything["id"].tolist()[:budget]  # a larger budget only adds rows at the end

@@ -1,4 +1,4 @@
-"""The review page in a real browser, by its keys."""
+"""The review page in a real browser, used with the keyboard."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def decided(folder) -> dict:
 
 
 def act(page, key: str) -> None:
-    """Press a key that decides, and wait until the next row is there."""
+    """Press a key that makes a decision, and wait for the next row."""
     before = page.run("document.body.dataset.done")
     page.press(key)
     page.wait(f"document.body.dataset.done !== {before!r}")
     page.ready()
 
 
-def test_fifty_decisions_by_keyboard_outlive_a_kill(text_run, serve, browser):
+def test_fifty_decisions_with_the_keyboard_survive_a_kill(text_run, serve, browser):
     server = serve(text_run)
     page = browser.page(server.address)
     page.ready()
@@ -38,7 +38,7 @@ def test_fifty_decisions_by_keyboard_outlive_a_kill(text_run, serve, browser):
         given, suggested = "abc"[k % 3], "abc"[(k + 1) % 3]
         made[row] = {"k": ("keep", given), "t": ("relabel", suggested), "d": ("drop", None), "s": ("skip", None)}[key]
         found = decided(text_run)[row]
-        assert (found.action, found.label) == made[row]  # on the disk as soon as the next row shows
+        assert (found.action, found.label) == made[row]  # the decision is on the disk when the next row appears
     server.kill()
     page.press("k")
     page.wait("document.querySelector('#note').innerText.includes('does not answer')")
@@ -56,7 +56,7 @@ def test_fifty_decisions_by_keyboard_outlive_a_kill(text_run, serve, browser):
     assert browser.complaints() == []
 
 
-def test_undo_goes_back_to_the_row_also_after_a_reload(text_run, serve, browser):
+def test_undo_returns_to_the_row_even_after_a_reload(text_run, serve, browser):
     page = browser.page(serve(text_run).address)
     page.ready()
     for key in "ktd":
@@ -69,11 +69,11 @@ def test_undo_goes_back_to_the_row_also_after_a_reload(text_run, serve, browser)
     assert page.run("document.body.dataset.done") == "2"
     act(page, "u")
     assert page.run("document.body.dataset.at") == "1"
-    assert page.text("#verdict") == "not decided yet"
+    assert page.text("#decision") == "none"
     act(page, "u")
     assert decided(text_run) == {}
     page.press("u")
-    page.wait("document.querySelector('#note').innerText.includes('Nothing of this tab')")
+    page.wait("document.querySelector('#note').innerText.includes('no decision left to undo')")
 
 
 def test_any_class_can_be_chosen(text_run, serve, browser):
@@ -81,7 +81,7 @@ def test_any_class_can_be_chosen(text_run, serve, browser):
     page.ready()
     page.press("c")
     page.wait("document.querySelector('#choose').open")
-    page.press("c")  # now a letter of the search, not the key for the list
+    page.press("c")  # in the dialog, c is a letter of the search
     page.wait("document.querySelectorAll('#found li').length === 1")
     assert decided(text_run) == {}
     act(page, "Enter")
@@ -91,7 +91,7 @@ def test_any_class_can_be_chosen(text_run, serve, browser):
     assert decided(text_run)["m1"].label == "abc"[likely]
     page.press("ArrowLeft")
     page.wait("document.body.dataset.at === '1' && !busy")
-    assert "changed to" in page.text("#verdict") or page.text("#verdict") == "kept"
+    assert "changed to" in page.text("#decision") or page.text("#decision") == "kept"
     page.press("k")
     page.wait("document.body.dataset.at === '2' && !busy")
     assert decided(text_run)["m1"].action == "keep"
@@ -113,15 +113,15 @@ def test_two_tabs_do_not_lose_each_others_work(text_run, serve, browser):
     first.ready()
     second.ready()
     act(first, "k")
-    second.press("d")  # on the row that the other tab has decided, without knowing
+    second.press("d")  # this tab does not know the decision of the other tab
     second.wait("document.querySelector('#note').innerText.includes('Another tab')")
     assert decided(text_run)["m0"].action == "keep"
     second.press("d")  # now it knows
     second.wait("document.body.dataset.at === '1' && !busy")
     assert decided(text_run)["m0"].action == "drop"
     act(second, "t")
-    first.press("u")  # takes back its own decision only
-    first.wait("document.querySelector('#note').innerText.includes('Taken back')")
+    first.press("u")  # undoes only the decision of this tab
+    first.wait("document.querySelector('#note').innerText.includes('Decision undone')")
     first.ready()
     found = decided(text_run)
     assert (found["m0"].action, found["m1"].action) == ("drop", "relabel")
@@ -135,18 +135,18 @@ def test_the_end_of_the_plan(text_run, serve, browser):
     for key in "kkk":
         page.press(key)
         page.run("new Promise(done => setTimeout(done, 150))")
-    page.wait("document.querySelector('#note').innerText.includes('All of this plan is decided')")
+    page.wait("document.querySelector('#note').innerText.includes('All planned labels are decided')")
     assert len(decided(text_run)) == 3
 
 
-def test_ctrl_c_ends_it_and_tells_where_the_decisions_are(text_run, serve, browser):
+def test_ctrl_c_stops_the_server_and_prints_where_the_decisions_are(text_run, serve, browser):
     server = serve(text_run)
     page = browser.page(server.address)
     page.ready()
     act(page, "k")
     server.process.send_signal(signal.SIGINT)
     assert server.process.stdout is not None
-    assert f"1 decisions in {text_run / FILE}" in server.process.stdout.read()
+    assert f"1 decision in {text_run / FILE}" in server.process.stdout.read()
     assert server.process.wait(20) == 0
 
 
@@ -157,6 +157,6 @@ def test_nothing_to_review(make_run, serve, browser, tmp_path):
     page.wait("document.querySelector('#note').innerText.includes('--budget N')")
     page.open(serve(run, "--budget", "1").address)
     page.ready()
-    assert "gone.csv is not there any more" in page.text("#stage")
-    assert page.run("document.querySelectorAll('#main button').length") == 1  # nothing is suggested
+    assert "gone.csv does not exist" in page.text("#stage")
+    assert page.run("document.querySelectorAll('#main button').length") == 1  # there is no suggestion
     act(page, "k")

@@ -1,4 +1,4 @@
-"""Who may speak to the review page, and that hostile names stay text."""
+"""Which requests the review page accepts, and hostile names, which must stay text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOSTILE = (
 
 
 def send(server, method: str = "GET", path: str = "/start", body: object = None, **headers: str) -> tuple[int, str]:
-    """A request as any program can send it; headers that are None are left out."""
+    """Send a request as any program could."""
     _, _, port = server.origin.rpartition(":")
     connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -33,7 +33,7 @@ def send(server, method: str = "GET", path: str = "/start", body: object = None,
 
 @pytest.fixture(scope="module")
 def reviewed(make_text_run, tmp_path_factory):
-    """The run that is served; the one test that decides something looks at it first."""
+    """The run that the server shows; only one test makes a decision, about row 0."""
     return make_text_run(tmp_path_factory.mktemp("reviewed"))
 
 
@@ -44,7 +44,7 @@ def server(reviewed, start_server):
 
 @pytest.fixture
 def allowed(server) -> dict[str, str]:
-    """Headers that the page's own requests have."""
+    """The headers of requests from the page itself."""
     port = server.origin.rpartition(":")[2]
     return {"Cookie": f"goldvein-{port}={server.token}", "Origin": server.origin, "Content_Type": "application/json"}
 
@@ -52,22 +52,22 @@ def allowed(server) -> dict[str, str]:
 DECISION = {"position": 1, "action": "keep", "client": "me", "seen": 0}
 
 
-def test_the_page_itself_is_answered(server, allowed):
+def test_requests_of_the_page_are_accepted(server, allowed):
     status, page = send(server, path=f"/?token={server.token}")
     assert status == 200
     assert "Review" in page
     assert server.token not in page
     assert send(server, **allowed)[0] == 200
-    status, told = send(server, "POST", "/decide", {**DECISION, "position": 0}, **allowed)
-    assert (status, json.loads(told)["changes"]) == (200, [[0, [1, "keep", 0]]])
+    status, answer = send(server, "POST", "/decide", {**DECISION, "position": 0}, **allowed)
+    assert (status, json.loads(answer)["changes"]) == (200, [[0, [1, "keep", 0]]])
     assert send(server, path=f"/changes?since={10**30}", **allowed)[0] == 400
 
 
 @pytest.mark.parametrize("path", ["/", "/start", "/card/0", "/picture/0", "/changes", "/?token=guess", "/x"])
-def test_without_the_token_nothing_is_told(server, path):
-    status, told = send(server, path=path)
+def test_without_the_token_every_request_is_refused(server, path):
+    status, answer = send(server, path=path)
     assert status == 403
-    assert "mail number" not in told
+    assert "mail number" not in answer
     port = server.origin.rpartition(":")[2]
     assert send(server, path=path, Cookie=f"goldvein-{port}=guess")[0] == 403
 
@@ -123,7 +123,7 @@ def test_only_the_loopback_address_is_bound(server):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_bad_requests_are_told_and_write_nothing(server, allowed, reviewed, asked, status):
+def test_bad_requests_are_reported_and_write_nothing(server, allowed, reviewed, asked, status):
     assert send(server, "POST", "/decide", {**DECISION, **asked}, **allowed)[0] == status
     assert "m1" not in Log(reviewed / FILE).current()
 
@@ -135,7 +135,7 @@ def test_forms_of_other_pages_cannot_post(server, allowed):
 
 @pytest.fixture
 def hostile_run(make_run, tmp_path):
-    """Labels and ids that would run or disturb a careless page; the texts too."""
+    """Labels, ids and texts that would run code in a careless page."""
     table = tmp_path / "hostile.csv"
     rows = [f"{text} {k}" for k, text in enumerate(HOSTILE)]
     with table.open("w", newline="") as file:
@@ -179,8 +179,8 @@ def test_a_missing_picture_has_a_placeholder_that_says_why(make_run, serve, brow
     page.ready()
     shown = {}
     for k in range(len(ids)):
-        told = page.text("#stage")
-        shown[page.run("card.id")] = "picture" if page.run("!!document.querySelector('#stage img')") else told
+        text = page.text("#stage")
+        shown[page.run("card.id")] = "picture" if page.run("!!document.querySelector('#stage img')") else text
         page.press("s")
         page.wait(f"document.body.dataset.done === '{k + 1}' && !busy")
     assert shown[ids[0]] == shown[ids[4]] == "picture"

@@ -1,4 +1,4 @@
-"""The log: what was decided stays, whatever happens."""
+"""The log keeps every decision, whatever happens."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def log(tmp_path):
     opened.close()
 
 
-def standing(log: Log) -> dict[str, tuple[str, str | None]]:
+def current(log: Log) -> dict[str, tuple[str, str | None]]:
     return {row: (d.action, d.label) for row, d in log.current().items()}
 
 
-def test_the_last_decision_stands_and_undo_goes_back_to_the_one_before(log):
+def test_the_last_decision_counts_and_undo_returns_to_the_previous_one(log):
     log.decide("a", "keep", "cat", client="me")
     log.decide("a", "relabel", "dog", client="me")
     log.decide("b", "drop", client="me")
-    assert standing(log) == {"a": ("relabel", "dog"), "b": ("drop", None)}
+    assert current(log) == {"a": ("relabel", "dog"), "b": ("drop", None)}
     assert [log.undo("me") for _ in range(4)] == ["b", "a", "a", None]
-    assert standing(log) == {}
+    assert current(log) == {}
 
 
-def test_undo_takes_back_only_what_the_client_decided(log):
+def test_undo_reverts_only_decisions_of_the_client(log):
     log.decide("a", "keep", "cat", client="first")
     log.decide("a", "drop", client="second")
     assert log.undo("first") == "a"
-    assert standing(log) == {"a": ("drop", None)}
+    assert current(log) == {"a": ("drop", None)}
     assert log.undo("first") is None
 
 
@@ -53,27 +53,27 @@ def test_nothing_is_ever_removed(log):
     assert rows == [(k, "keep", None) if k % 2 else (k, "undo", k - 1) for k in range(1, 7)]
 
 
-def test_who_has_not_seen_the_last_event_is_told_so(log):
+def test_a_client_that_missed_the_last_event_gets_a_conflict(log):
     log.decide("a", "keep", "cat", client="first", seen=0)
     with pytest.raises(ConflictError):
         log.decide("a", "drop", client="second", seen=0)
-    assert standing(log) == {"a": ("keep", "cat")}
+    assert current(log) == {"a": ("keep", "cat")}
     log.decide("a", "drop", client="second", seen=log.version("a"))
     log.undo("second")
-    assert log.version("a") == 3  # the undoing is an event too
+    assert log.version("a") == 3  # undo is an event too
     assert log.decision("a") == log.current()["a"]
 
 
-def test_touched_rows_since_an_event(log):
+def test_changed_rows_since_an_event(log):
     for row in "abc":
         log.decide(row, "skip", client="me")
     log.undo("me")
-    assert log.touched(0) == (4, ["a", "b", "c"])
-    assert log.touched(3) == (4, ["c"])
-    assert log.touched(4) == (4, [])
+    assert log.changed_rows(0) == (4, ["a", "b", "c"])
+    assert log.changed_rows(3) == (4, ["c"])
+    assert log.changed_rows(4) == (4, [])
 
 
-def test_many_at_once_or_none(log):
+def test_all_decisions_are_added_or_none(log):
     log.decide("a", "keep", "cat", client="me")
     assert log.add_all({"a": Decision("keep", "cat"), "b": Decision("drop")}, client="file") == 1
     assert log.add_all({"a": Decision("keep", "cat"), "b": Decision("drop")}, client="file") == 0
@@ -93,16 +93,16 @@ for k in range(100000):
 """
 
 
-def test_what_was_told_is_on_the_disk_after_a_kill(tmp_path):
+def test_returned_decisions_are_on_the_disk_after_a_kill(tmp_path):
     writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / FILE], stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
-    told = [int(next(writer.stdout)) for _ in range(25)]
+    written = [int(next(writer.stdout)) for _ in range(25)]
     os.kill(writer.pid, signal.SIGKILL)
-    told += [int(line) for line in writer.stdout.read().splitlines()]
+    written += [int(line) for line in writer.stdout.read().splitlines()]
     writer.wait()
     found = Log(tmp_path / FILE).current()
-    assert {f"row {k}" for k in told} <= set(found)
-    assert len(found) <= len(told) + 1  # one may have been written and not yet told
+    assert {f"row {k}" for k in written} <= set(found)
+    assert len(found) <= len(written) + 1  # the last one may be on the disk but not printed yet
 
 
 def test_two_processes_write_at_once(tmp_path, log):
@@ -113,7 +113,7 @@ def test_two_processes_write_at_once(tmp_path, log):
     other.close()
 
 
-def test_other_files_are_refused_and_left_as_they_are(tmp_path):
+def test_other_files_are_refused_and_not_changed(tmp_path):
     for content in (b"no database" * 100, b"SQLite format 3\0" + bytes(500)):
         (tmp_path / FILE).write_bytes(content)
         with pytest.raises(InputError, match=FILE):
@@ -121,7 +121,7 @@ def test_other_files_are_refused_and_left_as_they_are(tmp_path):
         assert (tmp_path / FILE).read_bytes() == content
     (tmp_path / FILE).unlink()
     sqlite3.connect(tmp_path / FILE).execute("CREATE TABLE diary (day)").connection.commit()
-    with pytest.raises(InputError, match="is no log of decisions"):
+    with pytest.raises(InputError, match="is not a log of decisions"):
         Log(tmp_path / FILE)
 
 
@@ -140,7 +140,7 @@ EVENTS = st.lists(st.tuples(st.sampled_from("xy"), st.sampled_from("abc"), st.sa
 
 
 @given(EVENTS)
-def test_it_is_what_stacks_of_decisions_would_be(events):
+def test_the_log_behaves_like_a_stack_of_decisions_per_client(events):
     log = Log(Path(":memory:"))
     made: list[tuple[str, str, str]] = []
     for client, row, action in events:
@@ -152,7 +152,7 @@ def test_it_is_what_stacks_of_decisions_would_be(events):
             assert log.undo(client) == made.pop(own[-1])[1]
         else:
             assert log.undo(client) is None
-    assert standing(log) == {row: (action, None) for _, row, action in made}
+    assert current(log) == {row: (action, None) for _, row, action in made}
     log.close()
 
 

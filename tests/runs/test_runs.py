@@ -1,4 +1,4 @@
-"""The run folder: what is saved comes back, and what is damaged is told."""
+"""The run folder: what is saved can be read again, and damage is reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLASSES = ("NA", "01", "None")
 
 
 def vectors(n: int = 60) -> Dataset:
-    """Three classes far apart, with names that readers of tables love to change; every tenth label missing."""
+    """Three separate classes, with names that table readers often change; every tenth label is missing."""
     rng = np.random.default_rng(0)
     truth = np.arange(n) % 3
     x = (rng.normal(0, 1, (n, 4)) + 5 * truth[:, None]).astype(np.float32)
@@ -45,7 +45,7 @@ def fit(dataset: Dataset, **arguments: object) -> NoisyLabelClassifier:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NoisyLabelClassifier, Dataset]:
-    """A run folder with its classifier and data. Only to be read."""
+    """A run folder with its classifier and data. Tests must not change it."""
     folder = tmp_path_factory.mktemp("saved") / "run"
     dataset = vectors()
     classifier = fit(dataset, method="pi_model", epochs=3)
@@ -53,18 +53,18 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NoisyLabelCla
     return folder, classifier, dataset
 
 
-def test_the_model_comes_back_exactly(saved):
+def test_the_saved_model_predicts_exactly_the_same(saved):
     folder, classifier, dataset = saved
-    probs = runs.load(folder).predict_proba(dataset)
+    probs = runs.open_run(folder).predict_proba(dataset)
     assert probs.dtype == np.float32
     assert np.array_equal(probs, classifier.predict_proba(dataset.x))
     none = dataclasses.replace(dataset, x=dataset.x[:0], y=dataset.y[:0], ids=dataset.ids[:0])
-    assert runs.load(folder).predict_proba(none).shape == (0, 3)
+    assert runs.open_run(folder).predict_proba(none).shape == (0, 3)
 
 
-def test_tables_come_back_in_the_words_of_the_user(saved):
+def test_tables_contain_the_labels_of_the_user(saved):
     folder, classifier, dataset = saved
-    run = runs.load(folder)
+    run = runs.open_run(folder)
     assert run.classes == CLASSES
     labeled = np.flatnonzero(dataset.y >= 0)
     assert sorted(run.issues["id"]) == sorted(dataset.ids[labeled])
@@ -78,22 +78,22 @@ def test_tables_come_back_in_the_words_of_the_user(saved):
     assert run.predictions["predicted"].tolist() == [CLASSES[k] for k in best]
 
 
-def test_metrics_are_those_of_the_classifier(saved):
+def test_metrics_equal_those_of_the_classifier(saved):
     folder, classifier, dataset = saved
-    metrics = runs.load(folder).metrics
+    metrics = runs.open_run(folder).metrics
     assert (metrics["n_rows"], metrics["n_labeled"], metrics["n_epochs"], metrics["n_test"]) == (60, 54, 3, 9)
     assert metrics["noise_rate"] == classifier.noise_rate_
     assert np.array_equal(metrics["transition"], classifier.transition_)
     assert metrics["test_accuracy"] == np.mean(classifier.predict(dataset.x_test) == dataset.y_test)
     assert metrics["true_noise"]["noise_rate"] == 0.0
-    assert metrics["true_noise"]["issue_recall"] is None  # no label is wrong
+    assert metrics["true_noise"]["issue_recall"] is None  # there are no wrong labels
 
 
-def test_the_config_is_enough_to_run_again(saved):
+def test_the_config_is_enough_to_repeat_the_run(saved):
     from goldvein.config.build import build_method
 
     folder, classifier, _ = saved
-    config = runs.load(folder).config
+    config = runs.open_run(folder).config
     assert config["data"] == {"source": "made"}
     method = build_method(config["method"]["name"], config["method"]["params"])
     assert repr(method) == repr(classifier.method_)
@@ -106,33 +106,33 @@ def test_the_config_is_enough_to_run_again(saved):
 def test_integer_labels_stay_integers(tmp_path):
     dataset = dataclasses.replace(vectors(), classes=(-1, 7, 10))
     runs.save(tmp_path / "run", fit(dataset), dataset, {})
-    run = runs.load(tmp_path / "run")
+    run = runs.open_run(tmp_path / "run")
     assert set(run.issues["given_label"]) == {-1, 7, 10}
-    assert set(run.cleaned()["cleaned_label"]) <= {-1, 7, 10, ""}
+    assert set(run.clean_labels()["cleaned_label"]) <= {-1, 7, 10, ""}
 
 
 def test_a_class_that_no_label_names_has_no_column(tmp_path):
     dataset = vectors()
     dataset = dataclasses.replace(dataset, y=np.where(dataset.y == 1, -1, dataset.y))
     runs.save(tmp_path / "run", fit(dataset), dataset, {})
-    run = runs.load(tmp_path / "run")
+    run = runs.open_run(tmp_path / "run")
     assert run.classes == ("NA", "None")
     assert list(run.predictions.columns) == ["id", "predicted", "confidence", "prob_NA", "prob_None"]
     assert run.metrics["test_accuracy"] <= 6 / 9  # the three rows of the class cannot be hit
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_convolutional_network_comes_back(tmp_path, precision):
+def test_a_convolutional_network_is_saved_and_read(tmp_path, precision):
     dataset = images()
     classifier = fit(dataset, precision=precision, model_params={"dropout": 0.1})
     runs.save(tmp_path / "run", classifier, dataset, {})
-    run = runs.load(tmp_path / "run")
+    run = runs.open_run(tmp_path / "run")
     assert np.array_equal(run.predict_proba(dataset), classifier.predict_proba(dataset.x))
     assert run.config["network"] == {"model": "resnet14", "params": {"dropout": 0.1}}
     assert run.config["spec"] == {"reader": "images", "size": [12, 12], "channels": 3, "classes": ["a", "b"]}
 
 
-def test_a_network_of_the_user_comes_back_by_its_name(tmp_path, monkeypatch):
+def test_a_network_of_the_user_is_imported_by_its_name(tmp_path, monkeypatch):
     text = "from torch import nn\ndef tiny(shape, n_classes, width=2):\n    return nn.Sequential("
     text += "nn.Linear(shape[0], width), nn.Linear(width, n_classes))\n"
     (tmp_path / "own_networks.py").write_text(text)
@@ -141,7 +141,7 @@ def test_a_network_of_the_user_comes_back_by_its_name(tmp_path, monkeypatch):
     dataset = vectors()
     classifier = fit(dataset, model="own_networks:tiny", model_params={"width": 5})
     runs.save(tmp_path / "run", classifier, dataset, {})
-    again = runs.load(tmp_path / "run").predict_proba(dataset)
+    again = runs.open_run(tmp_path / "run").predict_proba(dataset)
     assert np.array_equal(again, classifier.predict_proba(dataset.x))
 
 
@@ -162,16 +162,16 @@ def test_a_classifier_of_other_labels_is_refused(tmp_path):
 
 def test_nothing_is_overwritten(saved, tmp_path):
     folder, classifier, dataset = saved
-    with pytest.raises(InputError, match="already holds a run"):
+    with pytest.raises(InputError, match="already contains a run"):
         runs.save(folder, classifier, dataset, {})
     (tmp_path / "checkpoint.pt").touch()
     with pytest.raises(InputError, match="interrupted run"):
-        runs.claim(tmp_path)
+        runs.check_folder(tmp_path)
     with pytest.raises(InputError, match="interrupted run"):
-        runs.load(tmp_path)
+        runs.open_run(tmp_path)
     runs.save(tmp_path, classifier, dataset, {})
     assert not (tmp_path / "checkpoint.pt").exists()
-    assert runs.load(tmp_path).classes == CLASSES
+    assert runs.open_run(tmp_path).classes == CLASSES
 
 
 def test_a_full_disk_leaves_the_checkpoint_and_no_config(saved, tmp_path, monkeypatch):
@@ -195,51 +195,51 @@ def test_a_full_disk_leaves_the_checkpoint_and_no_config(saved, tmp_path, monkey
     ]
     monkeypatch.undo()
     runs.save(tmp_path, classifier, dataset, {})
-    assert runs.load(tmp_path).metrics["n_rows"] == 60
+    assert runs.open_run(tmp_path).metrics["n_rows"] == 60
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("format", 2, "has format 2"),
         ("format", None, "has format None"),
-        ("classes", "ab", "lacks classes"),
-        ("network", None, "lacks network"),
+        ("classes", "ab", "classes is missing or has another type"),
+        ("network", None, "network is missing or has another type"),
         ("network", {}, "damaged"),
         ("network", {"model": "mlp", "params": {"hidden": [3]}}, "damaged"),
         ("network", {"model": "os:getcwd", "params": {}}, "damaged"),
         ("classes", ["a", "b"], "damaged"),
     ],
 )
-def test_a_changed_config_is_told(saved, tmp_path, key, value, told):
+def test_a_changed_config_is_reported(saved, tmp_path, key, value, message):
     folder, _, dataset = saved
     config = json.loads((folder / "config.json").read_text()) | {key: value}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes())
-    with pytest.raises(InputError, match=told):
-        runs.load(tmp_path).predict_proba(dataset)
+    with pytest.raises(InputError, match=message):
+        runs.open_run(tmp_path).predict_proba(dataset)
 
 
 @settings(max_examples=30, deadline=None)
 @given(cut=st.floats(0, 0.999))
-def test_cut_weights_are_told(saved, tmp_path_factory, cut):
+def test_truncated_weights_are_reported(saved, tmp_path_factory, cut):
     folder, _, dataset = saved
     target = tmp_path_factory.mktemp("cut")
     (target / "config.json").write_bytes((folder / "config.json").read_bytes())
     weights = (folder / "weights.safetensors").read_bytes()
     (target / "weights.safetensors").write_bytes(weights[: int(cut * len(weights))])
     with pytest.raises(InputError, match="damaged"):
-        runs.load(target).predict_proba(dataset)
+        runs.open_run(target).predict_proba(dataset)
 
 
-def made_run(folder: Path, issues: list[str], predictions: list[str]) -> runs.Run:
-    """A run folder written by hand, without weights."""
+def made_run(folder: Path, issues: list[str], predictions: list[str]) -> runs.SavedRun:
+    """Write a run folder without weights, and open it."""
     config = {"format": 1, "classes": ["cat", "dog"], "network": {}, "method": {}, "spec": {}, "estimator": {}}
     (folder / "config.json").write_text(json.dumps(config))
     head = "id,given_label,suggested_label,label_quality,p_wrong,is_issue,rank,reason,p_suggested"
     (folder / "issues.csv").write_text("\n".join([head, *issues]) + "\n")
     (folder / "predictions.csv").write_text("\n".join(["id,predicted,confidence,prob_cat,prob_dog", *predictions]))
-    return runs.load(folder)
+    return runs.open_run(folder)
 
 
 def test_cleaning_by_hand(tmp_path):
@@ -259,48 +259,48 @@ def test_cleaning_by_hand(tmp_path):
             "e,cat,0.6,0.6,0.4",
         ],
     )
-    rows = run.cleaned(relabel_above=0.9, drop_above=0.6).values.tolist()
+    rows = run.clean_labels(relabel_above=0.9, drop_above=0.6).values.tolist()
     assert rows == [
-        ["a", "cat", "dog", "relabel"],  # sure enough
-        ["b", "cat", "", "drop"],  # 0.65 is not, whatever the model says, but 0.7 is above 0.6
+        ["a", "cat", "dog", "relabel"],  # 0.95 is above 0.9
+        ["b", "cat", "", "drop"],  # p_suggested 0.65 is not above 0.9, but p_wrong 0.7 is above 0.6
         ["c", "", "", "keep"],  # was missing
-        ["d", "dog", "dog", "keep"],  # no issue, whatever the model would say
+        ["d", "dog", "dog", "keep"],  # not an issue, although the model predicts cat
         ["e", "dog", "dog", "keep"],  # 0.55 is not above 0.9, nor above 0.6
     ]
-    assert run.cleaned(relabel_above=0.5)["action"].tolist() == ["relabel", "relabel", "keep", "keep", "relabel"]
-    assert set(run.cleaned(1, 1)["action"]) == {"keep"}
-    with pytest.raises(InputError, match=r"relabel_above=1\.5: it must lie in 0\.\.1"):
-        run.cleaned(1.5)
+    assert run.clean_labels(relabel_above=0.5)["action"].tolist() == ["relabel", "relabel", "keep", "keep", "relabel"]
+    assert set(run.clean_labels(1, 1)["action"]) == {"keep"}
+    with pytest.raises(InputError, match=r"relabel_above=1\.5: it must be from 0 to 1"):
+        run.clean_labels(1.5)
 
 
-def test_a_class_with_too_few_labels_to_judge_by_keeps_them(tmp_path):
+def test_a_class_with_too_few_labels_to_judge_keeps_them(tmp_path):
     lines = ["a,cat,dog,0.01,0.99,True,1,x,0.99", "b,dog,cat,0.02,0.98,True,2,x,0.98"]
     run = made_run(tmp_path, lines, ["a,dog,0.99,0.01,0.99", "b,cat,0.98,0.98,0.02"])
-    assert run.cleaned()["action"].tolist() == ["relabel", "relabel"]
+    assert run.clean_labels()["action"].tolist() == ["relabel", "relabel"]
     head, *rows = (tmp_path / "issues.csv").read_text().splitlines()
     kinds = ("too_little_evidence", "wrong_label")
     more = [f"{line},{kind}" for line, kind in zip(rows, kinds, strict=True)]
     (tmp_path / "issues.csv").write_text("\n".join([f"{head},kind", *more]) + "\n")
-    table = runs.load(tmp_path).cleaned()
+    table = runs.open_run(tmp_path).clean_labels()
     assert table["action"].tolist() == ["keep", "relabel"]
-    decided = runs.load(tmp_path).cleaned(decided={"a": "dog"})
-    assert decided["cleaned_label"].tolist() == ["dog", "cat"]  # a person knows better
+    decided = runs.open_run(tmp_path).clean_labels(decided={"a": "dog"})
+    assert decided["cleaned_label"].tolist() == ["dog", "cat"]  # a decision overrides the model
 
 
-def test_a_table_that_was_cut_is_damage(saved, tmp_path):
+def test_a_truncated_table_is_damage(saved, tmp_path):
     folder, *_ = saved
     for name in ("config.json", "metrics.json", "issues.csv", "predictions.csv"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     lines = (tmp_path / "issues.csv").read_text().splitlines()
     (tmp_path / "issues.csv").write_text("\n".join(lines[:20]) + "\n")
     with pytest.raises(InputError, match=r"issues\.csv is damaged.*it has 19 of 54 rows"):
-        _ = runs.load(tmp_path).issues
+        _ = runs.open_run(tmp_path).issues
 
 
 def test_labels_that_are_no_class_are_damage(tmp_path):
     run = made_run(tmp_path, ["a,cow,dog,0.05,0.95,True,1,x,0.95"], ["a,dog,0.95,0.05,0.95"])
     with pytest.raises(InputError, match=r"issues\.csv is damaged"):
-        run.cleaned()
+        run.clean_labels()
 
 
 @pytest.mark.parametrize("folder", ["pictures", "/data/pictures"])

@@ -1,7 +1,7 @@
-"""The command line: one file a verb, and no logic in them; what they call is public.
+"""The command line: one file per command, which parses words and prints results.
 
-Bad input ends as ``error: <sentence>`` on standard error with exit code 2, Ctrl-C with 130. Nothing here imports
-torch before a verb needs it, so that ``--help`` answers at once.
+Bad input ends with ``error: <sentence>`` on standard error and exit code 2, Ctrl-C with exit code 130. A command
+imports torch only if it needs it, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from goldvein.cli.train import train
 from goldvein.errors import InputError
 
 
-class Verbs(TyperGroup):
-    """Commands whose bad input is one line, not a traceback."""
+class Commands(TyperGroup):
+    """Commands that report bad input in one line, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -37,31 +37,32 @@ class Verbs(TyperGroup):
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
         except Exception as error:
-            if not hasattr(error, "format_message"):  # typer's own, whose class is click's or not by its version
+            # the class of usage errors differs between versions of typer, but they all have this method
+            if not hasattr(error, "format_message"):
                 raise
-            typer.echo(f"error: {_usage(error)}", err=True)
+            typer.echo(f"error: {_describe_usage_error(error)}", err=True)
             raise typer.Exit(2) from error
 
 
-def _usage(error: Any) -> str:
-    """What typer says of a command that cannot be read, in one line; where it says so, with the value."""
+def _describe_usage_error(error: Any) -> str:
+    """Return the message of typer in one line, with the value if typer has it, and the command for help."""
     message = " ".join(error.format_message().split()).rstrip(".")
     details: list[Any] = getattr(error.__cause__, "errors", list)()
-    given = f", not {details[0]['input']!r}" if details and "input" in details[0] else ""
+    value = f", not {details[0]['input']!r}" if details and "input" in details[0] else ""
     command = error.ctx.command_path if error.ctx is not None else "goldvein"
-    return f"{message}{given}; see {command} -h"
+    return f"{message}{value}; see {command} -h"
 
 
 app = typer.Typer(
-    cls=Verbs,
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, predict, issues, clean, report, review, bench, data, methods):
-    app.command()(verb)
+for command in (train, predict, issues, clean, report, review, bench, data, methods):
+    app.command()(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,7 +77,7 @@ def _goldvein(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train the best classifier that doubtful labels allow, and find the labels that are wrong."""
+    """Train a classifier on labels that may be wrong or missing, and find the wrong labels."""
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from goldvein.cli.options import DataDir
 from goldvein.errors import InputError
@@ -14,34 +15,38 @@ RESULTS = Path("results.jsonl")
 
 
 def bench(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="TOML file of a published table.")],
-    jobs: Annotated[int, typer.Option(help="Processes that train at once, one thread each.", min=1)] = 1,
-    seeds: Annotated[str | None, typer.Option(help="As 0,1.  [default: the table's own]")] = None,
-    row: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this row; may be repeated.")] = None,
-    column: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this column; may be repeated.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the table, list what is to be run.")] = False,
-    results: Annotated[Path, typer.Option(metavar="FILE", help="Keeps every result, of any table.")] = RESULTS,
-    limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Begin no run after that.", min=0)] = None,
+    table: Annotated[Path, Argument(metavar="TABLE", help="TOML file of a published table.")],
+    jobs: Annotated[int, Option(help="Number of training processes at a time, one thread each.", min=1)] = 1,
+    seeds: Annotated[
+        str | None, Option(metavar="LIST", help="Seeds such as 0,1.  [default: those of the table]")
+    ] = None,
+    row: Annotated[list[str] | None, Option(metavar="NAME", help="Row to run; may be repeated.")] = None,
+    column: Annotated[list[str] | None, Option(metavar="NAME", help="Column to run; may be repeated.")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Check the table and list the missing runs.")] = False,
+    results: Annotated[Path, Option(metavar="FILE", help="File for the results of all tables.")] = RESULTS,
+    limit: Annotated[
+        float | None, Option(metavar="SECONDS", help="Start no new run after this many seconds.", min=0)
+    ] = None,
     data_dir: DataDir = None,
-    curves: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the curves of training.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    curves: Annotated[Path | None, Option(metavar="FILE.svg", help="SVG file for the training curves.")] = None,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Run what is missing of a table, and print it beside the published values.
+    """Reproduce a published table and print it beside the original.
 
-    It can be stopped and started again at any time: results that are in the file are not run again. The exit code
-    is 1 if a training run failed or is left.
+    The command runs only what is missing in the file of results. It can be stopped and started again at any time. The
+    exit code is 1 if a training run failed or was not started.
     """
     from goldvein.bench import plan, run
     from goldvein.bench.table import corrected, issues, others, per_class, render, scores
     from goldvein.progress import Progress
 
-    chosen = None if seeds is None else _numbers(seeds)
+    chosen = None if seeds is None else _parse_seeds(seeds)
     planned = plan.load(table)
     if dry_run:
         plan.validate(planned)
         done = {result["key"] for result in run.read_results(results)}
         todo = [job for job in plan.jobs(planned, chosen, row, column) if job.key not in done]
-        typer.echo("\n".join([*map(str, todo), f"{len(todo)} training runs to do"]))
+        typer.echo("\n".join([*map(str, todo), f"training runs to do: {len(todo)}"]))
         return
     progress = Progress(quiet=quiet)
     status = run.run(
@@ -65,8 +70,8 @@ def bench(
     raise typer.Exit(status)
 
 
-def _numbers(text: str) -> list[int]:
+def _parse_seeds(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts):
-        raise InputError(f"--seeds {text}: they must be whole numbers from 0 up; give for example 0,1")
+        raise InputError(f"--seeds {text}: seeds must be whole numbers of at least 0; write for example --seeds 0,1")
     return [int(part) for part in parts]

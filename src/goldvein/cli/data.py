@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument
 
 from goldvein.cli.options import DataDir
 
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def data(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A data set; all of them by default.")] = None,
+    name: Annotated[str | None, Argument(metavar="[NAME]", help="Name of a data set.  [default: all of them]")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """List the standard data sets, what is there of them, and where the rest is to be had.
+    """List the standard data sets, with their files and web pages.
 
-    The folder is --data-dir, else the environment variable GOLDVEIN_DATA, else ~/.cache/goldvein.
+    The folder is --data-dir. Its default is the environment variable GOLDVEIN_DATA, or ~/.cache/goldvein without it.
     """
     from goldvein.cli import show
     from goldvein.data import standard
@@ -26,13 +27,13 @@ def data(
     if name is None:
         sets = [standard.describe(known, data_dir) for known in standard.names()]
         rows = [(found.name, str(found.n_classes), _state(found), found.page) for found in sets]
-        show.table(("name", "classes", "state", "page"), rows)
+        show.print_table(("name", "classes", "state", "page"), rows)
         return
     found = standard.describe(name, data_dir)
     typer.echo(f"{found.name}: {found.n_classes} classes, {_state(found)}\n{found.page}")
     if found.files:
-        typer.echo(f"in {found.data_dir}")
-        show.table(("file", ""), [(file, "found" if there else "missing") for file, there in found.files.items()])
+        typer.echo(f"folder: {found.data_dir}")
+        show.print_table(("file", ""), [(file, "found" if there else "missing") for file, there in found.files.items()])
 
 
 def _state(found: Presence) -> str:

@@ -2,77 +2,79 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from goldvein.cli.options import Json, RunFolder
 
 if TYPE_CHECKING:
-    from goldvein.runs import Run
+    from goldvein.runs import SavedRun
+    from goldvein.runs.contents import Metrics
 
 HEADER = ("noise_rate", "transition", "n_labeled", "n_wrong", "n_wrong_interval", "n_issues", "ambiguous")
-MIX_UPS = 3  # classes that are taken for each other, shown above the table
+CONFUSIONS = 3  # most pairs of confused classes above the table
 
 
 def issues(
     run: RunFolder,
-    top: Annotated[int, typer.Option(help="Labels to show, worst first.", min=1)] = 50,
+    top: Annotated[int, Option(help="Number of labels to show, worst first.", min=1)] = 50,
     precision: Annotated[
-        float | None, typer.Option(help="List labels of which that share is expected to be wrong.  [default: 0.5]")
+        float | None, Option(metavar="P", help="Expected share of wrong labels in the list.  [default: 0.5]")
     ] = None,
-    budget: Annotated[int | None, typer.Option(metavar="N", help="List the N worst in place of that.", min=1)] = None,
+    budget: Annotated[int | None, Option(metavar="N", help="Length of the list; replaces --precision.", min=1)] = None,
     as_json: Json = False,
 ) -> None:
-    """List the labels that are likely wrong, worst first.
+    """List the labels that are probably wrong, worst first.
 
-    p_wrong is the probability that the given label is wrong. All labels are in issues.csv of the run folder.
+    p_wrong is the probability that the given label is wrong. The file issues.csv in the run folder contains all labels.
     """
     from goldvein import runs
     from goldvein.cli import show
     from goldvein.errors import InputError
 
     if precision is not None and budget is not None:
-        raise InputError(f"--precision {precision} and --budget {budget} aim at two lists: give one of the two")
-    trained = runs.load(run)
-    metrics, table = trained.metrics, trained.issues
+        raise InputError(f"--precision {precision} and --budget {budget} cannot be combined; choose one")
+    saved = runs.open_run(run)
+    metrics, table = saved.metrics, saved.issues
     if precision is not None or budget is not None:
-        table = trained.listed(0.5 if precision is None else precision, budget)
+        table = saved.list_issues(0.5 if precision is None else precision, budget)
         metrics = {**metrics, "n_issues": int(table["is_issue"].sum())}
         table = table[table["is_issue"]]
     worst = table.head(top)
     if as_json:
-        found = {key: metrics.get(key) for key in HEADER}
-        typer.echo(runs.as_json({**found, "classes": trained.classes, "issues": worst.to_dict("records")}))
+        header = {key: metrics.get(key) for key in HEADER}
+        typer.echo(runs.as_json({**header, "classes": saved.classes, "issues": worst.to_dict("records")}))
         return
-    purpose = "listed as wrong" if budget is None else "listed, those most worth a look"
+    purpose = "probably wrong" if budget is None else "listed for review"
     wrong = f"{metrics['n_issues']:,} of {metrics['n_labeled']:,} labels are {purpose}"
-    typer.echo(f"{wrong}; estimated noise rate {metrics['noise_rate']:.3f}{_span(metrics)}")
+    typer.echo(f"{wrong}; estimated noise rate {metrics['noise_rate']:.3f}{_describe_interval(metrics)}")
     for message in metrics.get("ambiguous") or ():
-        typer.echo(f"warning: {show.plain(message)}")
-    mixed = _mix_ups(trained)
-    if mixed:
-        typer.echo(show.plain(f"most often mixed up, true -> given: {', '.join(mixed)}"))
+        typer.echo(f"warning: {show.make_printable(message)}")
+    confused = _list_confusions(saved)
+    if confused:
+        typer.echo(show.make_printable(f"most frequent confusions, true -> given: {', '.join(confused)}"))
     columns = ["rank", "id", "given_label", "suggested_label", "p_wrong", "reason"]
     rows = worst[columns].assign(p_wrong=worst["p_wrong"].map("{:.3f}".format)).astype(str)
-    show.table(("rank", "id", "given", "suggested", "p_wrong", "reason"), rows.itertuples(index=False))
+    show.print_table(("rank", "id", "given", "suggested", "p_wrong", "reason"), rows.itertuples(index=False))
 
 
-def _span(metrics: dict[str, Any]) -> str:
-    """The interval of the number of wrong labels, where the run has one."""
+def _describe_interval(metrics: Metrics) -> str:
+    """Return the interval of the number of wrong labels, if the run has one."""
     if not metrics.get("n_wrong_interval"):
         return ""
     low, high = metrics["n_wrong_interval"]
-    return f" ({low:,.0f} to {high:,.0f} wrong labels, with probability 0.9)"
+    return f" (90 % interval: {low:,.0f} to {high:,.0f} wrong labels)"
 
 
-def _mix_ups(trained: Run) -> list[str]:
-    """The largest entries of the transition matrix beside its diagonal, from 0.01 on."""
+def _list_confusions(saved: SavedRun) -> list[str]:
+    """Return the largest entries outside the diagonal of the transition matrix, if they are at least 0.01."""
     pairs = [
         (rate, true, given)
-        for true, row in zip(trained.classes, trained.metrics["transition"], strict=True)
-        for given, rate in zip(trained.classes, row, strict=True)
+        for true, row in zip(saved.classes, saved.metrics["transition"], strict=True)
+        for given, rate in zip(saved.classes, row, strict=True)
         if true != given and rate >= 0.01
     ]
     pairs.sort(key=lambda pair: -pair[0])
-    return [f"{true} -> {given} {rate:.2f}" for rate, true, given in pairs[:MIX_UPS]]
+    return [f"{true} -> {given} {rate:.2f}" for rate, true, given in pairs[:CONFUSIONS]]

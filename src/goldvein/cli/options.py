@@ -1,15 +1,16 @@
-"""Arguments and options that several verbs share."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that goldvein train wrote.")]
-NewFile = Annotated[Path, typer.Option(metavar="FILE", help="New CSV file.")]
-DataDir = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the standard data sets.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be read.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
+RunFolder = Annotated[Path, Argument(metavar="RUN", help="Run folder that goldvein train wrote.")]
+NewFile = Annotated[Path, Option(metavar="FILE", help="New CSV file.")]
+DataNow = Annotated[str | None, Option(metavar="DATA", help="Present path of the data of the run.")]
+DataDir = Annotated[str | None, Option(metavar="DIR", help="Folder of the standard data sets.")]
+SkipBad = Annotated[bool, Option("--skip-bad", help="Skip images that cannot be read.")]
+Json = Annotated[bool, Option("--json", help="Print one JSON object and nothing else.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Print nothing.")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer import Argument
 
 from goldvein.cli.options import DataDir, Json, NewFile, Quiet, RunFolder, SkipBad
 
@@ -12,7 +13,7 @@ from goldvein.cli.options import DataDir, Json, NewFile, Quiet, RunFolder, SkipB
 def predict(
     run: RunFolder,
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="As for train, labels not needed; of a standard set, its test set.")
+        str, Argument(metavar="DATA", help="New rows like the training data, or a standard data set for its test set.")
     ],
     out: NewFile,
     skip_bad: SkipBad = False,
@@ -20,20 +21,20 @@ def predict(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Predict new rows by a trained run.
+    """Predict the classes of new rows with a trained run.
 
-    Writes id, predicted, confidence and the probability of every class, one line a row.
+    The file has one line per row: id, predicted, confidence and the probability of every class. Labels are not needed.
     """
     from goldvein import runs
     from goldvein.data.source import load_new
 
-    trained = runs.load(run)
-    runs.check_new(out)
-    dataset = load_new(data, trained.config["spec"], skip_bad=skip_bad, data_dir=data_dir, progress=not quiet)
-    probs = trained.predict_proba(dataset, progress=not quiet)
-    runs.write_new(out, runs.predictions(dataset.ids, probs, trained.classes))
+    saved = runs.open_run(run)
+    runs.check_new_file(out)
+    dataset = load_new(data, saved.config["spec"], skip_bad=skip_bad, data_dir=data_dir, progress=not quiet)
+    probs = saved.predict_proba(dataset, progress=not quiet)
+    runs.write_new_table(out, runs.tabulate_predictions(dataset.ids, probs, saved.classes))
     for path, reason in dataset.skipped:
-        typer.echo(f"left out: {path}: {reason}", err=True)
+        typer.echo(f"skipped: {path}: {reason}", err=True)
     if as_json:
         typer.echo(runs.as_json({"predictions": str(out), "n_rows": len(probs), "skipped": dataset.skipped}))
     elif not quiet:

@@ -6,94 +6,97 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
-from goldvein.cli.options import DataDir, RunFolder
+from goldvein.cli.options import DataDir, DataNow, RunFolder
 
 if TYPE_CHECKING:
-    from goldvein.runs import Run
+    from goldvein.runs import SavedRun
 
 
 def review(
     run: RunFolder,
     budget: Annotated[
-        int | None, typer.Option(help="Labels to look at, the most worth first.  [default: all that are listed]", min=1)
+        int | None, Option(help="Number of labels to review, best first.  [default: all issues]", min=1)
     ] = None,
-    port: Annotated[int, typer.Option(help="Of the page on this machine; 0 is any.", min=0, max=65535)] = 0,
-    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    port: Annotated[int, Option(help="Port of the local page; 0 picks a free one.", min=0, max=65535)] = 0,
+    open_: Annotated[bool, Option("--open", help="Open the page in the browser.")] = False,
     export: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the decisions to a new .csv or .json, and end.")
+        Path | None, Option(metavar="FILE", help="Write the decisions to a new .csv or .json file and exit.")
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="csv, label-studio or cleanlab.  [default: by the name]")
+        str | None, Option("--format", help="Format csv, label-studio or cleanlab.  [default: from the file name]")
     ] = None,
     import_: Annotated[
-        Path | None, typer.Option("--import", metavar="FILE", help="Add the decisions of a file, and end.")
+        Path | None, Option("--import", metavar="FILE", help="Add the decisions of a file and exit.")
     ] = None,
-    data: Annotated[str | None, typer.Option(metavar="DATA", help="Where the run's data lies now.")] = None,
+    data: DataNow = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Look through doubtful labels on a local page, by the keyboard.
+    """Review suspicious labels with the keyboard on a local page.
 
-    Keep, take the suggestion, choose another class, drop, skip, undo. Decisions are kept in decisions.sqlite of the
-    run folder, each on the disk before the next row shows; clean and train --decisions take them from there.
+    For each label, keep it, accept the suggestion, choose another class, drop it or skip it. Every decision is saved at
+    once in decisions.sqlite of the run folder. goldvein clean and goldvein train --decisions use the decisions.
     """
     from goldvein import runs
     from goldvein.errors import InputError
 
-    trained = runs.load(run)
+    saved = runs.open_run(run)
     if export is not None and import_ is not None:
-        raise InputError("--export and --import are two commands: give one of them")
+        raise InputError("--export and --import cannot be combined; choose one")
     if export is not None:
-        _export(trained, export, form, data, data_dir)
+        _export(saved, export, form, data, data_dir)
     elif import_ is not None:
-        _import(trained, import_)
+        _import(saved, import_)
     else:
-        _page(trained, budget, port, open_, data, data_dir)
+        _page(saved, budget, port, open_, data, data_dir)
 
 
-def _export(run: Run, path: Path, form: str | None, data: str | None, data_dir: str | None) -> None:
-    from goldvein.report.appearance import as_data, open_rows
-    from goldvein.runs.decided import of_run
-    from goldvein.runs.exchange import export
+def _export(run: SavedRun, path: Path, form: str | None, data: str | None, data_dir: str | None) -> None:
+    from goldvein.report.appearance import export_row, open_data
+    from goldvein.runs.apply import decisions_of
+    from goldvein.runs.exchange import export_decisions
 
-    made, rows = of_run(run), open_rows(run, data, data_dir)
-    n = export(path, run.issues, made, form=form, content=lambda row: as_data(rows.look(row)))
-    typer.echo(f"{n:,} labels written, {len(made):,} of them decided: {path}")
+    decisions, view = decisions_of(run), open_data(run, data, data_dir)
+    n = export_decisions(path, run.issues, decisions, form=form, content=lambda row: export_row(view.row(row)))
+    typer.echo(f"{n:,} labels written, {len(decisions):,} of them with a decision: {path}")
 
 
-def _import(run: Run, path: Path) -> None:
-    from goldvein.runs.decided import check, read
+def _import(run: SavedRun, path: Path) -> None:
+    from goldvein.runs.apply import check_decisions
     from goldvein.runs.decisions import FILE, Log
+    from goldvein.runs.exchange import read_decisions
 
-    found = read(path)
-    check(found, run)
+    decisions = read_decisions(path)
+    check_decisions(decisions, run)
     log = Log(run.folder / FILE)
-    new = log.add_all(found, client=f"file {path.name}")
-    typer.echo(f"{new:,} of {len(found):,} decisions are new: {log.path}")
+    new = log.add_all(decisions, client=f"file {path.name}")
+    typer.echo(f"{new:,} of {len(decisions):,} decisions are new: {log.path}")
 
 
-def _page(run: Run, budget: int | None, port: int, opened: bool, data: str | None, data_dir: str | None) -> None:
+def _page(run: SavedRun, budget: int | None, port: int, launch: bool, data: str | None, data_dir: str | None) -> None:
     from goldvein.errors import InputError
-    from goldvein.report.appearance import open_rows
+    from goldvein.report.appearance import open_data
     from goldvein.review.review import Review
     from goldvein.runs.decisions import FILE, Log
 
     try:
         from goldvein.review.server import listen, serve
     except ImportError as error:
-        raise InputError(f"the page needs {error.name}: install it by pip install 'goldvein[review]'") from error
+        raise InputError(f"the page needs {error.name}: install it with pip install 'goldvein[review]'") from error
 
     listening = listen(port)
-    session = Review(run, open_rows(run, data, data_dir), Log(run.folder / FILE), budget)
+    session = Review(run, open_data(run, data, data_dir), Log(run.folder / FILE), budget)
 
     def ready(address: str) -> None:
-        typer.echo(f"{len(session):,} labels to look at, of which {session.expected:.0f} are expected to be wrong")
+        typer.echo(f"{len(session):,} labels to review; {session.expected:.0f} of them are expected to be wrong")
         typer.echo(f"open {address}")
-        typer.echo("end it by Ctrl-C; every decision is on the disk already")
-        if opened:
+        typer.echo("press Ctrl-C to stop; every decision is saved at once")
+        if launch:
             typer.launch(address)
 
     try:
         serve(session, listening, ready)
     except KeyboardInterrupt:
-        typer.echo(f"{len(session.log.current()):,} decisions in {session.log.path}")
+        n = len(session.log.current())
+        typer.echo(f"{n:,} {'decision' if n == 1 else 'decisions'} in {session.log.path}")

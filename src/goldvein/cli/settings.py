@@ -1,4 +1,4 @@
-"""Method and arguments of the estimator, from ``--config`` and ``--set``."""
+"""The method and the arguments of the classifier, from ``--config`` and ``--set``."""
 
 from __future__ import annotations
 
@@ -17,32 +17,33 @@ if TYPE_CHECKING:
 
 @dataclass
 class Settings:
-    """What to train: the name and hyper-parameters of a method, and arguments of NoisyLabelClassifier."""
+    """Name and hyper-parameters of a method, and arguments of NoisyLabelClassifier."""
 
     method: str = "two_stage"
     params: dict[str, Any] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
-def gather(config: Path | None, assignments: Sequence[str]) -> Settings:
-    """Settings of a TOML file, then of ``NAME=VALUE`` pairs, which win.
+def gather_settings(config: Path | None, assignments: Sequence[str]) -> Settings:
+    """Return the settings of a TOML file, overridden by ``NAME=VALUE`` pairs.
 
     Parameters
     ----------
     config : Path or None
-        ``[method]`` holds ``name`` and ``params``; every other key is an argument of the estimator.
+        ``[method]`` contains ``name`` and ``params``. Every other key is an argument of the classifier.
     assignments : sequence of str
-        ``method.X=V`` is a hyper-parameter of the method, ``X=V`` or ``model.X=V`` an argument of the estimator,
+        ``method.X=V`` is a hyper-parameter of the method, ``X=V`` or ``model.X=V`` an argument of the classifier,
         ``model_params.X=V`` an argument of the network.
 
     Raises
     ------
     InputError
-        If the file is missing or no TOML, or a pair is none. Names and values are checked by :func:`build`.
+        If the file is missing or not TOML, or a pair has another form. Names and values are checked later, by
+        :func:`build_classifier`.
 
     Examples
     --------
-    >>> gather(None, ["method.threshold=0.95", "epochs=3"])
+    >>> gather_settings(None, ["method.threshold=0.95", "epochs=3"])
     Settings(method='two_stage', params={'threshold': '0.95'}, arguments={'epochs': '3'})
     """
     settings = Settings() if config is None else _read(config)
@@ -50,33 +51,33 @@ def gather(config: Path | None, assignments: Sequence[str]) -> Settings:
         name, equals, text = pair.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise InputError(f"--set {pair}: it must be NAME=VALUE; give for example --set epochs=20")
+            raise InputError(f"--set {pair}: it must be NAME=VALUE, for example --set epochs=20")
         if name.startswith("method."):
-            settings.params[name.removeprefix("method.").replace(".", "__")] = _value(text)
+            settings.params[name.removeprefix("method.").replace(".", "__")] = _parse(text)
         elif name.startswith("model_params."):
             network = settings.arguments.setdefault("model_params", {})
-            network[name.removeprefix("model_params.")] = _value(text, plain=True)
+            network[name.removeprefix("model_params.")] = _parse(text, convert=True)
         else:
-            settings.arguments[name.removeprefix("model.")] = _value(text)
+            settings.arguments[name.removeprefix("model.")] = _parse(text)
     return settings
 
 
-def build(settings: Settings, seed: int | None, *, verbose: bool) -> NoisyLabelClassifier:
-    """The classifier, not fitted.
+def build_classifier(settings: Settings, seed: int | None, *, verbose: bool) -> NoisyLabelClassifier:
+    """Return a classifier that is not fitted yet.
 
     Parameters
     ----------
     settings : Settings
-        A hyper-parameter that names a .csv file is the matrix in it.
+        A hyper-parameter that is the name of a .csv file gets the matrix of that file.
     seed : int or None
-        By default the ``random_state`` of the settings, else 0.
+        By default the ``random_state`` of the settings, or 0 without it.
     verbose : bool
-        Whether it shows its progress.
+        Whether training shows its progress.
 
     Raises
     ------
     InputError
-        For a name that does not exist, with the nearest one, or a value of the wrong type.
+        If a name does not exist (with the nearest name) or a value has the wrong type.
     """
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.config.build import arguments, build_method
@@ -86,9 +87,9 @@ def build(settings: Settings, seed: int | None, *, verbose: bool) -> NoisyLabelC
     for name in settings.arguments:
         if name not in allowed:
             raise unknown("argument", name, [*allowed, *(f"method.{param}" for param in method.get_params())])
-    given = arguments(NoisyLabelClassifier, settings.arguments, "argument")
-    written = given.pop("random_state", None) or 0
-    return NoisyLabelClassifier(method, **given, random_state=written if seed is None else seed, verbose=verbose)
+    values = arguments(NoisyLabelClassifier, settings.arguments, "argument")
+    default = values.pop("random_state", None) or 0
+    return NoisyLabelClassifier(method, **values, random_state=default if seed is None else seed, verbose=verbose)
 
 
 def _read(path: Path) -> Settings:
@@ -97,10 +98,10 @@ def _read(path: Path) -> Settings:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): give the path of a TOML file") from error
     except ValueError as error:
-        raise InputError(f"{path} is not TOML ({error}): mend that line") from error
+        raise InputError(f"{path} is not TOML ({error}): correct that line") from error
     method = found.pop("method", {})
     if not isinstance(method, dict):
-        raise InputError(f"{path}: method={method!r} must be a table; write [method] and its name below it")
+        raise InputError(f"{path}: method={method!r} must be a table; write [method], and below it name = ...")
     for key in method:
         if key not in ("name", "params"):
             raise unknown("key of [method]", key, ("name", "params"))
@@ -113,10 +114,10 @@ def _matrix(value: Any) -> Any:
     return read_matrix(value).tolist() if isinstance(value, str) and value.endswith(".csv") else value
 
 
-def _value(text: str, *, plain: bool = False) -> Any:
-    """A list or table in TOML's notation as such, with ``plain`` any other value too; else the text."""
+def _parse(text: str, *, convert: bool = False) -> Any:
+    """Return a list or table in the notation of TOML as such, with ``convert`` any other value too, else the text."""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, KeyError):
         return text
-    return value if plain or isinstance(value, list | dict) else text
+    return value if convert or isinstance(value, list | dict) else text

@@ -1,1 +1,1 @@
-"""What a person looks at: the report of a run, one HTML file, and the page on which doubtful labels are reviewed."""
+"""The report of a run, which is one HTML file, and the rows of a run as a person sees them."""

@@ -1,7 +1,6 @@
-"""What a person can see of a row: its picture, its text or its values, read from the user's own data.
+"""Rows as a person sees them: a picture, a text or values, read from the user's data by the ids of a run.
 
-A run folder holds no inputs, only ids. Nothing here fails for a row that cannot be shown: a report or a review goes on
-with a placeholder that says why.
+A row that cannot be shown raises no error. The report and the review page show the reason instead.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from numpy.typing import NDArray
 from goldvein.data import standard
 from goldvein.data.labels import Classes, encode
 from goldvein.errors import InputError
-from goldvein.report.thumbnails import as_url
+from goldvein.report.thumbnails import to_data_url
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from goldvein.data.columns import Columns
     from goldvein.data.dataset import Dataset
-    from goldvein.runs import Run
+    from goldvein.runs import SavedRun
 
 ROLES = frozenset(("id", "trusted", "y_true"))  # columns beside the inputs
-MOST_NUMBERS = 24  # of a vector without names
+MOST_NUMBERS = 24  # most values that are shown of a vector without names
 
 
 @dataclass(frozen=True)
-class Look:
-    """What there is of one row; ``missing`` says why there is nothing.
+class RowView:
+    """The content of one row that can be shown; ``missing`` is the reason if there is none.
 
     Attributes
     ----------
     file : Path or None
-        Its image file, which may be missing all the same: :func:`picture` tells.
+        The image file. It may not exist; :func:`load_picture` then raises an error.
     pixels : ndarray of shape (C, H, W), uint8, or None
     text : str or None
     values : tuple of (name, value)
@@ -57,147 +56,146 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of a run as a person sees them.
+class DataView:
+    """The data of a run as a person sees it.
 
     Attributes
     ----------
-    look : callable
-        ``look(id) -> Look``. It never raises: data that is gone gives looks that say so.
+    row : callable
+        ``row(id) -> RowView``. It never raises; if the data is missing, the view says so.
     truth : dict of id to label
-        Hidden true labels, where the data has them, as text.
+        Hidden true labels as text, if the data contains them.
     """
 
-    look: Callable[[str], Look]
+    row: Callable[[str], RowView]
     truth: dict[str, str] = field(default_factory=dict)
 
 
-def open_rows(run: Run, data: str | None = None, data_dir: str | None = None) -> Rows:
-    """The rows of a run, wherever they lie.
+def open_data(run: SavedRun, data: str | None = None, data_dir: str | None = None) -> DataView:
+    """Open the data of a run for display.
 
     Parameters
     ----------
-    run : Run
+    run : SavedRun
     data : str, optional
-        Where the data of the run lies now; by default where it lay when the run was trained.
+        Present path of the data; by default its path in the training of the run.
     data_dir : str, optional
         Folder of the standard data sets.
 
     Returns
     -------
-    Rows
-        Where the data is gone, each look says so.
+    DataView
+        If the data is missing, every row says so.
     """
-    config = run.config.get("data")
-    config = config if isinstance(config, dict) else {}
     source = data or run.source
     if not source:
-        return _nothing("the run does not say where its data lies; give --data")
+        return _show_nothing("the run does not contain the path of its data; give it with --data")
     try:
         if source in standard.names():
-            return _of_set(source, data_dir, made_wrong="noise" in config)
-        return _of_path(Path(source).expanduser(), run)
+            return _view_set(source, data_dir, noisy="noise" in run.config["data"])
+        return _view_path(Path(source).expanduser(), run)
     except (InputError, OSError) as error:
-        return _nothing(str(error))
+        return _show_nothing(str(error))
 
 
-def picture(look: Look, side: int) -> Image.Image:
-    """The picture of a row, its longer side at most ``side`` pixels.
+def load_picture(view: RowView, side: int) -> Image.Image:
+    """Return the picture of a row; its longer side has at most ``side`` pixels.
 
     Raises
     ------
     InputError
-        If the file is missing or no image.
+        If the file is missing or not an image.
     """
     from PIL import Image
 
     from goldvein.data import images
 
-    if look.file is not None:
-        return images.picture(look.file, side)
-    if look.pixels is None:
-        raise InputError(look.missing or "this row is no picture")
-    pixels = look.pixels
+    if view.file is not None:
+        return images.picture(view.file, side)
+    if view.pixels is None:
+        raise InputError(view.missing or "this row is not a picture")
+    pixels = view.pixels
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     image.thumbnail((side, side))
     return image
 
 
-def thumbnail(look: Look, side: int) -> tuple[Markup | None, str | None]:
-    """The address of a picture for a page without other files, or why there is nothing to show."""
-    if not look.is_picture:
-        return None, look.missing
+def make_thumbnail(view: RowView, side: int) -> tuple[Markup | None, str | None]:
+    """Return the ``data:`` URL of a picture and None, or None and the reason why there is no picture."""
+    if not view.is_picture:
+        return None, view.missing
     try:
-        return Markup(as_url(picture(look, side))), None
+        return Markup(to_data_url(load_picture(view, side))), None
     except InputError as error:
         return None, str(error)
 
 
-def as_data(look: Look) -> dict[str, str]:
-    """What another tool is to show of a row: the path of its picture, its text, or its values."""
-    if look.file is not None:
-        return {"image": str(look.file)}
-    return dict(look.values) if look.text is None else {"text": look.text}
+def export_row(view: RowView) -> dict[str, str]:
+    """Return the content of a row for another tool: the path of its picture, its text, or its values."""
+    if view.file is not None:
+        return {"image": str(view.file)}
+    return dict(view.values) if view.text is None else {"text": view.text}
 
 
-def _nothing(why: str) -> Rows:
-    look = Look(missing=why)
-    return Rows(lambda row: look)
+def _show_nothing(why: str) -> DataView:
+    view = RowView(missing=why)
+    return DataView(lambda row: view)
 
 
-def _known(ids: Sequence[str], look: Callable[[int], Look], truth: Sequence[str] = ()) -> Rows:
+def _by_id(ids: Sequence[str], view: Callable[[int], RowView], truth: Sequence[str] = ()) -> DataView:
+    """Return the view of data whose row k has the id ``ids[k]`` and the true label ``truth[k]``, "" if unknown."""
     row_of = {row: k for k, row in enumerate(ids)}
-    absent = Look(missing="the data holds no such row any more")
+    absent = RowView(missing="the data no longer contains this row")
     known = {row: label for row, label in zip(ids, truth, strict=False) if label}
-    return Rows(lambda row: look(row_of[row]) if row in row_of else absent, known)
+    return DataView(lambda row: view(row_of[row]) if row in row_of else absent, known)
 
 
-def _of_set(name: str, data_dir: str | None, *, made_wrong: bool) -> Rows:
-    """Rows of a standard data set; where its labels were made wrong, those it came with are the true ones."""
+def _view_set(name: str, data_dir: str | None, *, noisy: bool) -> DataView:
+    """Return the view of a standard data set. Its labels are the true ones if the run added noise to them."""
     dataset = standard.load(name, data_dir)
-    return _of_dataset(replace(dataset, y_true=dataset.y) if made_wrong else dataset, standard.shown_as(name))
+    return _view_dataset(replace(dataset, y_true=dataset.y) if noisy else dataset, standard.shown_as(name))
 
 
-def _of_dataset(dataset: Dataset, shape: tuple[int, int] | None = None) -> Rows:
+def _view_dataset(dataset: Dataset, shape: tuple[int, int] | None = None) -> DataView:
     x, truth = dataset.x, [] if dataset.y_true is None else dataset.y_true.tolist()
     names = ["" if code < 0 else str(dataset.classes[code]) for code in truth]
 
-    def look(k: int) -> Look:
+    def view(k: int) -> RowView:
         if dataset.kind == "image":
-            return Look(pixels=x[k])
+            return RowView(pixels=x[k])
         if shape is None:
-            return Look(values=_numbers(x[k]))
-        return Look(pixels=(255 * (1 - x[k])).astype(np.uint8).reshape(1, *shape))
+            return RowView(values=_numbers(x[k]))
+        return RowView(pixels=(255 * (1 - x[k])).astype(np.uint8).reshape(1, *shape))
 
-    return _known(dataset.ids.tolist(), look, names)
+    return _by_id(dataset.ids.tolist(), view, names)
 
 
-def _of_path(source: Path, run: Run) -> Rows:
+def _view_path(source: Path, run: SavedRun) -> DataView:
     if not source.exists():
-        return _nothing(f"{source} is not there any more; give --data and where it lies now")
+        return _show_nothing(f"{source} does not exist; give the present path of the data with --data")
     if source.is_dir():
-        return Rows(lambda row: _file_below(source, row))
+        return DataView(lambda row: _file_below(source, row))
     if source.suffix.lower() == ".npz":
         from goldvein.data.npz import read_npz
 
-        return _of_dataset(read_npz(source))
-    return _of_table(source, run.config["spec"])
+        return _view_dataset(read_npz(source))
+    return _view_table(source, run.config["spec"])
 
 
-def _file_below(folder: Path, row: str) -> Look:
+def _file_below(folder: Path, row: str) -> RowView:
     # the ids of a run folder from elsewhere may say anything
     if not row or "\0" in row or Path(row).is_absolute() or ".." in Path(row).parts:
-        return Look(missing="its id is no path below the folder of the data")
-    return Look(file=folder / row)
+        return RowView(missing="its id is no path below the folder of the data")
+    return RowView(file=folder / row)
 
 
-def _numbers(vector: NDArray) -> tuple[tuple[str, str], ...]:
+def _numbers(vector: NDArray[np.float32]) -> tuple[tuple[str, str], ...]:
     shown = [(str(i), f"{value:.4g}") for i, value in enumerate(vector[:MOST_NUMBERS].tolist())]
     rest = len(vector) - len(shown)
     return (*shown, ("…", f"{rest} more")) if rest > 0 else tuple(shown)
 
 
-def _of_table(source: Path, spec: dict[str, Any]) -> Rows:
+def _view_table(source: Path, spec: dict[str, Any]) -> DataView:
     from goldvein.data.columns import as_text, load
 
     columns = load(source)
@@ -208,18 +206,21 @@ def _of_table(source: Path, spec: dict[str, Any]) -> Rows:
     truth = _as_written(named.get("y_true", []), tuple(spec.get("classes", ())))
     reader, inputs = spec.get("reader"), _inputs(columns, spec)
 
-    def look(k: int) -> Look:
+    def view(k: int) -> RowView:
         if reader == "text" and spec.get("text") in cells:
-            return Look(text=cells[spec["text"]][k])
+            return RowView(text=cells[spec["text"]][k])
         if reader == "images" and spec.get("path") in cells:
             return _inside(source.parent, cells[spec["path"]][k].strip())
-        return Look(values=tuple((name, cells[name][k]) for name in inputs))
+        return RowView(values=tuple((name, cells[name][k]) for name in inputs))
 
-    return _known(ids, look, truth)
+    return _by_id(ids, view, truth)
 
 
 def _as_written(cells: list[str], classes: Classes) -> list[str]:
-    """Labels as a run writes them, which a column with gaps may not (3.0); as they are if one is of no class of it."""
+    """Return labels as the run writes them; unchanged if one of them is not a class of the run.
+
+    In a column with empty cells, the table may write the label 3 as 3.0.
+    """
     try:
         codes, _ = encode(cells, classes)
     except InputError:
@@ -227,16 +228,16 @@ def _as_written(cells: list[str], classes: Classes) -> list[str]:
     return [str(classes[code]) if code >= 0 else "" for code in codes]
 
 
-def _inside(home: Path, cell: str) -> Look:
-    """A file that a table names, unless it lies outside the table's folder."""
-    look = _file_below(home, cell)
-    if look.file is not None and not look.file.resolve().is_relative_to(home.resolve()):
-        return replace(look, file=None, missing="its path leaves the folder of the table")
-    return look
+def _inside(home: Path, cell: str) -> RowView:
+    """Return the file that a table names, unless it is outside the folder of the table."""
+    view = _file_below(home, cell)
+    if view.file is not None and not view.file.resolve().is_relative_to(home.resolve()):
+        return replace(view, file=None, missing="its path leaves the folder of the table")
+    return view
 
 
 def _inputs(columns: Columns, spec: dict[str, Any]) -> list[str]:
-    """Columns that the model learned from, as far as they are still there, in the order of the table."""
+    """Return the columns that the model was trained on and that still exist, in the order of the table."""
     learned = {step.get("name") for step in spec.get("columns", ()) if isinstance(step, dict)}
     if learned:
         return [name for name in columns if name in learned]

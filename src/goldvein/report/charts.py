@@ -1,27 +1,38 @@
-"""Drawings of the report as SVG, in the colors of the page: the matrix of mix-ups, curves, and calibration.
+"""The charts of the report as SVG: the matrix of confused classes, curves of training, and calibration.
 
-Written here and not by a plotting library: a drawing takes 1 to 10 KB in place of 17 and more, follows the light or
-dark colors of the page by its CSS classes, and its cells can be clicked.
+The SVG is written here, not by a plotting library. A chart then takes 1 to 10 KB instead of 17 KB or more, its CSS
+classes follow the light or dark colors of the page, and its cells can be clicked.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-NUMBERED = 12  # classes up to which a cell shows its number
-NAMED = 40  # classes up to which rows and columns have names
-LONGEST = 14  # characters of a name beside the matrix
-MOST_POINTS = 240  # of a curve
-LEAST = 0.005  # rates below it leave a cell blank
+NUMBERED = 12  # most classes with a number in each cell
+NAMED = 40  # most classes with a name at each row and column
+LONGEST = 14  # most characters of a name beside the matrix
+MOST_POINTS = 240  # most points of a curve
+LEAST = 0.005  # cells of a lower rate are empty
+
+
+class Bin(NamedTuple):
+    """Rows of similar stated probability: their mean, the observed share with its 95 % interval, their number."""
+
+    stated: float
+    observed: float
+    low: float
+    high: float
+    n_rows: int
 
 
 def shorten(text: object, most: int) -> str:
-    """A text of at most ``most`` characters, cut in the middle, for the end of a file name tells as much.
+    """Return a text of at most ``most`` characters; it is cut in the middle, since file names often differ at the end.
 
     Examples
     --------
@@ -35,8 +46,8 @@ def shorten(text: object, most: int) -> str:
     return f"{line[: most - 1 - tail]}…{line[len(line) - tail :]}"
 
 
-def matrix(transition: NDArray[np.float64], classes: Sequence[str | int]) -> Markup:
-    """Rates of the true class (row) being labeled as another (column); the darkest cell is the greatest mix-up.
+def draw_matrix(transition: NDArray[np.float64], classes: Sequence[str | int]) -> Markup:
+    """Draw how often each true class (row) gets each label (column); the darkest cell is the most frequent confusion.
 
     Parameters
     ----------
@@ -46,7 +57,7 @@ def matrix(transition: NDArray[np.float64], classes: Sequence[str | int]) -> Mar
 
     Examples
     --------
-    >>> "labeled dog: 10" in matrix(np.array([[0.9, 0.1], [0.0, 1.0]]), ["cat", "dog"])
+    >>> "labeled dog: 10" in draw_matrix(np.array([[0.9, 0.1], [0.0, 1.0]]), ["cat", "dog"])
     True
     """
     n = len(classes)
@@ -55,7 +66,7 @@ def matrix(transition: NDArray[np.float64], classes: Sequence[str | int]) -> Mar
     margin = 14 + 7 * max((len(name) for name in names), default=0)
     size = margin + n * cell
     top = max(float((transition - np.diag(np.diag(transition))).max(initial=0)), LEAST)
-    parts = [_svg(size, size, "matrix", "How often each true class is labeled as each other")]
+    parts = [_svg(size, size, "matrix", "How often each true class gets each label")]
     for k, name in enumerate(names):
         middle = margin + k * cell + cell / 2
         parts.append(f'<text class="row" x="{margin - 6}" y="{middle + 4:g}">{escape(name)}</text>')
@@ -68,30 +79,32 @@ def matrix(transition: NDArray[np.float64], classes: Sequence[str | int]) -> Mar
 
 def _cell(i: int, j: int, rate: float, top: float, margin: int, cell: int, classes: Sequence[str | int]) -> str:
     x, y = margin + j * cell, margin + i * cell
-    what = f"true {shorten(classes[i], 60)}, labeled {shorten(classes[j], 60)}: {percent(rate)}"
+    text = f"true {shorten(classes[i], 60)}, labeled {shorten(classes[j], 60)}: {percent(rate)}"
     depth = "" if i == j or rate < LEAST else f' fill-opacity="{0.12 + 0.88 * math.sqrt(rate / top):.2f}"'
     kind = "right" if i == j else ("none" if rate < LEAST else "mixed")
     shape = f'<rect class="{kind}" x="{x}" y="{y}" width="{cell - 1}" height="{cell - 1}"{depth}/>'
     deep = " deep" if kind == "mixed" and rate > top / 2 else ""
-    number = f'<text class="number{deep}" x="{x + (cell - 1) / 2:g}" y="{y + cell / 2 + 4:g}">{_short(rate)}</text>'
+    number = (
+        f'<text class="number{deep}" x="{x + (cell - 1) / 2:g}" y="{y + cell / 2 + 4:g}">{_format_rate(rate)}</text>'
+    )
     shown = number if len(classes) <= NUMBERED and rate >= LEAST else ""
-    return f'<g data-true="{i}" data-given="{j}"><title>{escape(what)}</title>{shape}{shown}</g>'
+    return f'<g data-true="{i}" data-given="{j}"><title>{escape(text)}</title>{shape}{shown}</g>'
 
 
-def curve(name: str, values: Sequence[float | None], stages: Sequence[int]) -> Markup:
-    """One quantity over the epochs of all stages, its first and last value and its extremes written out.
+def draw_curve(name: str, values: Sequence[float | None], stages: Sequence[int]) -> Markup:
+    """Draw one quantity over the epochs of all stages, with its lowest and highest value.
 
     Parameters
     ----------
     name : str
     values : sequence of length E
-        None or NaN where an epoch did not log it.
+        None or NaN for an epoch without a value.
     stages : sequence of length E
-        A dashed line stands where the number changes.
+        Number of the stage of each epoch. A dashed line marks the start of a stage.
 
     Examples
     --------
-    >>> "0.9" in curve("accuracy", [0.5, 0.9], [0, 0])
+    >>> "0.9" in draw_curve("accuracy", [0.5, 0.9], [0, 0])
     True
     """
     known = [(k, v) for k, v in enumerate(values) if v is not None and math.isfinite(v)]
@@ -99,7 +112,7 @@ def curve(name: str, values: Sequence[float | None], stages: Sequence[int]) -> M
         return Markup("")
     low, high = min(v for _, v in known), max(v for _, v in known)
     flat = high - low < 1e-12
-    marks = {v: _mark(v) for v in ((low,) if flat else (low, high))}
+    marks = {v: _format_tick(v) for v in ((low,) if flat else (low, high))}
     width, height, right, top, bottom = 300, 150, 12, 12, 22
     left = max(54, 14 + 7 * max(map(len, marks.values())))
     last = max(len(values) - 1, 1)
@@ -127,18 +140,11 @@ def curve(name: str, values: Sequence[float | None], stages: Sequence[int]) -> M
     return Markup("".join(parts))
 
 
-def calibration(bins: Sequence[tuple[float, float, float, float, int]], across: str, up: str) -> Markup:
-    """Stated probabilities against how often it was so, with intervals; a larger dot stands for more rows.
-
-    Parameters
-    ----------
-    bins : sequence of (stated, observed, low, high, rows)
-    across, up : str
-        Names of the axes.
-    """
+def draw_calibration(bins: Sequence[Bin], x_label: str, y_label: str) -> Markup:
+    """Draw observed shares over stated probabilities, with intervals; a larger dot stands for more rows."""
     size, margin = 320, 62
     span = size - margin - 22
-    most = max((rows for *_, rows in bins), default=1)
+    most = max((part.n_rows for part in bins), default=1)
 
     def at(p: float) -> float:
         return margin + p * span
@@ -146,23 +152,23 @@ def calibration(bins: Sequence[tuple[float, float, float, float, int]], across: 
     def over(p: float) -> float:
         return 10 + (1 - p) * span
 
-    parts = [_svg(size, size - 12, "calibration", f"{across} against {up}")]
+    parts = [_svg(size, size - 12, "calibration", f"{y_label} over {x_label}")]
     for p in (0.0, 0.5, 1.0):
         ends = f'x1="{at(0):.1f}" x2="{at(1):.1f}"'
         parts.append(f'<line class="rule" {ends} y1="{over(p):.1f}" y2="{over(p):.1f}"/>')
-        parts.append(f'<text class="row" x="{margin - 6}" y="{over(p) + 4:.1f}">{percent(p)}</text>')
+        parts.append(f'<text class="row" x="{margin - 12}" y="{over(p) + 4:.1f}">{percent(p)}</text>')
         parts.append(f'<text class="middle" x="{at(p):.1f}" y="{over(0) + 16:.1f}">{percent(p)}</text>')
     ideal = f'x1="{at(0):.1f}" y1="{over(0):.1f}" x2="{at(1):.1f}" y2="{over(1):.1f}"'
     parts.append(f'<line class="stage" {ideal}/>')
-    for stated, observed, low, high, rows in bins:
-        x, radius = at(stated), 2.5 + 5 * math.sqrt(rows / most)
-        what = f"stated {percent(stated)}, observed {percent(observed)} of {rows:,} rows"
+    for stated, observed, low, high, n_rows in bins:
+        x, radius = at(stated), 2.5 + 5 * math.sqrt(n_rows / most)
+        text = f"stated {percent(stated)}, observed {percent(observed)} of {n_rows:,} rows"
         bar = f'<line class="bar" x1="{x:.1f}" x2="{x:.1f}" y1="{over(low):.1f}" y2="{over(high):.1f}"/>'
         dot = f'<circle cx="{x:.1f}" cy="{over(observed):.1f}" r="{radius:.1f}"/>'
-        parts.append(f"<g><title>{what}</title>{bar}{dot}</g>")
-    parts.append(f'<text class="middle" x="{at(0.5):.1f}" y="{over(0) + 36:.1f}">{escape(across)}</text>')
+        parts.append(f"<g><title>{text}</title>{bar}{dot}</g>")
+    parts.append(f'<text class="middle" x="{at(0.5):.1f}" y="{over(0) + 36:.1f}">{escape(x_label)}</text>')
     turn = f'transform="translate(12 {over(0.5):.1f}) rotate(-90)"'
-    parts.append(f'<text class="middle" {turn}>{escape(up)}</text></svg>')
+    parts.append(f'<text class="middle" {turn}>{escape(y_label)}</text></svg>')
     return Markup("".join(parts))
 
 
@@ -172,7 +178,7 @@ def _svg(width: float, height: float, kind: str, label: str) -> str:
 
 
 def percent(share: float, digits: int | None = None) -> str:
-    """A share in percent, by default with one digit after the point where it is below 10 %.
+    """Return a share in percent; by default a share below 10 % has one digit after the decimal point.
 
     Examples
     --------
@@ -184,16 +190,16 @@ def percent(share: float, digits: int | None = None) -> str:
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
-def _mark(value: float) -> str:
-    """A number beside an axis.
+def _format_tick(value: float) -> str:
+    """Return the number at a tick of an axis.
 
     Examples
     --------
-    >>> [_mark(v) for v in (0.0512, 5110.2, -48_200.0, 5.1e9)]
+    >>> [_format_tick(v) for v in (0.0512, 5110.2, -48_200.0, 5.1e9)]
     ['0.0512', '5,110', '-48,200', '5.1e+09']
     """
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
-def _short(rate: float) -> str:
+def _format_rate(rate: float) -> str:
     return f"{100 * rate:.0f}" if rate >= 0.0095 else f"{100 * rate:.1f}"

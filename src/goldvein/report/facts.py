@@ -1,4 +1,4 @@
-"""Numbers of the report, from the tables of a run; none of them looks at an input."""
+"""The numbers of the report, computed from the tables of a run, without its inputs."""
 
 from __future__ import annotations
 
@@ -7,28 +7,81 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from goldvein.report.charts import Bin
+from goldvein.runs.contents import ClassCounts, Metrics
 from goldvein.runs.folder import HISTORY, damaged
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from goldvein.runs import Run
+    from goldvein.runs import SavedRun
     from goldvein.runs.decisions import Decision
 
-Z = 1.959964  # 95 % of a normal distribution
-OWN_LEVEL = 90  # percent, of the interval that a run notes
+Z = 1.959964  # standard deviations to each side of a 95 % interval
+RUN_LEVEL = 90  # percent: level of the interval in metrics.json
 N_BINS = 10
-LEAST_VERDICTS = 20  # reviewed labels from which on they show how well p_wrong is calibrated
+LEAST_REVIEWED = 20  # fewer reviewed labels do not show how well p_wrong is calibrated
 NO_TERM = ("stage", "epoch", "seconds", "validation_accuracy", "lr")
 
 
+class Interval(NamedTuple):
+    """An interval and its level in percent."""
+
+    low: float
+    high: float
+    level: int
+
+
+class Confusion(NamedTuple):
+    """Positions of two classes, and the number of labels of the first that should be the second."""
+
+    given: int
+    suggested: int
+    n_labels: int
+
+
+@dataclass(frozen=True)
+class ClassSummary:
+    """The labels of one class.
+
+    Attributes
+    ----------
+    label : str or int
+    n_labels, n_issues : int
+    low, high : float or None
+        90 % interval of the number of wrong labels; None if the run does not have it.
+    enough : bool
+        Whether the class has enough labels to judge them.
+    quality : float or None
+        Mean label quality; None without labels.
+    instead : str, int or None
+        Most frequent suggestion for its issues.
+    n_instead : int
+        Number of issues with that suggestion.
+    """
+
+    label: str | int
+    n_labels: int
+    n_issues: int
+    low: float | None
+    high: float | None
+    enough: bool
+    quality: float | None
+    instead: str | int | None
+    n_instead: int
+
+    @property
+    def share(self) -> float:
+        return self.n_issues / self.n_labels if self.n_labels else 0.0
+
+
 def wilson(hits: float, n: float) -> tuple[float, float]:
-    """Interval (95 %) for a share of which ``hits`` out of ``n`` were seen (Wilson 1927).
+    """Return the 95 % interval of a share after ``hits`` of ``n`` observations (Wilson 1927).
 
     Examples
     --------
@@ -44,71 +97,65 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + z)), min(1.0, (middle + half) / (1 + z))
 
 
-def noise_interval(metrics: Mapping[str, Any], p_wrong: ArrayLike) -> tuple[float, float, int]:
-    """Interval for the share of wrong labels, and its level in percent: the run's own, else what ``p_wrong`` implies.
+def noise_interval(metrics: Metrics, p_wrong: ArrayLike) -> Interval:
+    """Return the interval for the share of wrong labels: that of the run, otherwise the one that ``p_wrong`` implies.
 
-    If each label is wrong with its own probability p, independently, the number of wrong ones has the variance
-    sum p (1 - p). That holds as far as p_wrong is calibrated, so it is the narrowest that can be meant.
+    If the labels are wrong independently of each other, the number of wrong labels has the variance sum p (1 - p).
+    This interval is the narrowest possible one: it assumes that ``p_wrong`` is calibrated.
 
     Examples
     --------
-    >>> noise_interval({}, [0.0, 1.0, 1.0, 0.0])
+    >>> tuple(noise_interval({}, [0.0, 1.0, 1.0, 0.0]))
     (0.5, 0.5, 95)
-    >>> noise_interval({"n_wrong_interval": [1, 3]}, [0.0, 1.0, 1.0, 0.0])
+    >>> tuple(noise_interval({"n_wrong_interval": [1, 3]}, [0.0, 1.0, 1.0, 0.0]))
     (0.25, 0.75, 90)
     """
     p = np.asarray(p_wrong, dtype=float)
     own = metrics.get("n_wrong_interval")
     if isinstance(own, list) and len(own) == 2 and all(isinstance(end, int | float) for end in own) and len(p):
-        return own[0] / len(p), own[1] / len(p), OWN_LEVEL
+        return Interval(own[0] / len(p), own[1] / len(p), RUN_LEVEL)
     if not len(p):
-        return 0.0, 1.0, 95
+        return Interval(0.0, 1.0, 95)
     half = Z * math.sqrt(float((p * (1 - p)).sum())) / len(p)
-    return max(0.0, float(p.mean()) - half), min(1.0, float(p.mean()) + half), 95
+    return Interval(max(0.0, float(p.mean()) - half), min(1.0, float(p.mean()) + half), 95)
 
 
-def by_class(issues: pd.DataFrame, classes: Sequence[str | int], metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    """Of each class: its labels, how many of them are doubted, their mean quality, and what they look like instead.
-
-    ``low`` and ``high`` are the 90 % interval of the number of wrong labels, None where the run has none; ``enough``
-    tells whether the class has labels enough to judge by.
-    """
-    found = []
-    counted = {str(line["class"]): line for line in metrics.get("classes") or ()}
+def summarize_classes(issues: pd.DataFrame, classes: Sequence[str | int], metrics: Metrics) -> list[ClassSummary]:
+    """Return a summary of the labels of each class."""
+    found, no_counts = [], ClassCounts()
+    counts = {str(line["class"]): line for line in metrics.get("classes") or ()}
     of_class = dict(iter(issues.groupby("given_label", sort=False)))
-    for k, label in enumerate(classes):
+    for label in classes:
         rows = of_class.get(label, issues.head(0))
         wrong = rows[rows["is_issue"]]
-        told = counted.get(str(label), {})
-        likely = wrong["suggested_label"][wrong["suggested_label"] != label].value_counts()
+        count = counts.get(str(label), no_counts)
+        instead = wrong["suggested_label"][wrong["suggested_label"] != label].value_counts()
         found.append(
-            {
-                "index": k,
-                "label": label,
-                "n": len(rows),
-                "n_listed": len(wrong),
-                "low": told.get("n_wrong_low"),
-                "high": told.get("n_wrong_high"),
-                "enough": told.get("enough", True),
-                "share": len(wrong) / len(rows) if len(rows) else 0.0,
-                "quality": float(rows["label_quality"].mean()) if len(rows) else None,
-                "instead": likely.index[0] if len(likely) else None,
-                "n_instead": int(likely.iloc[0]) if len(likely) else 0,
-            }
+            ClassSummary(
+                label=label,
+                n_labels=len(rows),
+                n_issues=len(wrong),
+                low=count.get("n_wrong_low"),
+                high=count.get("n_wrong_high"),
+                enough=count.get("enough", True),
+                quality=float(rows["label_quality"].mean()) if len(rows) else None,
+                instead=instead.index[0] if len(instead) else None,
+                n_instead=int(instead.iloc[0]) if len(instead) else 0,
+            )
         )
     return found
 
 
-def mix_ups(issues: pd.DataFrame, classes: Sequence[str | int], most: int) -> list[tuple[int, int, int]]:
-    """The commonest (given class, suggested class, labels) among the doubted labels, as positions in ``classes``."""
+def count_confusions(issues: pd.DataFrame, classes: Sequence[str | int], most: int) -> list[Confusion]:
+    """Return the ``most`` frequent pairs of given and suggested class among the issues."""
     position = {label: k for k, label in enumerate(classes)}
     wrong = issues[issues["is_issue"] & (issues["given_label"] != issues["suggested_label"])]
     pairs = Counter(zip(wrong["given_label"], wrong["suggested_label"], strict=True))
-    return [(position[given], position[true], n) for (given, true), n in pairs.most_common(most)]
+    return [Confusion(position[given], position[true], n) for (given, true), n in pairs.most_common(most)]
 
 
-def history(run: Run) -> list[dict[str, Any]]:
-    """The lines of ``history.jsonl``.
+def read_history(run: SavedRun) -> list[dict[str, Any]]:
+    """Return the lines of ``history.jsonl``, one object per epoch.
 
     Raises
     ------
@@ -119,14 +166,14 @@ def history(run: Run) -> list[dict[str, Any]]:
     try:
         epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         if not all(isinstance(epoch, dict) for epoch in epochs):
-            raise ValueError("a line is no object")
+            raise ValueError("a line is not an object")
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
     return epochs
 
 
-def series(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
-    """What was logged, one list over all epochs for each quantity: accuracy first, then the terms of the loss."""
+def collect_series(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
+    """Return the values of each logged quantity over all epochs: accuracy first, then the terms of the loss."""
     names = list(dict.fromkeys(name for epoch in epochs for name in epoch if name not in NO_TERM))
 
     def values(name: str) -> list[float | None]:
@@ -137,49 +184,50 @@ def series(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Points of a calibration plot, and what they say."""
+    """Points of a calibration chart, the names of its axes, and an explanation."""
 
-    bins: list[tuple[float, float, float, float, int]]
-    across: str
-    up: str
+    bins: list[Bin]
+    x_label: str
+    y_label: str
     note: str
 
 
-def calibration(run: Run, truth: Mapping[str, str], decisions: Mapping[str, Decision]) -> Calibration:
-    """How far stated probabilities can be believed: by the best evidence that there is.
+def measure_calibration(run: SavedRun, truth: Mapping[str, str], decisions: Mapping[str, Decision]) -> Calibration:
+    """Compare stated probabilities with the best evidence there is.
 
-    Hidden true labels, where the data has them; else the verdicts of a person, if there are at least 20; else only how
-    often the network agrees with the given labels, which are noisy themselves.
+    The evidence is the hidden true labels if the data contains them, otherwise the decisions of a person if there are
+    at least 20. Without both it is the agreement of the network with the given labels, which may be wrong themselves.
     """
     issues = run.issues
-    across, up = "p_wrong", "share that is wrong"
+    axes = "p_wrong", "share that is wrong"
     if truth:
         rows = issues[issues["id"].isin(truth.keys())]
         wrong = [truth[row] != str(label) for row, label in zip(rows["id"], rows["given_label"], strict=True)]
-        note = f"Against the hidden true labels of {len(rows):,} rows, which no training saw."
-        return Calibration(_bins(rows["p_wrong"], wrong), across, up, note)
-    judged = {row: d for row, d in decisions.items() if d.action in ("keep", "relabel")}
-    rows = issues[issues["id"].isin(judged.keys()) & (issues["p_wrong"] > 0)]  # the others were trusted in training
-    if len(rows) >= LEAST_VERDICTS:
-        wrong = [judged[row].label != str(label) for row, label in zip(rows["id"], rows["given_label"], strict=True)]
-        note = f"Against the verdicts of a person on {len(rows):,} labels. Bins with few verdicts say little."
-        return Calibration(_bins(rows["p_wrong"], wrong), across, up, note)
+        note = f"Evidence: the hidden true labels of {len(rows):,} rows, which were not used in training."
+        return Calibration(_bins(rows["p_wrong"], wrong), *axes, note)
+    reviewed = {row: d for row, d in decisions.items() if d.action in ("keep", "relabel")}
+    # p_wrong is 0 for labels that were trusted in training: they say nothing about calibration
+    rows = issues[issues["id"].isin(reviewed.keys()) & (issues["p_wrong"] > 0)]
+    if len(rows) >= LEAST_REVIEWED:
+        wrong = [reviewed[row].label != str(label) for row, label in zip(rows["id"], rows["given_label"], strict=True)]
+        note = f"Evidence: {len(rows):,} reviewed labels. Points of few labels are uncertain."
+        return Calibration(_bins(rows["p_wrong"], wrong), *axes, note)
     both = issues[["id", "given_label"]].merge(run.predictions[["id", "predicted", "confidence"]], on="id")
     note = (
-        "No true labels are known and fewer than 20 labels are reviewed, so this shows only how often the network "
-        "agrees with the given labels. Wrong labels pull the points down, labels that it was trained on pull them up: "
-        "reviewing labels gives a better plot."
+        f"There are no known true labels and fewer than {LEAST_REVIEWED} reviewed labels. The chart therefore shows "
+        "only how often the network agrees with the given labels. Wrong labels lower the points, and labels that the "
+        "network was trained on raise them. Review some labels to get a better chart."
     )
     agrees = both["predicted"] == both["given_label"]
     return Calibration(_bins(both["confidence"], agrees), "confidence", "agrees with the given label", note)
 
 
-def _bins(stated: ArrayLike, happened: ArrayLike) -> list[tuple[float, float, float, float, int]]:
-    p, was = np.asarray(stated, dtype=float), np.asarray(happened, dtype=bool)
+def _bins(stated: ArrayLike, observed: ArrayLike) -> list[Bin]:
+    p, true = np.asarray(stated, dtype=float), np.asarray(observed, dtype=bool)
     part = np.minimum((p * N_BINS).astype(int), N_BINS - 1)
     found = []
     for k in range(N_BINS):
-        n, hits = int((part == k).sum()), int(was[part == k].sum())
+        n, hits = int((part == k).sum()), int(true[part == k].sum())
         if n:
-            found.append((float(p[part == k].mean()), hits / n, *wilson(hits, n), n))
+            found.append(Bin(float(p[part == k].mean()), hits / n, *wilson(hits, n), n))
     return found

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs no other, no network, and no server."""
+"""The report of a run: one HTML file that needs no other file, no network and no server."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from goldvein.files import write_text
 from goldvein.report import charts, facts
-from goldvein.report.appearance import Look, Rows, thumbnail
+from goldvein.report.appearance import DataView, RowView, make_thumbnail
 from goldvein.report.comparison import compare
-from goldvein.report.sheet import sheet
+from goldvein.report.sheet import sample_pictures
 from goldvein.report.thumbnails import SIDE
-from goldvein.runs.decided import of_run
+from goldvein.runs.apply import decisions_of
 from goldvein.runs.decisions import ACTIONS, Decision
 from goldvein.runs.folder import ENVIRONMENT, SKIPPED, damaged
 from goldvein.runs.tables import read_json
 
 if TYPE_CHECKING:
-    from goldvein.report.comparison import Read
-    from goldvein.runs import Run
+    from goldvein.report.comparison import ReadTest
+    from goldvein.runs import SavedRun
 
-TOP = 200  # suspects in the gallery
-LEAST = 12  # suspects that are shown even if none of them is an issue
-LONGEST_TEXT, MOST_VALUES = 480, 16  # of a card
-MIX_UPS, CURVES = 8, 6
+TOP = 200  # labels in the gallery
+LEAST = 12  # labels that the gallery shows even if none of them is an issue
+LONGEST_TEXT, MOST_VALUES = 480, 16  # most characters and most values on a card
+CONFUSIONS, CURVES = 8, 6
 
 
 @dataclass(frozen=True)
 class Card:
-    """A suspect in the gallery."""
+    """A suspicious label in the gallery."""
 
     id: str
     rank: int
@@ -43,53 +43,53 @@ class Card:
     p_wrong: float
     reason: str
     kind: str
-    verdict: str
+    decision: str
     truth: str | None
-    look: Look
+    view: RowView
     url: str | None = None
     problem: str | None = None
 
 
 def write_report(
     path: Path,
-    run: Run,
-    rows: Rows,
+    run: SavedRun,
+    data: DataView,
     *,
     top: int = TOP,
-    before: Run | None = None,
-    test: Read | None = None,
+    before: SavedRun | None = None,
+    test: ReadTest | None = None,
 ) -> int:
     """Write the report of a run.
 
     Parameters
     ----------
     path : Path
-        The file; an older one of that name is replaced once the new one is complete.
-    run : Run
-    rows : Rows
-        What there is to see, from :func:`goldvein.report.appearance.open_rows`.
+        The file. An older file of that name is replaced once the new one is complete.
+    run : SavedRun
+    data : DataView
+        From :func:`goldvein.report.appearance.open_data`.
     top : int
-        Suspects in the gallery.
+        Most labels in the gallery.
     before, test : optional
         See :func:`goldvein.report.comparison.compare`.
 
     Returns
     -------
     int
-        Suspects that could not be shown; each has a placeholder that says why.
+        Number of rows that could not be shown; the page says why for each of them.
 
     Raises
     ------
     InputError
-        If a table of the run is damaged, its decisions are about other rows, or the file cannot be written.
+        If a file of the run is damaged, its decisions are about other rows, or the report cannot be written.
     """
-    decisions = of_run(run)
-    cards = _cards(run, rows, decisions, top)
-    page = template("report.html").render(
-        **_numbers(run, rows, decisions),
-        strips=sheet(run, rows),
+    decisions = decisions_of(run)
+    cards = _cards(run, data, decisions, top)
+    page = load_template("report.html").render(
+        **_numbers(run, data, decisions),
+        strips=sample_pictures(run, data),
         cards=cards,
-        pictures=any(card.look.is_picture for card in cards),
+        pictures=any(card.view.is_picture for card in cards),
         longest_text=LONGEST_TEXT,
         most_values=MOST_VALUES,
         n_absent=sum(card.problem is not None for card in cards),
@@ -99,68 +99,51 @@ def write_report(
     return sum(card.problem is not None for card in cards)
 
 
-def template(name: str) -> Any:
-    """A page of ``templates/``, which escapes whatever is put into it."""
-    made = Environment(
+def load_template(name: str) -> Template:
+    """Return a page of ``templates/``, which escapes all values."""
+    environment = Environment(
         loader=PackageLoader("goldvein.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    made.filters["shorten"] = charts.shorten
-    made.filters["percent"] = charts.percent
-    made.globals["only"] = only
-    return made.get_template(name)
+    environment.filters["shorten"] = charts.shorten
+    environment.filters["percent"] = charts.percent
+    environment.globals["allow_only"] = allow_only
+    return environment.get_template(name)
 
 
-def only(text: str) -> str:
-    """The source that a content security policy names to allow this inline script or style, and no other."""
+def allow_only(text: str) -> str:
+    """Return the source of a content security policy that allows only this inline script or style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(str(text).encode()).digest()).decode('ascii')}'"
 
 
-def _numbers(run: Run, rows: Rows, decisions: dict[str, Decision]) -> dict[str, Any]:
-    """Everything but the gallery and the comparison."""
-    metrics, classes, epochs = run.metrics, run.classes, facts.history(run)
-    try:
-        transition = np.array(metrics["transition"], dtype=float)
-        if transition.shape != (len(classes), len(classes)):
-            raise ValueError(f"its transition has shape {transition.shape} for {len(classes)} classes")
-        counts = {name: int(metrics[name]) for name in ("n_rows", "n_labeled", "n_issues", "n_epochs")}
-        rate = float(metrics["noise_rate"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise damaged(run.folder / "metrics.json", error) from error
-    curves = [
-        (name.replace("_", " "), charts.curve(name, values, [epoch.get("stage", 0) for epoch in epochs]))
-        for name, values in list(facts.series(epochs).items())[:CURVES]
-    ]
-    calibration = facts.calibration(run, rows.truth, decisions)
+def _numbers(run: SavedRun, data: DataView, decisions: dict[str, Decision]) -> dict[str, object]:
+    """Return the values of the page, without the gallery and the comparison."""
+    metrics, epochs = run.metrics, facts.read_history(run)
+    source = str(run.config["data"].get("source", "unknown data"))
+    stages = [epoch.get("stage", 0) for epoch in epochs]
+    calibration = facts.measure_calibration(run, data.truth, decisions)
     return {
-        "name": _name(run),
-        "classes": [str(label) for label in classes],
-        "counts": counts,
-        "noise_rate": rate,
+        "name": Path(source).name or source,
+        "classes": [str(label) for label in run.classes],
+        "metrics": metrics,
         "interval": facts.noise_interval(metrics, run.issues["p_wrong"]),
-        "ambiguous": [str(message) for message in metrics.get("ambiguous") or ()],
-        "true_noise": metrics.get("true_noise"),
-        "matrix": charts.matrix(transition, classes),
-        "mix_ups": facts.mix_ups(run.issues, classes, MIX_UPS),
-        "by_class": facts.by_class(run.issues, classes, run.metrics),
-        "curves": curves,
+        "matrix": charts.draw_matrix(np.array(metrics["transition"], dtype=float), run.classes),
+        "confusions": facts.count_confusions(run.issues, run.classes, CONFUSIONS),
+        "by_class": facts.summarize_classes(run.issues, run.classes, metrics),
+        "curves": [
+            (name.replace("_", " "), charts.draw_curve(name, values, stages))
+            for name, values in list(facts.collect_series(epochs).items())[:CURVES]
+        ],
         "held_out": next((e["validation_accuracy"] for e in reversed(epochs) if e.get("validation_accuracy")), None),
         "calibration": calibration,
-        "calibration_plot": charts.calibration(calibration.bins, calibration.across, calibration.up),
+        "calibration_chart": charts.draw_calibration(calibration.bins, calibration.x_label, calibration.y_label),
         "skipped": _n_skipped(run),
         "reviewed": _reviewed(run, decisions),
-        "used": run.config.get("decisions"),
         "config": run.config,
         "environment": read_json(run.folder / ENVIRONMENT),
     }
 
 
-def _name(run: Run) -> str:
-    data = run.config.get("data")
-    source = data.get("source") if isinstance(data, dict) else None
-    return Path(str(source)).name or str(source)
-
-
-def _n_skipped(run: Run) -> int:
+def _n_skipped(run: SavedRun) -> int:
     path = run.folder / SKIPPED
     try:
         return len(path.read_text(encoding="utf-8").splitlines()) - 1 if path.exists() else 0
@@ -168,23 +151,23 @@ def _n_skipped(run: Run) -> int:
         raise damaged(path, error) from error
 
 
-def _reviewed(run: Run, decisions: dict[str, Decision]) -> dict[str, int]:
-    """How many labels a person kept, changed, dropped and skipped, and how often the suggestion was taken."""
-    found = {action: sum(d.action == action for d in decisions.values()) for action in ACTIONS}
-    doubted = run.issues[run.issues["given_label"] != run.issues["suggested_label"]]
-    suggested = dict(zip(doubted["id"], doubted["suggested_label"].astype(str), strict=True))
-    taken = sum(d.action == "relabel" and d.label == suggested.get(row) for row, d in decisions.items())
-    return {**found, "taken": taken, "n": len(decisions)}
+def _reviewed(run: SavedRun, decisions: dict[str, Decision]) -> dict[str, int]:
+    """Return the number of decisions, of each action, and of those that accept the suggested label."""
+    counts = {action: sum(d.action == action for d in decisions.values()) for action in ACTIONS}
+    changed = run.issues[run.issues["given_label"] != run.issues["suggested_label"]]
+    suggested = dict(zip(changed["id"], changed["suggested_label"].astype(str), strict=True))
+    accepted = sum(d.action == "relabel" and d.label == suggested.get(row) for row, d in decisions.items())
+    return {**counts, "accepted": accepted, "n": len(decisions)}
 
 
-def _cards(run: Run, rows: Rows, decisions: dict[str, Decision], top: int) -> list[Card]:
+def _cards(run: SavedRun, data: DataView, decisions: dict[str, Decision], top: int) -> list[Card]:
     position = {label: k for k, label in enumerate(run.classes)}
     n_shown = min(top, max(LEAST, int(run.issues["is_issue"].sum())))
     cards = []
     for issue in run.issues.head(n_shown).to_dict("records"):
         row: Any = issue["id"]
-        look, decision = rows.look(row), decisions.get(row)
-        url, problem = thumbnail(look, SIDE)
+        view, decision = data.row(row), decisions.get(row)
+        url, problem = make_thumbnail(view, SIDE)
         cards.append(
             Card(
                 id=row,
@@ -194,9 +177,9 @@ def _cards(run: Run, rows: Rows, decisions: dict[str, Decision], top: int) -> li
                 p_wrong=issue["p_wrong"],
                 reason=issue["reason"],
                 kind="" if issue.get("kind", "ok") in ("ok", "wrong_label") else str(issue["kind"]),
-                verdict="" if decision is None else decision.action,
-                truth=rows.truth.get(row),
-                look=look,
+                decision="" if decision is None else decision.action,
+                truth=data.truth.get(row),
+                view=view,
                 url=url,
                 problem=problem,
             )

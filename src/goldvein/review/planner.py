@@ -1,14 +1,14 @@
-"""In what order a person should look at doubtful labels, if there is time for ``budget`` of them.
+"""The order in which a person should review suspicious labels.
 
-A review can mend the label of a row with probability ``p_wrong``. A mended label leaves its class and joins another,
-and where classes differ in size it is worth more in the smaller one: what counts is the share of right labels in each
-class. So a row's gain is
+A review corrects the label of row i with probability ``p_wrong``. The corrected label leaves its class and joins
+another. If the classes differ in size, a correction counts more in the smaller class, because what counts is the share
+of correct labels in each class. The gain of row i is therefore
 
     gain_i = p_wrong_i × w_i,    w_i = ½ (m / n_given + m / n_suggested),
 
-with n_k the labels of class k and m = N / K their mean: 1 where classes are even. A weight is held below
-``HEAVIEST``, so that a class of one label does not decide the plan. Gains of different rows add up, therefore the best
-plan for a budget of N is the N rows of the greatest gain, whatever N is: more time later goes on where this plan ends.
+where n_k is the number of labels of class k and m = N / K their mean. The weight is 1 if all classes have the same
+size. The gains of different rows add up. The best plan for N labels is therefore the N rows with the largest gains, and
+a larger budget only adds rows at the end.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HEAVIEST = 10.0
+HEAVIEST = 10.0  # greatest weight: a class of one label must not fill the plan
 
 
 def plan(issues: pd.DataFrame, budget: int | None = None) -> pd.DataFrame:
-    """The rows to review, the greatest expected gain first.
+    """Return the rows to review, the largest expected gain first.
 
     Parameters
     ----------
     issues : DataFrame
-        Columns id, given_label, suggested_label, p_wrong, is_issue and rank, as ``Run.issues`` has them.
+        Columns id, given_label, suggested_label, p_wrong, is_issue and rank, as in ``SavedRun.issues``.
     budget : int, optional
-        How many rows to look at; by default all that are marked as issues.
+        Number of rows to review; by default all issues.
 
     Returns
     -------
     DataFrame
-        The rows with a column ``gain``. Rows of equal gain stay in the order of their rank.
+        The rows, with a column ``gain``. Rows of equal gain are in the order of their rank.
 
     Examples
     --------
@@ -50,8 +51,8 @@ def plan(issues: pd.DataFrame, budget: int | None = None) -> pd.DataFrame:
     sizes = issues["given_label"].value_counts()
     mean = len(issues) / max(len(sizes), 1)
 
-    def weight(labels: pd.Series) -> np.ndarray:
-        # a class that is suggested only has no label yet: the heaviest of all
+    def weight(labels: pd.Series) -> NDArray[np.float64]:
+        # a class without a given label counts as a class of one label
         return np.minimum(mean / labels.map(sizes).fillna(1).to_numpy(float), HEAVIEST)
 
     weights = (weight(issues["given_label"]) + weight(issues["suggested_label"])) / 2
@@ -59,4 +60,4 @@ def plan(issues: pd.DataFrame, budget: int | None = None) -> pd.DataFrame:
     if budget is None:
         ordered = ordered[ordered["is_issue"]]
     ordered = ordered.sort_values(["gain", "rank"], ascending=[False, True], kind="stable")
-    return ordered.head(budget).reset_index(drop=True) if budget is not None else ordered.reset_index(drop=True)
+    return ordered.head(len(ordered) if budget is None else budget).reset_index(drop=True)

@@ -1,51 +1,67 @@
-"""A review: the planned rows of a run, and what was decided about them, without any page around it."""
+"""A review: the planned rows of a run and the decisions about them, without a page."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from goldvein.errors import InputError
-from goldvein.report.appearance import Rows
+from goldvein.report.appearance import DataView, load_picture
 from goldvein.review.planner import plan
-from goldvein.runs.decided import check
+from goldvein.runs.apply import check_decisions
 from goldvein.runs.decisions import ACTIONS, Log
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from goldvein.runs import Run
+    from goldvein.runs import SavedRun
     from goldvein.runs.decisions import Decision
 
-LIKELY = 9  # classes that are offered by number
-LONGEST_TEXT = 20_000  # characters of a text that a page is given
-PICTURE_SIDE = 1024
-State = tuple[int, str, int]  # version of the row, what was decided ("" for nothing), position of the label or -1
+LIKELY = 9  # classes that have a number key
+LONGEST_TEXT = 20_000  # most characters of a text that the page receives
+PICTURE_SIDE = 1024  # pixels
+State = tuple[int, str, int]  # version of the row, action ("" without a decision), position of the label or -1
+
+
+class Question(TypedDict):
+    """A planned row as the page receives it; classes are positions, ``likely`` contains (class, probability)."""
+
+    id: str
+    given: int
+    suggested: int
+    p_wrong: float
+    reason: str
+    likely: list[tuple[int, float]]
+    picture: bool
+    text: str | None
+    cut: int
+    values: list[tuple[str, str]]
+    missing: str | None
 
 
 class Review:
-    """Suspects in the order of the plan, each with what was decided about it.
+    """The suspicious labels of a run in the order of the plan, each with its decision.
 
     Parameters
     ----------
-    run : Run
-    rows : Rows
-        What there is to see of them.
+    run : SavedRun
+    data : DataView
+        Shows the rows.
     log : Log
-        Where decisions are kept.
+        Stores the decisions.
     budget : int, optional
-        Rows to look at: see :func:`goldvein.review.planner.plan`.
+        Number of rows to review: see :func:`goldvein.review.planner.plan`.
 
     Raises
     ------
     InputError
-        If the log speaks of rows or classes that the run does not have.
+        If the log contains rows or classes that the run does not have.
     """
 
-    def __init__(self, run: Run, rows: Rows, log: Log, budget: int | None = None) -> None:
-        check(log.current(), run)
-        self.run, self.rows, self.log = run, rows, log
+    def __init__(self, run: SavedRun, data: DataView, log: Log, budget: int | None = None) -> None:
+        check_decisions(log.current(), run)
+        self.run, self.data, self.log = run, data, log
         self.classes = [str(label) for label in run.classes]
         self.planned = plan(run.issues, budget)
         self.ids: list[str] = self.planned["id"].tolist()
@@ -59,60 +75,59 @@ class Review:
 
     @property
     def expected(self) -> float:
-        """How many of the planned labels are expected to be wrong."""
+        """Expected number of wrong labels in the plan."""
         return float(self.planned["p_wrong"].sum())
 
-    def card(self, k: int) -> dict[str, Any]:
-        """All that a person is shown about the planned row ``k``, as plain values."""
-        issue, look = self.planned.iloc[k], self.rows.look(self.ids[k])
+    def question(self, k: int) -> Question:
+        """Return everything that the page shows about the planned row ``k``."""
+        issue, view = self.planned.iloc[k], self.data.row(self.ids[k])
         given, suggested = (self._class_of[str(issue[name])] for name in ("given_label", "suggested_label"))
         probs = self._probs[self._row_of[self.ids[k]]].copy()
-        told = {given: 1 - issue["p_wrong"]}  # what the label tells besides the network
+        # these probabilities use the given label as well as the network; the other classes share the rest
+        judged = {given: 1 - issue["p_wrong"]}
         if np.isfinite(issue.get("p_suggested", np.nan)):
-            told[suggested] = issue["p_suggested"]
-        probs[list(told)] = list(told.values())
-        others = np.isin(np.arange(len(probs)), list(told), invert=True)
-        probs[others] *= max(0.0, 1 - sum(told.values())) / max(float(probs[others].sum()), 1e-12)
+            judged[suggested] = issue["p_suggested"]
+        probs[list(judged)] = list(judged.values())
+        others = np.isin(np.arange(len(probs)), list(judged), invert=True)
+        probs[others] *= max(0.0, 1 - sum(judged.values())) / max(float(probs[others].sum()), 1e-12)
         likely = np.argsort(-probs, kind="stable")[:LIKELY].tolist()
-        text = look.text if look.text is None else look.text[:LONGEST_TEXT]
+        text = view.text if view.text is None else view.text[:LONGEST_TEXT]
         return {
             "id": self.ids[k],
             "given": given,
             "suggested": suggested,
             "p_wrong": float(issue["p_wrong"]),
             "reason": issue["reason"],
-            "likely": [[c, float(probs[c])] for c in likely],
-            "picture": look.is_picture,
+            "likely": [(c, float(probs[c])) for c in likely],
+            "picture": view.is_picture,
             "text": text,
-            "cut": 0 if look.text is None else len(look.text) - len(text or ""),
-            "values": list(look.values),
-            "missing": look.missing,
+            "cut": 0 if view.text is None else len(view.text) - len(text or ""),
+            "values": list(view.values),
+            "missing": view.missing,
         }
 
     def picture(self, k: int) -> Image.Image:
-        """The picture of the planned row ``k``; InputError where there is none."""
-        from goldvein.report.appearance import picture
-
-        return picture(self.rows.look(self.ids[k]), PICTURE_SIDE)
+        """Return the picture of the planned row ``k``; InputError if there is none."""
+        return load_picture(self.data.row(self.ids[k]), PICTURE_SIDE)
 
     def state(self, k: int) -> State:
-        """What stands for the planned row ``k`` now."""
+        """Return the present state of the planned row ``k``."""
         return self._state(self.log.version(self.ids[k]), self.log.decision(self.ids[k]))
 
     def states(self) -> tuple[int, list[State]]:
-        """Number of the last event, and :meth:`state` of every planned row."""
-        last, touched = self.log.touched(0)
-        known = {row: self.state(self._position[row]) for row in touched if row in self._position}
+        """Return the number of the last event, and the :meth:`state` of every planned row."""
+        last, changed = self.log.changed_rows(0)
+        known = {row: self.state(self._position[row]) for row in changed if row in self._position}
         return last, [known.get(row, (0, "", -1)) for row in self.ids]
 
     def changes(self, since: int) -> tuple[int, list[tuple[int, State]]]:
-        """Number of the last event, and the planned rows that events after ``since`` are about."""
-        last, touched = self.log.touched(since)
-        positions = [self._position[row] for row in touched if row in self._position]
+        """Return the number of the last event, and the states of the planned rows with an event after ``since``."""
+        last, changed = self.log.changed_rows(since)
+        positions = [self._position[row] for row in changed if row in self._position]
         return last, [(k, self.state(k)) for k in positions]
 
     def decide(self, k: int, action: str, label: int | None, *, client: str, seen: int) -> None:
-        """Write a decision; it is on the disk when this returns.
+        """Write a decision; it is on the disk when this method returns.
 
         Parameters
         ----------
@@ -122,30 +137,30 @@ class Review:
         label : int or None
             For relabel: position of the class.
         client : str
-            Who decides.
+            Name of the client that decides.
         seen : int
-            Version of the row that the client saw.
+            Version of the row that the client read.
 
         Raises
         ------
         InputError
-            For an unknown action or class, or if the decision cannot be written.
+            If the action or class is unknown, or the decision cannot be written.
         ConflictError
-            If another client has decided about the row meanwhile.
+            If another client has decided about the row since then.
         """
         if action not in ACTIONS:
-            raise InputError(f"action {action!r}: it must be one of {', '.join(ACTIONS)}")
+            raise InputError(f"action {action!r}: use one of {', '.join(ACTIONS)}")
         given = str(self.planned["given_label"].iloc[k])
         name = given if action == "keep" else None
         if action == "relabel":
             if not isinstance(label, int) or isinstance(label, bool) or not 0 <= label < len(self.classes):
-                raise InputError(f"label {label!r}: it must be a position in 0..{len(self.classes) - 1}")
+                raise InputError(f"label {label!r}: use the position of a class, 0 to {len(self.classes) - 1}")
             name = self.classes[label]
             action = "keep" if name == given else action
         self.log.decide(self.ids[k], action, name, client=client, seen=seen)
 
     def undo(self, client: str) -> int | None:
-        """Take back the client's last decision; the row's position, -1 if it is not planned, None without one."""
+        """Undo the client's last decision; return its position in the plan, -1 outside the plan, None without one."""
         row = self.log.undo(client)
         return None if row is None else self._position.get(row, -1)
 

@@ -1,7 +1,7 @@
-"""The review page: a server on the loopback address, for the one person who was given its token.
+"""The server of the review page, on the loopback address, for the person who has its token.
 
-Whoever can open a web page on this machine can make a browser send requests to it, so a request counts only if it names
-this server as its host, carries the token, and does not come from a page of another origin.
+Any web page that is open on this machine can make the browser send requests to this server. A request is therefore
+accepted only if it names this server as its host, contains the token, and does not come from a page of another origin.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -21,14 +21,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from goldvein.errors import InputError
-from goldvein.report.page import only, template
-from goldvein.report.thumbnails import encode
-from goldvein.review.review import Review
+from goldvein.report.page import allow_only, load_template
+from goldvein.report.thumbnails import compress
+from goldvein.review.review import Review, State
 from goldvein.runs.decisions import ConflictError
 
 ADDRESS = "127.0.0.1"
-MOST_BODY = 65_536  # bytes of a request
-MOST_PICTURE = 1_500_000  # bytes of a picture
+MOST_BODY = 65_536  # most bytes of a request
+MOST_PICTURE = 1_500_000  # most bytes of a picture
 HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -39,27 +39,36 @@ HEADERS = {
 }
 
 
+class Changes(TypedDict):
+    """Number of the last event, and the new states of planned rows by their position."""
+
+    last: int
+    changes: list[tuple[int, State]]
+
+
 def listen(port: int = 0) -> socket.socket:
-    """A socket on the loopback address.
+    """Return a listening socket on the loopback address.
 
     Parameters
     ----------
     port : int
-        0: any that is free.
+        0 chooses a free port.
 
     Raises
     ------
     InputError
-        If the port is taken.
+        If the port is in use.
     """
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((ADDRESS, port))
-        listening.listen()  # whoever comes before the server runs waits in the queue
+        listening.listen()  # requests before the start of the server wait in the queue
     except OSError as error:
         listening.close()
-        raise InputError(f"--port {port} cannot be used ({error.strerror}): choose another, or 0 for any") from error
+        raise InputError(
+            f"--port {port} cannot be used ({error.strerror}): choose another port, or 0 for a free one"
+        ) from error
     return listening
 
 
@@ -72,7 +81,7 @@ def serve(review: Review, listening: socket.socket, ready: Callable[[str], None]
     listening : socket
         From :func:`listen`.
     ready : callable
-        Given the address with the token, once, before the first request is answered.
+        Called once with the address and its token, before the first request is answered.
     """
     token, port = secrets.token_urlsafe(32), listening.getsockname()[1]
     app = make_app(review, token, port)
@@ -82,21 +91,21 @@ def serve(review: Review, listening: socket.socket, ready: Callable[[str], None]
 
 
 def make_app(review: Review, token: str, port: int) -> ASGIApp:
-    """The pages and answers of a review, behind :class:`Guard`."""
+    """Return the application that serves a review, protected by :class:`Guard`."""
 
     def position(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < len(review):
-            raise HTTPException(404, "the plan has no such row")
+            raise HTTPException(404, "the plan does not contain this row")
         return value
 
     async def page(request: Request) -> Response:
-        made: Any = template("review.html").make_module()
+        rendered: Any = load_template("review.html").make_module()
         policy = (
-            f"default-src 'none'; img-src 'self'; connect-src 'self'; style-src {only(made.style)}; "
-            f"script-src {only(made.script)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; img-src 'self'; connect-src 'self'; style-src {allow_only(rendered.style)}; "
+            f"script-src {allow_only(rendered.script)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
-        response = HTMLResponse(str(made), headers={"Content-Security-Policy": policy})
-        # other servers of this machine share the cookies of the address, so the name tells them apart
+        response = HTMLResponse(str(rendered), headers={"Content-Security-Policy": policy})
+        # all servers on this address share their cookies, so the name of the cookie contains the port
         response.set_cookie(f"goldvein-{port}", token, httponly=True, samesite="strict")
         return response
 
@@ -106,34 +115,34 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         return JSONResponse({"name": name, "classes": review.classes, "last": last, "states": states})
 
     async def card(request: Request) -> Response:
-        return JSONResponse(review.card(position(request.path_params["k"])))
+        return JSONResponse(review.question(position(request.path_params["k"])))
 
     def picture(request: Request) -> Response:
         try:
-            kind, content = encode(review.picture(position(request.path_params["k"])), MOST_PICTURE)
+            kind, content = compress(review.picture(position(request.path_params["k"])), MOST_PICTURE)
         except InputError as error:
             return PlainTextResponse(str(error), status_code=404)
         return Response(content, media_type=kind)
 
     async def changes(request: Request) -> Response:
-        return JSONResponse(_changed(request.query_params.get("since", "0")))
+        return JSONResponse(_changes(request.query_params.get("since", "0")))
 
     async def decide(request: Request) -> Response:
-        asked = await _body(request)
-        k = position(asked.get("position"))
+        body = await _read_body(request)
+        k = position(body.get("position"))
         try:
-            client, seen = _client(asked), int(asked.get("seen", 0))
-            review.decide(k, str(asked.get("action")), asked.get("label"), client=client, seen=seen)
+            client, seen = _read_client(body), int(body.get("seen", 0))
+            review.decide(k, str(body.get("action")), body.get("label"), client=client, seen=seen)
         except ConflictError:
-            return JSONResponse({"conflict": True, **_changed(asked.get("since"))}, status_code=409)
-        return JSONResponse(_changed(asked.get("since")))
+            return JSONResponse({"conflict": True, **_changes(body.get("since"))}, status_code=409)
+        return JSONResponse(_changes(body.get("since")))
 
     async def undo(request: Request) -> Response:
-        asked = await _body(request)
-        undone = review.undo(_client(asked))
-        return JSONResponse({"undone": undone, **_changed(asked.get("since"))})
+        body = await _read_body(request)
+        undone = review.undo(_read_client(body))
+        return JSONResponse({"undone": undone, **_changes(body.get("since"))})
 
-    def _changed(since: Any) -> dict[str, Any]:
+    def _changes(since: Any) -> Changes:
         last, rows = review.changes(int(since or 0))
         return {"last": last, "changes": rows}
 
@@ -146,12 +155,12 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         Route("/decide", decide, methods=["POST"]),
         Route("/undo", undo, methods=["POST"]),
     ]
-    handlers: dict[Any, Any] = dict.fromkeys((ValueError, TypeError, OverflowError), _told)
+    handlers: dict[Any, Any] = dict.fromkeys((ValueError, TypeError, OverflowError), _answer_error)
     return Guard(Starlette(routes=routes, exception_handlers=handlers), token, port)
 
 
 class Guard:
-    """Let a request through only if it comes from the page of this server, or brings the token in its address.
+    """Accepts a request only from the page of this server, or with the token in its address.
 
     Parameters
     ----------
@@ -179,43 +188,43 @@ class Guard:
         await answer(scope, receive, with_headers)
 
     def refusal(self, request: Request) -> str | None:
-        """Why a request is refused, or None."""
+        """Return why a request is refused, or None."""
         headers, host = request.headers, request.headers.get("host", "")
         if host not in self.hosts:
-            return "another host is meant"
-        first = request.url.path == "/" and self._is_token(request.query_params.get("token"))
-        if not first and not self._is_token(request.cookies.get(f"goldvein-{self.port}")):
+            return "the request names another host"
+        has_token = request.url.path == "/" and self._is_token(request.query_params.get("token"))
+        if not has_token and not self._is_token(request.cookies.get(f"goldvein-{self.port}")):
             return "the token is missing; open the address that goldvein review printed"
         if request.method not in ("GET", "POST"):
-            return "only GET and POST are answered"
+            return "only GET and POST are accepted"
         origin = headers.get("origin")
         if (origin is not None or request.method == "POST") and urlsplit(origin or "")[:2] != ("http", host):
-            return "it comes from another origin"
-        if not first and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            return "it comes from another site"
+            return "the request comes from another origin"
+        if not has_token and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return "the request comes from another site"
         return None
 
-    def _is_token(self, given: str | None) -> bool:
-        return given is not None and secrets.compare_digest(given.encode(), self.token.encode())
+    def _is_token(self, text: str | None) -> bool:
+        return text is not None and secrets.compare_digest(text.encode(), self.token.encode())
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _read_body(request: Request) -> dict[str, Any]:
     if request.headers.get("content-type", "").split(";")[0] != "application/json":
         raise HTTPException(415, "send JSON")
     if int(request.headers.get("content-length", MOST_BODY + 1)) > MOST_BODY:
-        raise HTTPException(413, "too much")
-    asked = await request.json()
-    if not isinstance(asked, dict):
-        raise HTTPException(400, "send an object")
-    return asked
+        raise HTTPException(413, f"send at most {MOST_BODY} bytes")
+    body = await request.json()
+    if not isinstance(body, dict):
+        raise HTTPException(400, "send a JSON object")
+    return body
 
 
-def _client(asked: dict[str, Any]) -> str:
-    client = asked.get("client")
+def _read_client(body: dict[str, Any]) -> str:
+    client = body.get("client")
     if not isinstance(client, str) or not 1 <= len(client) <= 100:
-        raise HTTPException(400, "say which client you are")
+        raise HTTPException(400, "send the name of the client, 1 to 100 characters")
     return client
 
 
-def _told(request: Request, error: Exception) -> Response:
+def _answer_error(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, status_code=400)

@@ -1,8 +1,4 @@
-"""The log of a review: one SQLite file beside the run, to which events are only ever added.
-
-To undo is an event too, so nothing that was once decided is lost. A decision is on the disk when :meth:`Log.decide`
-returns: the journal mode is SQLite's default with ``synchronous=EXTRA``, which outlives a kill and a power cut.
-"""
+"""The log of a review: an SQLite file in the run folder. Events are added to it and never changed or removed."""
 
 from __future__ import annotations
 
@@ -17,9 +13,9 @@ from goldvein.errors import InputError
 
 FILE = "decisions.sqlite"
 ACTIONS = ("keep", "relabel", "drop", "skip")
-MARK = 0x676F6C64  # "gold" in the header of the file
+MARK = 0x676F6C64  # "gold": the application id in the header of the file
 VERSION = 1
-PATIENCE = 20  # seconds to wait for another process that writes
+WAIT = 20  # seconds to wait while another process writes
 TABLE = """
 CREATE TABLE events (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -33,23 +29,23 @@ CREATE TABLE events (
 CREATE INDEX by_row ON events (row);
 CREATE UNIQUE INDEX by_undone ON events (undoes) WHERE undoes IS NOT NULL;
 """
-STANDING = "action != 'undo' AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e.seq)"
+NOT_UNDONE = "action != 'undo' AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e.seq)"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided about a row.
+    """What a person decided about a row.
 
     Attributes
     ----------
     action : {"keep", "relabel", "drop", "skip"}
-        ``skip``: the person could not tell.
+        ``skip``: the person could not decide.
     label : str or None
-        The label that the row has then; None for drop and skip.
+        The new label of the row; None for drop and skip.
     at : str
-        When, in UTC; "" where a file does not say.
+        Time in UTC; "" if a file does not contain it.
     seq : int
-        The event's number in the log; 0 outside one.
+        Number of the event in the log; 0 for a decision from a file.
     """
 
     action: str
@@ -59,21 +55,21 @@ class Decision:
 
 
 class ConflictError(Exception):
-    """Somebody else has decided about the row since it was looked at."""
+    """Another client has decided about the row since this client read it."""
 
 
 class Log:
-    """The decisions of one run.
+    """The decisions about one run.
 
     Parameters
     ----------
     path : Path
-        Made where it does not exist.
+        The file is created if it does not exist.
 
     Raises
     ------
     InputError
-        If the file is no log of decisions, is one of another version, is damaged, or cannot be written.
+        If the file is not a log of decisions, has another version, is damaged, or cannot be written.
 
     Examples
     --------
@@ -89,8 +85,9 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._telling():
-            self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        with self._as_input_errors():
+            self._db = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
+            # with SQLite's default journal, a committed decision survives a killed process and a power cut
             self._db.execute("PRAGMA synchronous = EXTRA")
             self._check()
 
@@ -100,7 +97,7 @@ class Log:
     def decide(
         self, row: str, action: str, label: str | None = None, *, client: str, seen: int | None = None
     ) -> Decision:
-        """Add a decision.
+        """Add a decision; it is on the disk when this method returns.
 
         Parameters
         ----------
@@ -108,16 +105,16 @@ class Log:
             Id of the row.
         action : one of :data:`ACTIONS`
         label : str, optional
-            For keep and relabel: the label that the row has then.
+            For keep and relabel: the new label of the row.
         client : str
-            Who decides; :meth:`undo` takes back the decisions of one client only.
+            Name of the client; :meth:`undo` reverts the decisions of one client only.
         seen : int, optional
-            :meth:`version` of the row when it was looked at.
+            :meth:`version` of the row that the client read.
 
         Raises
         ------
         ConflictError
-            If the row has another version than ``seen``: nothing is written.
+            If the version of the row is not ``seen``. Nothing is written.
         """
         with self._writing():
             if seen is not None and self.version(row) != seen:
@@ -125,10 +122,10 @@ class Log:
             return self._add(row, action, label, client)
 
     def undo(self, client: str) -> str | None:
-        """Take back the client's last decision that stands; the id of its row, or None if there is none."""
+        """Undo the client's last decision that is not undone yet; return the id of its row, or None without one."""
         with self._writing():
             found = self._db.execute(
-                f"SELECT seq, row FROM events e WHERE client = ? AND {STANDING} ORDER BY seq DESC LIMIT 1", (client,)
+                f"SELECT seq, row FROM events e WHERE client = ? AND {NOT_UNDONE} ORDER BY seq DESC LIMIT 1", (client,)
             ).fetchone()
             if found is None:
                 return None
@@ -136,48 +133,49 @@ class Log:
                 "INSERT INTO events (at, client, row, action, undoes) VALUES (?, ?, ?, 'undo', ?)",
                 (_now(), client, found[1], found[0]),
             )
-            return found[1]
+            return str(found[1])
 
     def add_all(self, decisions: Mapping[str, Decision], *, client: str) -> int:
-        """Add decisions of another log or a file, all of them or none; those that stand already are left out.
+        """Add the decisions of another log or a file: all of them, or none if one fails.
 
         Returns
         -------
         int
-            How many were new.
+            Number of new decisions. A decision that equals the present one of its row is not added again.
         """
         with self._writing():
             before, new = self.current(), 0
             for row, decision in decisions.items():
-                there = before.get(row)
-                if there is None or (there.action, there.label) != (decision.action, decision.label):
+                present = before.get(row)
+                if present is None or (present.action, present.label) != (decision.action, decision.label):
                     self._add(row, decision.action, decision.label, client, decision.at)
                     new += 1
             return new
 
     def current(self) -> dict[str, Decision]:
-        """The decision that stands for each row: its last one that was not undone."""
-        with self._telling():
-            rows = self._db.execute(f"SELECT row, action, label, at, seq FROM events e WHERE {STANDING} ORDER BY seq")
+        """Return the decision of each row: its last one that is not undone."""
+        with self._as_input_errors():
+            rows = self._db.execute(f"SELECT row, action, label, at, seq FROM events e WHERE {NOT_UNDONE} ORDER BY seq")
             return {row: Decision(*rest) for row, *rest in rows}
 
     def version(self, row: str) -> int:
-        """Number of the last event about a row, 0 without one."""
-        with self._telling():
-            return self._db.execute("SELECT coalesce(max(seq), 0) FROM events WHERE row = ?", (row,)).fetchone()[0]
+        """Return the number of the last event about a row, 0 without one."""
+        with self._as_input_errors():
+            found = self._db.execute("SELECT coalesce(max(seq), 0) FROM events WHERE row = ?", (row,)).fetchone()
+            return int(found[0])
 
     def decision(self, row: str) -> Decision | None:
-        """The decision that stands for a row."""
-        with self._telling():
+        """Return the decision of a row: its last one that is not undone."""
+        with self._as_input_errors():
             found = self._db.execute(
-                f"SELECT action, label, at, seq FROM events e WHERE row = ? AND {STANDING} ORDER BY seq DESC LIMIT 1",
+                f"SELECT action, label, at, seq FROM events e WHERE row = ? AND {NOT_UNDONE} ORDER BY seq DESC LIMIT 1",
                 (row,),
             ).fetchone()
             return None if found is None else Decision(*found)
 
-    def touched(self, since: int) -> tuple[int, list[str]]:
-        """Number of the last event, and the rows that events after ``since`` are about."""
-        with self._telling():
+    def changed_rows(self, since: int) -> tuple[int, list[str]]:
+        """Return the number of the last event, and the ids of the rows with an event after ``since``."""
+        with self._as_input_errors():
             last = self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
             rows = self._db.execute("SELECT DISTINCT row FROM events WHERE seq > ? AND seq <= ?", (since, last))
             return last, [row for (row,) in rows]
@@ -189,10 +187,11 @@ class Log:
             return
         if mark == MARK:
             raise InputError(
-                f"{self.path} has version {version}: this goldvein reads version {VERSION}; use the one that wrote it"
+                f"{self.path} has version {version}: this goldvein reads version {VERSION}; "
+                "use the goldvein that wrote it"
             )
         if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise InputError(f"{self.path} is no log of decisions: move it away")
+            raise InputError(f"{self.path} is not a log of decisions: move it to another folder")
         self._db.executescript(
             f"BEGIN IMMEDIATE; {TABLE} PRAGMA application_id = {MARK}; PRAGMA user_version = {VERSION}; COMMIT;"
         )
@@ -207,8 +206,8 @@ class Log:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction, on the disk at its end or not at all."""
-        with self._telling():
+        """Run the block as one transaction: all of it is on the disk at its end, or nothing."""
+        with self._as_input_errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -218,12 +217,14 @@ class Log:
             self._db.execute("COMMIT")
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _as_input_errors(self) -> Iterator[None]:
+        """Raise the errors of SQLite as InputError."""
         try:
             yield
         except sqlite3.Error as error:
             raise InputError(
-                f"{self.path} cannot be read or written ({error}): make room, or restore it; nothing in it was changed"
+                f"{self.path} cannot be read or written ({error}) and was not changed: "
+                "free disk space or restore the file"
             ) from error
 
 

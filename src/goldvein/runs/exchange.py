@@ -1,4 +1,4 @@
-"""Decisions as files for other tools: CSV, Label Studio's JSON, and a table with cleanlab's columns."""
+"""Decisions read from a review log, and exchanged with other tools as CSV, Label Studio JSON or cleanlab columns."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldvein.errors import InputError, unknown
 from goldvein.files import write_text
-from goldvein.runs.decisions import ACTIONS, Decision
-from goldvein.runs.folder import check_new
+from goldvein.runs.decisions import ACTIONS, FILE, Decision, Log
+from goldvein.runs.folder import check_new_file
 from goldvein.runs.tables import as_json, write_table
 
 if TYPE_CHECKING:
@@ -23,13 +24,43 @@ SUFFIXES = {".csv": "csv", ".json": "label-studio"}
 LONGEST_CELL = 2**31 - 1
 
 
-def export(
+def read_decisions(path: str | Path) -> dict[str, Decision]:
+    """Return decisions by the id of the row.
+
+    Parameters
+    ----------
+    path : str or Path
+        A reviewed run folder, its ``decisions.sqlite``, or a file that ``goldvein review --export`` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file does not exist or contains anything else.
+
+    Examples
+    --------
+    >>> read_decisions("/nowhere")
+    Traceback (most recent call last):
+    ...
+    goldvein.errors.InputError: /nowhere contains no decisions: give a reviewed run folder or a file of decisions
+    """
+    path = Path(path)
+    file = path / FILE if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{path} contains no decisions: give a reviewed run folder or a file of decisions")
+    if file.suffix.lower() != ".sqlite":
+        return read_decision_file(file)
+    with closing(Log(file)) as log:
+        return log.current()
+
+
+def export_decisions(
     path: Path,
     issues: pd.DataFrame,
     decisions: Mapping[str, Decision],
     *,
     form: str | None = None,
-    content: Callable[[str], dict[str, Any]] = lambda row: {},
+    content: Callable[[str], dict[str, str]] = lambda row: {},
 ) -> int:
     """Write decisions to a new file.
 
@@ -40,30 +71,32 @@ def export(
         The labels of the run, worst first.
     decisions : mapping of id to Decision
     form : one of :data:`FORMS`, optional
-        ``csv``: a line for each decision. ``label-studio``: a task for each decision and for each label that is
-        marked as an issue, so that the rest can be decided there. ``cleanlab``: a line for each label, with
-        cleanlab's columns and the corrected label beside them. By default as the name of the file ends.
+        ``csv``: one line per decision. ``label-studio``: one task per decision and per issue without a decision, so
+        that the review can continue there. ``cleanlab``: one line per label, with the columns of cleanlab and the
+        corrected label. The default follows from the suffix of the file.
     content : callable, optional
-        What Label Studio is to show of a row, by its id: ``{"image": path}``, ``{"text": ...}`` or values.
+        Returns what Label Studio shows of a row, by its id: ``{"image": path}``, ``{"text": ...}`` or values.
 
     Returns
     -------
     int
-        Labels in the file.
+        Number of labels in the file.
 
     Raises
     ------
     InputError
-        For an unknown form, or a file that exists.
+        If the form is unknown or the file exists.
     """
     form = form or SUFFIXES.get(path.suffix.lower())
     if form not in FORMS:
         if form is None:
-            known = ", ".join(FORMS)
-            raise InputError(f"{path.name} does not tell a form: end it in .csv or .json, or give --format ({known})")
-        raise unknown("form of decisions", form, FORMS)
-    check_new(path)
-    table = _beside(issues, decisions)
+            raise InputError(
+                f"{path.name} has no suffix of a known format: name it .csv or .json, or set --format to one of "
+                f"{', '.join(FORMS)}"
+            )
+        raise unknown("format of decisions", form, FORMS)
+    check_new_file(path)
+    table = _join(issues, decisions)
     if form == "label-studio":
         lines: list[dict[str, Any]] = [dict(line) for line in table.to_dict("records")]  # type: ignore[arg-type]
         tasks = [task for line in lines if (task := _task(line, decisions.get(line["id"]), content))]
@@ -80,37 +113,37 @@ def export(
     return len(table)
 
 
-def read_file(path: Path) -> dict[str, Decision]:
-    """Decisions by id from a file that :func:`export` wrote, or that another tool wrote in one of these forms.
+def read_decision_file(path: Path) -> dict[str, Decision]:
+    """Return decisions by id from a file that :func:`export_decisions` or another tool wrote.
 
-    A table needs the columns ``id`` and ``label`` (or ``corrected_label``), and may have ``action`` and
-    ``given_label``; a line with neither action nor label is undecided. In Label Studio's JSON the last annotation of
-    a task counts, and ``data.id`` names the row.
+    A table has the columns ``id`` and ``label`` (or ``corrected_label``), and optionally ``action`` and
+    ``given_label``. A line without action and label contains no decision. In the JSON of Label Studio, ``data.id`` is
+    the id of the row, and the last annotation of a task is its decision.
 
     Raises
     ------
     InputError
-        If the file cannot be read so, with the line or the id at fault. Ids and labels are not checked here.
+        If the file cannot be read, with the line or the id of the fault. Ids and labels are not compared with a run.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}): give a file in UTF-8") from error
+        raise InputError(f"{path} cannot be read ({error}): give a text file in UTF-8") from error
     found = _tasks(path, text) if path.suffix.lower() == ".json" else _table(path, text)
     decisions: dict[str, Decision] = {}
     for row, decision in found:
         if row in decisions:
-            raise InputError(f"{path} decides twice on id {row!r}: leave one of the two")
+            raise InputError(f"{path} has two decisions for id {row!r}: remove one of them")
         decisions[row] = decision
     return decisions
 
 
-def _beside(issues: pd.DataFrame, decisions: Mapping[str, Decision]) -> pd.DataFrame:
-    """The issues, and below them decided rows that had no label, with what was decided."""
+def _join(issues: pd.DataFrame, decisions: Mapping[str, Decision]) -> pd.DataFrame:
+    """Return the issues with their decisions; rows that had no label but have a decision are added at the end."""
     import pandas as pd
 
-    known = set(issues["id"])
-    extra = pd.DataFrame({"id": [row for row in decisions if row not in known]})
+    labeled = set(issues["id"])
+    extra = pd.DataFrame({"id": [row for row in decisions if row not in labeled]})
     table = issues if extra.empty else pd.concat([issues, extra], ignore_index=True)
     table = table.assign(is_issue=table["is_issue"].eq(True))
     for name in ("given_label", "suggested_label"):
@@ -122,13 +155,13 @@ def _beside(issues: pd.DataFrame, decisions: Mapping[str, Decision]) -> pd.DataF
 
 
 def _task(
-    line: dict[str, Any], decision: Decision | None, content: Callable[[str], dict[str, Any]]
+    line: dict[str, Any], decision: Decision | None, content: Callable[[str], dict[str, str]]
 ) -> dict[str, Any] | None:
-    """A task of Label Studio; None for a label that is neither decided on nor doubted."""
+    """Return a task of Label Studio; None for a label that has no decision and is not an issue."""
     if decision is None and not line["is_issue"]:
         return None
-    named = ("id", "given_label", "suggested_label", "label_quality")
-    task: dict[str, Any] = {"data": {**content(line["id"]), **{name: line[name] for name in named}}}
+    columns = ("id", "given_label", "suggested_label", "label_quality")
+    task: dict[str, Any] = {"data": {**content(line["id"]), **{name: line[name] for name in columns}}}
     suggested, quality = line["suggested_label"], line["label_quality"]
     task["predictions"] = [{"result": [_choice("label", suggested)], "score": 1 - quality}] if suggested else []
     task["annotations"] = []
@@ -150,12 +183,15 @@ def _table(path: Path, text: str) -> Iterator[tuple[str, Decision]]:
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         header, lines = list(reader.fieldnames or ()), list(reader)
     except csv.Error as error:
-        raise InputError(f"{path} is no CSV ({error}): double the quotes inside a cell") from error
+        raise InputError(
+            f"{path} is not valid CSV ({error}): write a quote inside a quoted cell as two quotes"
+        ) from error
     finally:
         csv.field_size_limit(before)
     label_name = "label" if "label" in header else "corrected_label"
     if not {"id", label_name} <= set(header):
-        raise InputError(f"{path} has the columns {', '.join(header) or 'of nothing'}: it must have id and label")
+        found = f"the columns {', '.join(header)}" if header else "no columns"
+        raise InputError(f"{path} has {found}: it must have the columns id and label")
     for number, line in enumerate(lines, start=1):
         row, label, action = (line.get(name) or "" for name in ("id", label_name, "action"))
         if not action and not label:
@@ -166,14 +202,14 @@ def _table(path: Path, text: str) -> Iterator[tuple[str, Decision]]:
             action = action or ("keep" if label == given else "relabel")
         where = f"{path}, row {number}: id {row!r}"
         if action not in ACTIONS:
-            raise InputError(f"{where} has the action {action!r}: it must be one of {', '.join(ACTIONS)}")
+            raise InputError(f"{where} has the action {action!r}: use one of {', '.join(ACTIONS)}")
         yield row, _decision(where, action, label, line.get("at") or "")
 
 
 def _decision(where: str, action: str, label: str, at: str) -> Decision:
     labeled = action in ("keep", "relabel")
     if labeled and not label:
-        raise InputError(f"{where} has the action {action} and no label: give the label")
+        raise InputError(f"{where} has the action {action} but no label: add the label")
     return Decision(action, label if labeled else None, at)
 
 
@@ -181,9 +217,11 @@ def _tasks(path: Path, text: str) -> Iterator[tuple[str, Decision]]:
     try:
         tasks = json.loads(text)
         if not isinstance(tasks, list):
-            raise ValueError("it holds no list of tasks")
+            raise ValueError("it is not a list of tasks")
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not Label Studio's JSON ({error}): export it as JSON there") from error
+        raise InputError(
+            f"{path} is not JSON of Label Studio ({error}): export it from Label Studio as JSON"
+        ) from error
     for number, task in enumerate(tasks, start=1):
         where = f"{path}, task {number}"
         try:
@@ -192,7 +230,7 @@ def _tasks(path: Path, text: str) -> Iterator[tuple[str, Decision]]:
             if annotations:
                 yield row, _annotated(f"{where}: id {row!r}", given, annotations[-1])
         except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise InputError(f"{where} cannot be read ({error!r}): each needs data.id and annotations") from error
+            raise InputError(f"{where} cannot be read ({error!r}): each task needs data.id and annotations") from error
 
 
 def _annotated(where: str, given: str, annotation: dict[str, Any]) -> Decision:
@@ -205,5 +243,5 @@ def _annotated(where: str, given: str, annotation: dict[str, Any]) -> Decision:
         return Decision("drop", None, at)
     labels = [label for name, values in chosen.items() if name != "action" for label in values]
     if len(labels) != 1:
-        raise InputError(f"{where} has {len(labels)} labels: it must have one")
+        raise InputError(f"{where} has {len(labels)} labels: give it exactly one")
     return Decision("keep" if labels[0] == given else "relabel", labels[0], at)

@@ -1,4 +1,4 @@
-"""Names of the files of a run, and the rule that nothing is overwritten."""
+"""Names of the files of a run, and the checks that no file is overwritten."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ SKIPPED = "skipped.csv"
 WEIGHTS = "weights.safetensors"
 
 
-def claim(folder: str | Path, *, resume: bool = False) -> None:
+def check_folder(folder: str | Path, *, resume: bool = False) -> None:
     """Refuse a folder in which a run would overwrite something.
 
     Parameters
     ----------
     folder : str or Path
-        A new or empty folder is free.
+        A folder that does not exist or is empty is accepted.
     resume : bool, default=False
-        Whether an interrupted run is to be gone on with.
+        Accept the folder of an interrupted run, to continue that run.
 
     Raises
     ------
     InputError
-        The folder holds a complete run, an interrupted one (without ``resume``), or anything else.
+        If the folder contains a complete run, an interrupted run (without ``resume``), or any other file.
 
     Examples
     --------
     >>> import tempfile
-    >>> claim(tempfile.mkdtemp())
+    >>> check_folder(tempfile.mkdtemp())
     """
     folder = Path(folder)
     if not folder.exists():
@@ -45,73 +45,74 @@ def claim(folder: str | Path, *, resume: bool = False) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder} is a file: a run needs a folder; choose another name")
     if (folder / CONFIG).exists():
-        raise InputError(f"{folder} already holds a run: it is not overwritten; choose another folder")
+        raise InputError(f"{folder} already contains a run, which is not overwritten; choose another folder")
     if (folder / CHECKPOINT).exists():
         if not resume:
-            raise InputError(f"{folder} holds an interrupted run: give --resume to go on with it, or another folder")
+            raise InputError(
+                f"{folder} contains an interrupted run: continue it with --resume, or choose another folder"
+            )
     elif any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty and holds no run: choose a new folder")
+        raise InputError(f"{folder} is not empty and contains no run: choose a new folder")
 
 
-def make(folder: Path) -> bool:
-    """Make a folder, and those above it, where it is not there yet; whether it was not.
+def make_folder(folder: Path) -> bool:
+    """Create a folder and its parents; return whether the folder is new.
 
     Raises
     ------
     InputError
-        If that is not permitted, or the disk is full.
+        If the folder cannot be created.
     """
     try:
         new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be made ({error.strerror}): choose another folder") from error
+        raise InputError(f"{folder} cannot be created ({error.strerror}): choose another folder") from error
     return new
 
 
-def give_up(folder: Path, error: Exception, *, new: bool) -> None:
-    """Take away what a run that came to nothing has left.
-
-    A checkpoint stays where the system was at fault, a full disk, say: the run can go on once that is mended.
+def remove_leftovers(folder: Path, error: Exception, *, new: bool) -> None:
+    """Remove the leftovers of a failed run.
 
     Parameters
     ----------
     folder : Path
     error : Exception
-        What ended the run.
+        The error that ended the run.
     new : bool
-        Whether the run made the folder.
+        Whether the run created the folder.
     """
+    # the cause is an OSError if, for example, the disk is full: the run can be resumed once there is space again
     if not isinstance(error.__cause__, OSError):
         (folder / CHECKPOINT).unlink(missing_ok=True)
     if new:
-        with suppress(OSError):  # it is not empty, or another of several processes was first
+        with suppress(OSError):  # the folder is not empty, or another process has removed it
             folder.rmdir()
 
 
-def check_new(path: str | Path) -> None:
-    """Refuse a file that exists already, or whose folder does not.
+def check_new_file(path: str | Path) -> None:
+    """Refuse a file that exists already, or whose folder does not exist.
 
     Raises
     ------
     InputError
-        In either case.
+        In both cases.
 
     Examples
     --------
-    >>> check_new("/nowhere/labels.csv")
+    >>> check_new_file("/nowhere/labels.csv")
     Traceback (most recent call last):
     ...
-    goldvein.errors.InputError: /nowhere/labels.csv cannot be written: there is no folder /nowhere; make it first
+    goldvein.errors.InputError: /nowhere/labels.csv cannot be written: the folder /nowhere does not exist; create it
     """
     path = Path(path)
     if path.exists():
-        raise InputError(f"{path} exists already: it is not overwritten; choose another name")
+        raise InputError(f"{path} exists already and is not overwritten; choose another name")
     if not path.parent.is_dir():
-        raise InputError(f"{path} cannot be written: there is no folder {path.parent}; make it first")
+        raise InputError(f"{path} cannot be written: the folder {path.parent} does not exist; create it")
 
 
 def damaged(path: Path, why: object) -> InputError:
-    """The error for a file of a run that is not what was written."""
+    """Return the error for a file of a run that cannot be read as it was written."""
     first = (str(why).splitlines() or ["unreadable"])[0]
     return InputError(f"{path} is damaged ({first}): restore the run folder, or train again")

@@ -1,4 +1,4 @@
-"""A run folder read back: its tables without torch, its network when it is to predict."""
+"""A saved run: its tables, which need no torch, and its network, which is loaded for predictions only."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goldvein.errors import InputError
 from goldvein.progress import Progress
+from goldvein.runs.contents import Metrics, RunConfig
 from goldvein.runs.folder import CHECKPOINT, CONFIG, FORMAT, ISSUES, METRICS, PREDICTIONS, WEIGHTS, damaged
 from goldvein.runs.tables import read_json, read_table
 
@@ -23,52 +24,54 @@ if TYPE_CHECKING:
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.data.dataset import Dataset
 
-PREDICT_ROWS = 8192  # rows between two steps of the bar; images in files are decoded that many at a time
-PREDICT_VALUES = 2**28  # or fewer, if they are large: 256 MiB of pixels
+PREDICT_ROWS = 8192  # rows per step of the progress bar; that many images are decoded at a time
+PREDICT_VALUES = 2**28  # most values per step: 256 MiB of pixels
 
 
-def load(folder: str | Path) -> Run:
-    """Open a run folder; tables and weights are read when they are asked for.
+def open_run(folder: str | Path) -> SavedRun:
+    """Open a run folder. Its tables and weights are read at their first use.
 
-    A network given as ``package.module:factory`` is imported by that name: open only runs of people you trust with
-    that. Everything else in the folder is plain text and numbers.
+    Open only runs from people you trust: a network whose name is ``package.module:factory`` is imported by that name.
+    All other content of the folder is plain text and numbers.
 
     Raises
     ------
     InputError
-        If the folder holds no complete run, one of another format, or a damaged ``config.json``.
+        If the folder contains no complete run, a run of another format, or a damaged ``config.json``.
     """
     folder = Path(folder)
     path = folder / CONFIG
     if (folder / CHECKPOINT).exists() and not path.exists():
-        raise InputError(f"{folder} holds an interrupted run: end it with goldvein train and --resume")
+        raise InputError(f"{folder} contains an interrupted run: continue it with goldvein train --resume")
     if not path.exists():
-        raise InputError(f"{folder} holds no run: give a folder that goldvein train wrote")
+        raise InputError(f"{folder} contains no run: give a folder that goldvein train wrote")
     config = read_json(path)
     if config.get("format") != FORMAT:
         raise InputError(
             f"{folder} has format {config.get('format')!r}: this goldvein reads format {FORMAT}; "
-            "train again, or use the version that wrote it"
+            "train again, or use the goldvein that wrote it"
         )
     for key, kind in (("network", dict), ("method", dict), ("classes", list), ("spec", dict), ("estimator", dict)):
         if not isinstance(config.get(key), kind):
-            raise damaged(path, f"it lacks {key}")
-    return Run(folder, config)
+            raise damaged(path, f"{key} is missing or has another type")
+    for key in ("data", "decisions"):
+        config[key] = value if isinstance(value := config.get(key), dict) else {}
+    return SavedRun(folder, cast(RunConfig, config))
 
 
 @dataclass(frozen=True)
-class Run:
-    """A complete run.
+class SavedRun:
+    """A complete run in a run folder.
 
     Attributes
     ----------
     folder : Path
     config : dict
-        The content of ``config.json``.
+        Content of ``config.json``; ``data`` and ``decisions`` are empty if the file does not contain them.
     """
 
     folder: Path
-    config: dict[str, Any]
+    config: RunConfig
 
     @property
     def classes(self) -> tuple[str | int, ...]:
@@ -77,35 +80,52 @@ class Run:
 
     @property
     def source(self) -> str | None:
-        """Where the data lies: the name of a standard data set, or a path, from here or from the run folder."""
-        data = self.config.get("data")
-        given, from_run = (data.get("source"), data.get("from_run")) if isinstance(data, dict) else (None, None)
-        if not given or not isinstance(given, str):
+        """The name of a standard data set or the path of the data; None if the run contains neither."""
+        source, from_run = self.config["data"].get("source"), self.config["data"].get("from_run")
+        if not source or not isinstance(source, str):
             return None
-        if isinstance(from_run, str) and not Path(given).expanduser().exists():
+        if isinstance(from_run, str) and not Path(source).expanduser().exists():
             return str(self.folder / from_run)
-        return given
+        return source
 
     @cached_property
-    def metrics(self) -> dict[str, Any]:
-        """The content of ``metrics.json``."""
-        return read_json(self.folder / METRICS)
+    def metrics(self) -> Metrics:
+        """The content of ``metrics.json``.
+
+        Raises
+        ------
+        InputError
+            If the file is missing or damaged.
+        """
+        path = self.folder / METRICS
+        metrics = cast(Metrics, read_json(path))
+        try:
+            for value in (metrics["n_rows"], metrics["n_labeled"], metrics["n_issues"], metrics["n_epochs"]):
+                int(value)
+            float(metrics["noise_rate"])
+            shape, n_classes = np.shape(np.array(metrics["transition"], dtype=float)), len(self.classes)
+            if shape != (n_classes, n_classes):
+                raise ValueError(f"transition has shape {shape}, but there are {n_classes} classes")
+        except (KeyError, TypeError, ValueError) as error:
+            raise damaged(path, error) from error
+        return metrics
 
     @cached_property
     def issues(self) -> pd.DataFrame:
         """The given labels, worst first: the columns of ``issues.csv``, labels as the user wrote them."""
-        kinds = {"label_quality": float, "p_wrong": float, "is_issue": bool, "rank": int, "reason": str}
+        types = {"label_quality": float, "p_wrong": float, "is_issue": bool, "rank": int, "reason": str}
         path = self.folder / ISSUES
-        table = read_table(path, ("given_label", "suggested_label"), kinds, self.classes, more={"kind": str})
-        wanted = self.metrics.get("n_labeled", len(table)) if (self.folder / METRICS).exists() else len(table)
-        if len(table) != wanted:
-            raise damaged(path, f"it has {len(table):,} of {wanted:,} rows")
+        table = read_table(path, ("given_label", "suggested_label"), types, self.classes, optional={"kind": str})
+        n_rows = self.metrics["n_labeled"] if (self.folder / METRICS).exists() else len(table)
+        if len(table) != n_rows:
+            raise damaged(path, f"it has {len(table):,} of {n_rows:,} rows")
         return table
 
-    def listed(self, precision: float = 0.5, budget: int | None = None) -> pd.DataFrame:
-        """:attr:`issues`, with ``is_issue`` for another target: see :func:`goldvein.issues.audit.find_label_issues`.
+    def list_issues(self, precision: float = 0.5, budget: int | None = None) -> pd.DataFrame:
+        """Return :attr:`issues` with ``is_issue`` for another precision or budget.
 
-        Labels that were not listed in training have no reason and no suggestion.
+        :func:`goldvein.issues.audit.find_label_issues` explains both. A label that was not an issue in training has no
+        reason and no suggestion.
         """
         from goldvein.issues.checks import check_target
         from goldvein.issues.table import listed
@@ -119,8 +139,8 @@ class Run:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """Every training row in the order of the data: the columns of ``predictions.csv``."""
-        kinds: dict[str, type] = {"confidence": float, **{f"prob_{label}": float for label in self.classes}}
-        return read_table(self.folder / PREDICTIONS, ("predicted",), kinds, self.classes)
+        types: dict[str, type] = {"confidence": float, **{f"prob_{label}": float for label in self.classes}}
+        return read_table(self.folder / PREDICTIONS, ("predicted",), types, self.classes)
 
     @cached_property
     def classifier(self) -> NoisyLabelClassifier:
@@ -128,24 +148,24 @@ class Run:
         return _rebuild(self)
 
     def predict_proba(self, dataset: Dataset, *, progress: bool = False) -> NDArray[np.float32]:
-        """Class probabilities of new rows.
+        """Return the class probabilities of new rows.
 
         Parameters
         ----------
         dataset : Dataset
-            Read with ``config["spec"]``; its labels are not looked at.
+            Read with ``config["spec"]``; its labels are not used.
         progress : bool, default=False
-            Show a bar, if standard error is a terminal.
+            Show a progress bar if standard error is a terminal.
 
         Returns
         -------
         ndarray of shape (N, K), float32
-            Columns as :attr:`classes`; N may be 0.
+            Columns in the order of :attr:`classes`; N may be 0.
 
         Raises
         ------
         InputError
-            If rows have another shape than those of training, or the weights are damaged.
+            If the rows have another shape than the training rows, or the weights are damaged.
         """
         rows = dataset.x
         each = max(1, min(PREDICT_ROWS, PREDICT_VALUES // math.prod(rows.shape[1:])))
@@ -160,27 +180,27 @@ class Run:
             bar.close()
         return np.concatenate(parts)
 
-    def cleaned(
+    def clean_labels(
         self, relabel_above: float = 0.9, drop_above: float = 0.5, decided: Mapping[str, str | None] | None = None
     ) -> pd.DataFrame:
-        """A label for every training row, with the wrong ones mended or taken out.
+        """Return a label for every training row; wrong labels are replaced or dropped.
 
-        Only a label that is marked as an issue is touched: it is replaced by the suggested one if that has a
-        probability (``p_suggested``) above ``relabel_above``, else dropped if ``p_wrong`` is above ``drop_above``, else
-        kept. A threshold of 1 switches its action off. A class with too few labels to judge by keeps them all.
+        Only labels that are issues change. An issue gets the suggested label if the probability of that label
+        (``p_suggested``) is above ``relabel_above``. Otherwise it is dropped if ``p_wrong`` is above ``drop_above``,
+        and kept if not. A threshold of 1 disables its action. A class with too few labels to judge keeps all of them.
 
         Parameters
         ----------
         relabel_above, drop_above : float in [0, 1]
         decided : mapping of id to label, optional
-            What a person decided, which outranks the model; None as the label drops it.
+            Labels that a person decided, which override the model; None drops the label.
 
         Returns
         -------
         DataFrame
-            Columns id, given_label, cleaned_label, action (keep, relabel or drop), in the order of the data. A
-            label that was missing stays blank and kept; a dropped one becomes blank, so the row can still serve
-            without a label.
+            Columns id, given_label, cleaned_label, action (keep, relabel or drop), in the order of the data. A missing
+            label stays empty, with the action keep. A dropped label becomes empty: the row remains as a row without a
+            label.
 
         Raises
         ------
@@ -191,30 +211,29 @@ class Run:
 
         for name, value in (("relabel_above", relabel_above), ("drop_above", drop_above)):
             if not 0 <= value <= 1:
-                raise InputError(f"{name}={value}: it must lie in 0..1; 1 switches the action off")
+                raise InputError(f"{name}={value}: it must be from 0 to 1; 1 disables the action")
         table = self.predictions.merge(self.issues, on="id", how="left")
         given = table["given_label"].where(table["given_label"].notna(), "")
         suggested = table["suggested_label"].where(table["suggested_label"].notna(), "")
-        judged_by_enough = table.get("kind", pd.Series("", table.index)) != "too_little_evidence"
-        issue = table["is_issue"].eq(True) & judged_by_enough
-        relabel = (
-            issue & (suggested != given) & (table.get("p_suggested", pd.Series(np.nan, table.index)) > relabel_above)
-        )
+        enough = table.get("kind", pd.Series("", table.index)) != "too_little_evidence"
+        issue = table["is_issue"].eq(True) & enough
+        p_suggested = table.get("p_suggested", pd.Series(np.nan, table.index))
+        relabel = issue & (suggested != given) & (p_suggested > relabel_above)
         drop = issue & ~relabel & (table["p_wrong"] > drop_above)
         out = table[["id"]].copy()
         out["given_label"] = given
         out["cleaned_label"] = given.mask(relabel, suggested).mask(drop, "")
         if decided:
             name_of: dict[str | None, str | int] = {None: "", **{str(label): label for label in self.classes}}
-            judged = out["id"].isin(decided.keys())
-            out.loc[judged, "cleaned_label"] = [name_of[decided[row]] for row in out.loc[judged, "id"]]
-        same, blank = out["cleaned_label"] == out["given_label"], out["cleaned_label"] == ""
-        out["action"] = np.select([same, blank], ["keep", "drop"], "relabel")
+            rows = out["id"].isin(decided.keys())
+            out.loc[rows, "cleaned_label"] = [name_of[decided[row]] for row in out.loc[rows, "id"]]
+        same, empty = out["cleaned_label"] == out["given_label"], out["cleaned_label"] == ""
+        out["action"] = np.select([same, empty], ["keep", "drop"], "relabel")
         return out
 
 
-def _rebuild(run: Run) -> NoisyLabelClassifier:
-    """The estimator around the network and the normalization of the folder."""
+def _rebuild(run: SavedRun) -> NoisyLabelClassifier:
+    """Return a classifier with the network and the normalization of the run folder."""
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.config.build import build_method
     from goldvein.training.network import NetworkOptions

@@ -1,26 +1,28 @@
-"""CSV and JSON as a run folder holds them."""
+"""The CSV and JSON files of a run folder, written and read."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goldvein.files import write_text, write_whole
-from goldvein.runs.folder import check_new, damaged
+from goldvein.runs.folder import check_new_file, damaged
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def as_json(value: Any) -> str:
-    """Strict JSON: numpy's numbers and arrays as plain ones, NaN and infinity as null, anything else as its repr.
+    """Return a value as strict JSON.
+
+    Numbers and arrays of numpy become numbers and lists, NaN and infinity become null, any other object its ``repr``.
 
     Examples
     --------
@@ -30,53 +32,56 @@ def as_json(value: Any) -> str:
     return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """An object as strict JSON, a line a key, whole or not at all."""
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Write an object as strict JSON with one line per key: the whole file, or no file."""
     lines = [f"  {as_json(key)}: {as_json(item)}" for key, item in value.items()]
     write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object that :func:`write_json` wrote.
+    """Read an object that :func:`write_json` wrote.
 
     Raises
     ------
     InputError
-        If the file is missing or holds anything else.
+        If the file is missing or contains anything else.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(path, error) from error
     if not isinstance(value, dict):
-        raise damaged(path, "it holds no object")
+        raise damaged(path, "it is not a JSON object")
     return value
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """A table as CSV in UTF-8, numbers with six digits, whole or not at all."""
+    """Write a table as CSV in UTF-8, numbers with six digits: the whole file, or no file."""
     texts = table.select_dtypes(exclude="number")
-    # a carriage return that is not quoted is the end of a line to most readers, and the csv module leaves it bare
-    bare = any(texts[name].astype(str).str.contains("\r", regex=False).any() for name in texts)
-    form: dict[str, Any] = {"index": False, "float_format": "%.6g", "lineterminator": "\n"}
-    form["quoting"] = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
-    write_whole(path, lambda file: table.to_csv(file, **form))
+    # the csv module does not quote a carriage return by itself, but most readers end the line there
+    has_return = any(texts[name].astype(str).str.contains("\r", regex=False).any() for name in texts)
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
+    write_whole(
+        path, lambda file: table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n", quoting=quoting)
+    )
 
 
-def write_new(path: str | Path, table: pd.DataFrame) -> None:
+def write_new_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as CSV to a file that does not exist yet.
 
     Raises
     ------
     InputError
-        If it exists, or cannot be written.
+        If the file exists or cannot be written.
     """
-    check_new(path)
+    check_new_file(path)
     write_table(Path(path), table)
 
 
-def predictions(ids: NDArray[np.str_], probs: NDArray[np.float32], classes: Sequence[str | int]) -> pd.DataFrame:
-    """The table id, predicted, confidence, prob_CLASS.
+def tabulate_predictions(
+    ids: NDArray[np.str_], probs: NDArray[np.float32], classes: Sequence[str | int]
+) -> pd.DataFrame:
+    """Return the table id, predicted, confidence, prob_CLASS.
 
     Parameters
     ----------
@@ -87,57 +92,58 @@ def predictions(ids: NDArray[np.str_], probs: NDArray[np.float32], classes: Sequ
 
     Examples
     --------
-    >>> print(predictions(np.array(["a.png"]), np.float32([[0.25, 0.75]]), ("cat", "dog")).to_csv(index=False))
+    >>> table = tabulate_predictions(np.array(["a.png"]), np.float32([[0.25, 0.75]]), ("cat", "dog"))
+    >>> print(table.to_csv(index=False))
     id,predicted,confidence,prob_cat,prob_dog
     a.png,dog,0.75,0.25,0.75
     <BLANKLINE>
     """
     import pandas as pd
 
-    beside = {
+    first = {
         "id": ids,
         "predicted": [classes[k] for k in probs.argmax(1)],
         "confidence": probs.max(1, initial=0.0),
     }
     columns = pd.DataFrame(probs, columns=[f"prob_{label}" for label in classes])
-    return pd.concat([pd.DataFrame(beside), columns], axis=1)
+    return pd.concat([pd.DataFrame(first), columns], axis=1)
 
 
 def read_table(
     path: Path,
     labels: Sequence[str],
-    kinds: dict[str, type],
+    types: dict[str, type],
     classes: Sequence[str | int],
     *,
-    more: dict[str, type] | None = None,
+    optional: dict[str, type] | None = None,
 ) -> pd.DataFrame:
-    """A table that :func:`write_table` wrote; ``NA`` and the like stay the text that they are.
+    """Read a table that :func:`write_table` wrote; ``NA`` and similar words stay text.
 
     Parameters
     ----------
     path : Path
     labels : sequence of str
-        Columns of labels: they come back as the ``classes`` are, blank as "".
-    kinds : dict of str to type
-        Every other column but ``id``, which is text.
+        Columns of labels. Their values are those of ``classes``; an empty cell is "".
+    types : dict of str to type
+        Types of the other columns, except ``id``, which is text.
     classes : sequence of str or int
-    more : dict of str to type, optional
-        Columns that may be missing; then any further ones may come too, and hold numbers.
+    optional : dict of str to type, optional
+        Columns that may be missing. With it, the table may have further columns, which contain numbers.
 
     Raises
     ------
     InputError
-        If the file is missing, or its columns or values are others.
+        If the file is missing, or has other columns or values.
     """
     import pandas as pd
 
-    dtypes: dict[str, Any] = {"id": str, **dict.fromkeys(labels, str), **kinds}
+    dtypes: dict[str, Any] = {"id": str, **dict.fromkeys(labels, str), **types}
     written = {str(label): label for label in classes} | {"": ""}
     try:
-        if more is not None:
+        if optional is not None:
             found = [str(name) for name in pd.read_csv(path, nrows=0)]
-            dtypes |= {name: more.get(name, float) for name in found if name not in dtypes}
-        numbers = [name for name, kind in dtypes.items() if kind is float]
+            dtypes |= {name: optional.get(name, float) for name in found if name not in dtypes}
+        numbers = [name for name, dtype in dtypes.items() if dtype is float]
         table = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values={name: [""] for name in numbers})
         table = table[list(dtypes)]
         for name in labels:

@@ -1,4 +1,4 @@
-"""A fitted classifier and its data set written as a run folder."""
+"""The run folder of a fitted classifier and its data set, written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,7 +15,8 @@ import goldvein
 from goldvein.errors import InputError
 from goldvein.files import write_text, write_whole
 from goldvein.runs import folder as names
-from goldvein.runs.tables import as_json, predictions, write_json, write_table
+from goldvein.runs.contents import ClassCounts, MethodRecord, Metrics, NetworkRecord, Origin, RunConfig, TrueNoise
+from goldvein.runs.tables import as_json, tabulate_predictions, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,24 +29,24 @@ DISTRIBUTIONS = ("torch", "numpy", "scikit-learn")
 FIRST_WEIGHTS = ("weights", "pretrained", "pretrained_cfg_overlay", "checkpoint_path")
 
 
-def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset, config: dict[str, Any]) -> None:
-    """Write a run folder, and remove the checkpoint once it is complete.
+def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset, origin: Origin) -> None:
+    """Write a run folder, then remove its checkpoint.
 
     Parameters
     ----------
     folder : str or Path
-        New, empty, or holding the checkpoint of this very training.
+        A folder that is new, empty, or contains the checkpoint of this training.
     classifier : NoisyLabelClassifier
-        Fitted on ``dataset.x`` and ``dataset.y`` as they are, with ``watch=True``.
+        Fitted on exactly ``dataset.x`` and ``dataset.y``, with ``watch=True``.
     dataset : Dataset
-    config : dict
-        What the classifier cannot tell of itself, in JSON types: ``data``, where the rows and labels came from.
+    origin : dict
+        ``data``: where the rows and labels came from. ``decisions``: the reviewed labels that the run was trained with.
 
     Raises
     ------
     InputError
-        If the folder is taken (see :func:`goldvein.runs.claim`), the disk is full, the classifier was fitted on
-        other labels, or its network has no name by which it could be built again.
+        If the folder contains other files (see :func:`goldvein.runs.check_folder`), the disk is full, the classifier
+        was fitted on other labels, or its network was not given by name and so cannot be built again.
 
     Examples
     --------
@@ -56,42 +57,43 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     >>> model = NoisyLabelClassifier("cross_entropy", epochs=2, random_state=0).fit(digits.x, digits.y)
     >>> run = tempfile.mkdtemp()
     >>> runs.save(run, model, digits, {"data": {"source": "digits"}})
-    >>> runs.load(run).predict_proba(digits).shape
+    >>> runs.open_run(run).predict_proba(digits).shape
     (1201, 10)
     """
     from goldvein.training.saved import to_bytes
 
     folder = Path(folder)
-    names.claim(folder, resume=True)
-    named = _with_names(classifier, dataset)
-    classes = tuple(named.classes_.tolist())
+    names.check_folder(folder, resume=True)
+    named = _with_labels(classifier, dataset)
+    classes: list[str | int] = named.classes_.tolist()
     network, weights = _network(classifier), to_bytes(classifier.net_, classifier.transform_)
     audit = named.audit(ids=dataset.ids)
-    names.make(folder)
+    names.make_folder(folder)
     write_whole(folder / names.WEIGHTS, lambda file: file.write(weights))
     write_text(folder / names.HISTORY, "".join(as_json(epoch) + "\n" for epoch in classifier.history_))
-    write_table(folder / names.PREDICTIONS, predictions(dataset.ids, classifier.predict_proba(dataset.x), classes))
+    probs = classifier.predict_proba(dataset.x)
+    write_table(folder / names.PREDICTIONS, tabulate_predictions(dataset.ids, probs, classes))
     write_table(folder / names.ISSUES, audit.table)
     write_json(folder / names.METRICS, _metrics(named, dataset, audit))
     write_json(folder / names.ENVIRONMENT, _environment(classifier))
     if dataset.skipped:
         write_table(folder / names.SKIPPED, _skipped(dataset))
     arguments = classifier.get_params(deep=False)
-    full = {
+    config: RunConfig = {
         "format": names.FORMAT,
-        **config,
+        **origin,
         "method": _method(classifier),
         "estimator": {name: arguments[name] for name in arguments if name not in ("method", "verbose")},
         "network": network,
         "classes": classes,
         "spec": _spec(dataset, classes),
     }
-    write_json(folder / names.CONFIG, full)
+    write_json(folder / names.CONFIG, config)  # last: it marks the run as complete
     (folder / names.CHECKPOINT).unlink(missing_ok=True)
 
 
-def _with_names(classifier: NoisyLabelClassifier, dataset: Dataset) -> NoisyLabelClassifier:
-    """The classifier, fitted on codes, as one that speaks of the labels as the user wrote them."""
+def _with_labels(classifier: NoisyLabelClassifier, dataset: Dataset) -> NoisyLabelClassifier:
+    """Return a copy of the classifier whose ``classes_`` are the labels as the user wrote them, not their codes."""
     codes = classifier.classes_.tolist()
     known = range(len(dataset.classes))
     if len(classifier.y_) != len(dataset.y) or any(code not in known for code in codes):
@@ -101,8 +103,8 @@ def _with_names(classifier: NoisyLabelClassifier, dataset: Dataset) -> NoisyLabe
     return named
 
 
-def _method(classifier: NoisyLabelClassifier) -> dict[str, Any]:
-    """Name and all hyper-parameters, as :func:`goldvein.config.build.build_method` takes them."""
+def _method(classifier: NoisyLabelClassifier) -> MethodRecord:
+    """Return name and hyper-parameters of the method for :func:`goldvein.config.build.build_method`."""
     method: Any = classifier.method_
     params = method.get_params(deep=True)
     return {
@@ -112,15 +114,15 @@ def _method(classifier: NoisyLabelClassifier) -> dict[str, Any]:
 
 
 def _file(part: Any) -> str:
-    """The name by which goldvein finds a method or a selector, or the full one of a user's own."""
+    """Return the short name of a method or selector of goldvein; for one of a user, ``package.module:Class``."""
     module = type(part).__module__
     package, _, name = module.rpartition(".")
     own = package in ("goldvein.methods", "goldvein.selectors")
     return name if own else f"{module}:{type(part).__qualname__}"
 
 
-def _network(classifier: NoisyLabelClassifier) -> dict[str, Any]:
-    """By what name and with what arguments the network is built again, to get the weights of the folder."""
+def _network(classifier: NoisyLabelClassifier) -> NetworkRecord:
+    """Return name and arguments that build the network for the weights of the folder."""
     from goldvein.training import network
 
     if not isinstance(classifier.model, str):
@@ -132,41 +134,42 @@ def _network(classifier: NoisyLabelClassifier) -> dict[str, Any]:
     return {"model": name, "params": params}
 
 
-def _metrics(named: NoisyLabelClassifier, dataset: Dataset, audit: Audit) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _metrics(named: NoisyLabelClassifier, dataset: Dataset, audit: Audit) -> Metrics:
+    metrics: Metrics = {
         "n_rows": len(dataset.y),
         "n_labeled": int((dataset.y >= 0).sum()),
         "n_epochs": named.n_iter_,
         "noise_rate": audit.noise_rate,
-        "transition": audit.transition,
+        "transition": audit.transition.tolist(),
         "n_issues": int(audit.table["is_issue"].sum()),
         "n_wrong": audit.n_wrong,
-        "n_wrong_interval": audit.n_wrong_interval,
-        "classes": audit.classes.to_dict("records"),
-        "ambiguous": audit.ambiguous,
+        "n_wrong_interval": list(audit.n_wrong_interval),
+        "classes": cast(list[ClassCounts], audit.classes.to_dict("records")),
+        "ambiguous": list(audit.ambiguous),
     }
     if dataset.x_test is not None and dataset.y_test is not None:
         codes = named.predict_proba(dataset.x_test).argmax(1)
         truth = np.array([dataset.classes[code] for code in dataset.y_test.tolist()])
-        found |= {"n_test": len(truth), "test_accuracy": float((named.classes_[codes] == truth).mean())}
+        metrics["n_test"] = len(truth)
+        metrics["test_accuracy"] = float((named.classes_[codes] == truth).mean())
     if dataset.y_true is not None:
-        found["true_noise"] = _true_noise(dataset, audit.table)
-    return found
+        metrics["true_noise"] = _true_noise(dataset, audit.table)
+    return metrics
 
 
-def _true_noise(dataset: Dataset, issues: pd.DataFrame) -> dict[str, Any]:
-    """What a benchmark knows of its labels, and how well the issues hit the wrong ones."""
+def _true_noise(dataset: Dataset, issues: pd.DataFrame) -> TrueNoise:
+    """Return the noise of a benchmark, and precision and recall of the issues."""
     from goldvein.noise import synthetic as noise
 
     assert dataset.y_true is not None
     summary = noise.describe(dataset.y_true, dataset.y)
     known = (dataset.y_true >= 0) & (dataset.y >= 0)
-    marked = np.isin(dataset.ids, issues["id"][issues["is_issue"]].to_numpy().astype(str)) & known
-    hits = int((marked & (dataset.y_true != dataset.y)).sum())
+    issue = np.isin(dataset.ids, issues["id"][issues["is_issue"]].to_numpy().astype(str)) & known
+    hits = int((issue & (dataset.y_true != dataset.y)).sum())
     return {
         "noise_rate": summary.rate,
-        "transition": summary.transition,
-        "issue_precision": hits / marked.sum() if marked.any() else None,
+        "transition": summary.transition.tolist(),
+        "issue_precision": hits / issue.sum() if issue.any() else None,
         "issue_recall": hits / summary.n_wrong if summary.n_wrong else None,
     }
 
@@ -186,7 +189,7 @@ def _environment(classifier: NoisyLabelClassifier) -> dict[str, Any]:
 
 
 def _skipped(dataset: Dataset) -> pd.DataFrame:
-    """Files that were left out, relative to the folder of the data wherever they lie in it."""
+    """Return the table of skipped files; a path inside the folder of the data is relative to that folder."""
     import pandas as pd
 
     source = Path(dataset.name)
@@ -199,8 +202,8 @@ def _skipped(dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame({"path": paths, "reason": [reason for _, reason in dataset.skipped]})
 
 
-def _spec(dataset: Dataset, classes: tuple[str | int, ...]) -> dict[str, Any]:
-    """What new inputs are read by; for a standard data set, as arrays or images of its shape."""
+def _spec(dataset: Dataset, classes: list[str | int]) -> dict[str, Any]:
+    """Return the spec by which new inputs are read; for a standard data set, arrays or images of its shape."""
     spec = dict(dataset.spec)
     if not spec and dataset.kind == "image":
         spec = {"reader": "images", "size": dataset.x.shape[2:], "channels": dataset.x.shape[1]}
