@@ -1,4 +1,4 @@
-"""goldvein: train the best classifier that doubtful labels allow, and find the labels that are wrong."""
+"""goldvein: train the best classifier that noisy labels allow, and find the labels that are wrong."""
 
 from __future__ import annotations
 
@@ -20,3 +20,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
     raise AttributeError(f"module 'goldvein' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,4 +1,4 @@
-"""NoisyLabelClassifier: one estimator for all methods, with scikit-learn's manners."""
+"""NoisyLabelClassifier: one scikit-learn estimator for all methods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
-from goldvein.config.names import find
+from goldvein.config.names import DEFAULT_METHOD, find
 from goldvein.config.ranges import Count, NonNegative, Positive, PositiveShare, Range, ShareBelowOne, check
 from goldvein.data.check import as_images
 from goldvein.data.dataset import Rows
@@ -29,7 +29,7 @@ from goldvein.training.views import View
 if TYPE_CHECKING:
     import pandas as pd
 
-# arguments that say how weights are optimized: the fields of Recipe
+# the arguments that are fields of Recipe: how weights are optimized
 RECIPE = (
     *("epochs", "batch_size", "optimizer", "lr", "momentum", "beta2", "weight_decay"),
     *("schedule", "patience", "factor", "min_lr", "stop_after", "keep"),
@@ -42,46 +42,28 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     method : str or Method, default="two_stage"
-        How to learn: a name (``goldvein methods`` lists them) or an object with its hyper-parameters.
+        Name of a method (``goldvein methods`` lists them), or an object with its hyper-parameters.
     model : str or callable, default="auto"
-        The network: ``auto`` by the shape of an input, the name of a file in ``goldvein/models``,
-        ``"package.module:factory"``, ``"timm:NAME"``, or a callable ``(input_shape, n_classes) -> Module``.
+        The network: see :func:`goldvein.training.network.find_factory`.
     model_params : dict, optional
-        Further arguments of the network. ``weights`` is a file of weights to begin with, as of ImageNet: see
+        Further arguments of the network. ``weights`` is a file of weights to begin with: see
         :func:`goldvein.training.pretrained.load_weights`.
     epochs : int or "auto", default="auto"
-        Passes over the rows that make up an epoch of the method, in each stage: see
-        :attr:`goldvein.training.method.Method.over`. ``auto`` is 40, or more where rows are few: see
+        Number of epochs of each stage. ``auto`` is 40, or more where rows are few: see
         :func:`goldvein.training.recipe.auto_epochs`.
-    batch_size : int, default=128
-    optimizer : {"adam", "adamw", "adagrad", "sgd"}, default="adam"
-    lr : float, default=0.001
-    momentum : float in [0, 1), default=0.9
-        Momentum of SGD.
-    beta2 : float in [0, 1), default=0.999
-        Decay of Adam's second moment.
-    weight_decay : float, default=0.0
-        Weight decay of matrices and kernels.
-    schedule : {"auto", "plateau", "cosine", "steps", "constant"}, default="auto"
-        See :class:`goldvein.training.recipe.Recipe`. ``auto`` is ``plateau``, or ``constant`` for a method that does
-        not use the validation set: see :attr:`goldvein.training.method.Method.uses_validation`.
-    patience, factor, min_lr : int and floats, default=10, 0.5 and 1e-7
-        With ``plateau``: epochs without a better validation accuracy after which the rate is multiplied by ``factor``,
-        and the smallest rate.
-    stop_after : int, optional
-        Epochs without a better validation accuracy after which a stage ends.
-    keep : {"auto", "best", "last"}, default="auto"
-        Which weights a stage ends with, by the accuracy on the (noisy) validation labels; ``auto`` is ``best``, or
-        ``last`` for such a method.
+    batch_size, optimizer, lr, momentum, beta2, weight_decay, schedule, patience, factor, min_lr, stop_after, keep
+        Optimization: see :class:`goldvein.training.recipe.Recipe`. ``auto`` is ``schedule="plateau", keep="best"``, or
+        ``"constant"`` and ``"last"`` for a method that does not use the validation set: see
+        :attr:`goldvein.training.method.Method.uses_validation`.
     validation_fraction : float or "auto", default="auto"
-        Share of the labels held out, with the share of each class kept, to steer rate and stopping. ``auto`` is
+        Share of the labels of each class to hold out; they decide when the rate falls and training stops. ``auto`` is
         0.1, or 0 where that leaves fewer than 10 a class on average.
     augment : str or callable, default="auto"
         Random views: see :class:`goldvein.training.inputs.Transform`.
     normalize : str, default="auto"
         See :meth:`goldvein.training.inputs.Transform.fit`.
     device : str, default="auto"
-        ``cuda`` where there is one, else ``cpu``.
+        ``auto`` is ``cuda`` if the machine has a GPU, else ``cpu``.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         ``auto`` computes convolutions in bfloat16 where the hardware does.
     random_state : int, RandomState or None, default=None
@@ -101,7 +83,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     validation_ : ndarray of shape (n_samples,), bool
         Rows that were held out.
     evidence_ : Evidence or None
-        What the run leaves behind to judge each given label by; None with ``watch=False``.
+        The arrays that given labels are judged by; None with ``watch=False``.
 
     Examples
     --------
@@ -116,7 +98,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        method: str | Method = "two_stage",
+        method: str | Method = DEFAULT_METHOD,
         *,
         model: str | Factory = "auto",
         model_params: dict[str, Any] | None = None,
@@ -180,7 +162,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         resume: bool = False,
         watch: bool = True,
     ) -> Self:
-        """Train, and watch the labels meanwhile.
+        """Train, and gather after each epoch what the given labels are judged by.
 
         Parameters
         ----------
@@ -189,22 +171,22 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         y : array of shape (n_samples,)
             int (-1 is missing) or str ("" , None and NaN are missing). Any label may be wrong.
         trusted : array of shape (n_samples,), bool, optional
-            Labels known to be right: they are never dropped.
+            Labels known to be right; they are never dropped.
         y_before : array of shape (n_samples,), optional
-            ``y`` before a person decided on the trusted labels. Nothing is trained on it: how often the label of a
-            reviewed row was wrong tells what to think of the others.
+            ``y`` before a person reviewed the trusted labels. Nothing is trained on it: it tells how often a reviewed
+            label was wrong.
         X_val, y_val : arrays, optional
-            Rows that steer rate and stopping as well; their labels may be noisy too. A share of ``X`` is held out all
-            the same: it tells how far the network can be believed about labels that it learned. Without one
+            More rows that decide when the rate falls and training stops; their labels may be noisy. A share of ``X``
+            is held out all the same: it tells how far to trust the network about labels that it learned. Without one
             (``validation_fraction=0``) most wrong labels are overlooked.
         X_test, y_test : arrays, optional
             Rows with true labels whose accuracy is written into ``history_`` after each epoch. No choice sees it.
         checkpoint : path, optional
-            File that keeps the state of training.
+            File for the state of training.
         resume : bool, default=False
-            Go on from ``checkpoint`` if it exists. The result is the same as without the interruption.
+            Continue from ``checkpoint`` if it exists. The result is bit-identical to a run without interruption.
         watch : bool, default=True
-            Gather the signals behind :meth:`label_issues`; costs one pass without gradients an epoch.
+            Gather what :meth:`label_issues` needs, by one pass without gradients after each epoch.
 
         Returns
         -------
@@ -223,7 +205,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         n = len(rows)
         before = None if y_before is None else known_labels(y_before, n, self.classes_, "y_before")
         if checkpoint is not None and self.random_state is None:
-            raise InputError("a checkpoint needs random_state, or a resumed run is another one: give an integer")
+            raise InputError("a checkpoint needs a fixed random_state to be resumed from: give an integer")
         seed = shared_seed(int(check_random_state(self.random_state).randint(2**31 - 1)), self.device)
         self.transform_ = Transform(tuple(rows.shape[1:]), self.augment).fit(rows, self.normalize)
         data = self._split(rows, labels, seed, trusted, X_val, y_val, X_test, y_test)
@@ -278,13 +260,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         precision, budget, ids
-            What the list is for, and what names a row: see :func:`goldvein.issues.audit.find_label_issues`, which
-            has the columns too.
+            Target of the list and names of the rows: see :func:`goldvein.issues.audit.find_label_issues`, also for
+            the columns.
         """
         return self.audit(precision=precision, budget=budget, ids=ids).table
 
     def audit(self, *, precision: float = 0.5, budget: int | None = None, ids: ArrayLike | None = None) -> Audit:
-        """The table of :meth:`label_issues`, and how many labels are wrong, by class, and how they are mixed up.
+        """The table of :meth:`label_issues`, the number of wrong labels by class, and which classes are confused.
 
         Parameters
         ----------
@@ -293,7 +275,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "net_")
         if self.evidence_ is None:
-            raise InputError("this model was fitted with watch=False: fit it again with watch=True for its issues")
+            raise InputError("this model was fitted with watch=False: fit it with watch=True to judge its labels")
         if precision != 0.5 or budget is not None or ids is not None:
             return self.evidence_.audit(self.classes_, precision=precision, budget=budget, ids=ids)
         if not hasattr(self, "audit_"):
@@ -307,7 +289,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def ambiguous_(self) -> tuple[str, ...]:
-        """What cannot be told of the labels, such as classes that may have exchanged names, in words."""
+        """What the labels cannot tell, in words, such as classes that may be swapped."""
         return self.audit().ambiguous
 
     @property
@@ -326,7 +308,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         X_test: ArrayLike | None,
         y_test: ArrayLike | None,
     ) -> TrainingSet:
-        """The rows to train on, what is held out of them, and a validation set behind them."""
+        """The rows to train on, those held out of them, and a validation set after them."""
         n = len(rows)
         for a, b, names in ((X_val, y_val, "X_val and y_val"), (X_test, y_test, "X_test and y_test")):
             if (a is None) != (b is None):
@@ -348,10 +330,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         elif getattr(X, "ndim", 0) == 4:
             rows = as_images(X)
         else:
-            least = 2 if reset else 0
-            vectors: NDArray[np.float32] = validate_data(
-                self, X, reset=reset, dtype=np.float32, ensure_min_samples=least
-            )
+            options = {"reset": reset, "dtype": np.float32, "ensure_min_samples": 2 if reset else 0}
+            vectors: NDArray[np.float32] = validate_data(self, X, **options)
             return vectors
         if not reset and rows.shape[1:] != self.transform_.mean.shape:
             fitted = tuple(self.transform_.mean.shape)
@@ -366,7 +346,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None
     ) -> tuple[Rows, NDArray[np.int64]]:
-        """Validation rows behind the rows that are given to train on."""
+        """Rows and labels with those of the validation set after them."""
         more = self._rows(X_val, reset=False)
         if not (isinstance(rows, np.ndarray) and isinstance(more, np.ndarray)):
             raise InputError("X_val needs X and X_val as arrays: give arrays, or let a share of X be held out")
@@ -378,7 +358,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
 
 def resolve_method(method: str | Method) -> Method:
-    """An unfitted method of its own: a copy of the given one, or one with default hyper-parameters.
+    """A new method that is not set up: a copy of the given one, or one with default hyper-parameters.
 
     Raises
     ------

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldvein.config.names import DEFAULT_METHOD
 from goldvein.data.source import read_matrix
 from goldvein.errors import InputError, unknown
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Settings:
     """Name and hyper-parameters of a method, and arguments of NoisyLabelClassifier."""
 
-    method: str = "two_stage"
+    method: str = DEFAULT_METHOD
     params: dict[str, Any] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
 

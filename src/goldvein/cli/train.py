@@ -11,6 +11,7 @@ import typer
 from typer import Argument, Option
 
 from goldvein.cli.options import DataDir, Json, Quiet, SkipBad
+from goldvein.config.names import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from goldvein.classifier import NoisyLabelClassifier
@@ -26,7 +27,7 @@ def train(
     out: Annotated[Path, Option(help="New folder for the run.")],
     label: Annotated[str | None, Option(help="Column that contains the labels.", metavar="COLUMN")] = None,
     method: Annotated[
-        str | None, Option(metavar="NAME", help="Method; see goldvein methods.  [default: two_stage]")
+        str | None, Option(metavar="NAME", help=f"Method; see goldvein methods.  [default: {DEFAULT_METHOD}]")
     ] = None,
     model: Annotated[str | None, Option(metavar="NAME", help="Network; auto chooses one.  [default: auto]")] = None,
     config: Annotated[Path | None, Option(help="TOML file of settings.", metavar="FILE")] = None,

@@ -1,6 +1,6 @@
-"""Finding a class by the name of its file: ``two_stage`` is the class ``TwoStage`` in ``methods/two_stage.py``.
+"""Classes by the name of their file: ``two_stage`` is the class ``TwoStage`` in ``methods/two_stage.py``.
 
-There is no list to keep: a new file in the folder is a new name. What lies elsewhere has a full name,
+There is no list to keep: a new file in the folder is a new name. A class elsewhere has a full name,
 ``package.module:Class``.
 """
 
@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from goldvein.errors import InputError, unknown
 
 ROOT = Path(__file__).parents[1]
+DEFAULT_METHOD = "two_stage"
+CLEAN_SET_METHOD = "two_stage_clean"  # what to use with labels known to be right
 
 
 def names(folder: str) -> list[str]:
-    """Names that a folder of goldvein offers, without importing it.
+    """The names in a folder of goldvein; nothing is imported.
 
     Examples
     --------
@@ -34,7 +38,8 @@ def find(folder: str, name: str) -> Any:
     Raises
     ------
     InputError
-        If there is no such file, the nearest name is suggested; or a full name cannot be imported.
+        If there is no such file, with the nearest name; if it has no class of that name, or a full name cannot be
+        imported.
 
     Examples
     --------
@@ -54,9 +59,38 @@ def find(folder: str, name: str) -> Any:
     if name not in names(folder):
         raise unknown(folder.rstrip("s"), name, names(folder))
     module = importlib.import_module(f"goldvein.{folder}.{name}")
-    wanted = name.replace("_", "")
     for key, value in vars(module).items():
-        if key.lower() == wanted and isinstance(value, type):
+        if key.lower() == _lower(name) and isinstance(value, type):
             return value
     wanted = name.title().replace("_", "")
     raise InputError(f"{folder}/{name}.py has no class {wanted}: name the class like the file")
+
+
+def exports(folder: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a folder's package: its classes by their names, loaded when they are used.
+
+    Examples
+    --------
+    >>> from goldvein.methods import TwoStage
+    >>> TwoStage.__module__
+    'goldvein.methods.two_stage'
+    """
+
+    def classes() -> dict[str, str]:
+        found = {}
+        for name in names(folder):
+            text = (ROOT / folder / f"{name}.py").read_text(encoding="utf-8")
+            found |= {c: name for c in re.findall(r"^class (\w+)", text, re.MULTILINE) if c.lower() == _lower(name)}
+        return found
+
+    def get(attribute: str) -> Any:
+        name = classes().get(attribute)
+        if name is None:
+            raise AttributeError(f"module 'goldvein.{folder}' has no attribute {attribute!r}")
+        return find(folder, name)
+
+    return get, lambda: sorted(classes())
+
+
+def _lower(name: str) -> str:
+    return name.replace("_", "")

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goldvein.config.names import find, names
+from goldvein.config.names import exports, find, names
 from goldvein.errors import InputError
 
 Floats = NDArray[np.floating]
 Selection = tuple[NDArray[np.floating], NDArray[np.bool_]]
 """``label_quality`` (N,), low for a suspicious label and NaN for a missing one, and the mask (N,) of kept labels."""
+
+
+__getattr__, __dir__ = exports("selectors")
 
 
 def check_needs(selector: Any, given: tuple[str, ...], method: str) -> None:

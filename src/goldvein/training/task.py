@@ -62,7 +62,9 @@ class Task:
             No label is trusted, or none of some class but for those held out.
         """
         if self.trusted is None or not self.trusted.any():
-            raise InputError(f"no label is trusted: {method} needs some of each class; give them, or use two_stage")
+            raise InputError(
+                f"no label is trusted: {method} needs some of each class; mark some as trusted, or use another method"
+            )
         n = self.y[self.trusted & ~self.validation].bincount(minlength=self.n_classes)
         if not n.all():
             missing = int(n.argmin())
