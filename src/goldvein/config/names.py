@@ -77,7 +77,7 @@ def exports(folder: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
     """
 
     def classes() -> dict[str, str]:
-        found = {}
+        found: dict[str, str] = {}
         for name in names(folder):
             text = (ROOT / folder / f"{name}.py").read_text(encoding="utf-8")
             found |= {c: name for c in re.findall(r"^class (\w+)", text, re.MULTILINE) if c.lower() == _lower(name)}
