@@ -7,16 +7,17 @@
     fully connected, tanh                                           -> 20
     fully connected, sigmoid                                        ->  1
 
-Silent or contradictory points, and what was chosen
-- Paper and code let the LSTM run over the losses of earlier updates, too; the code then gives it one step only.
-- The paper has an embedding of the label beside that of the percentage. The code always says label 0, whose embedding
+Where the paper is silent or its code differs
+- In the paper and the code the LSTM also runs over the losses of earlier updates; but the code gives it one step only,
+  and so does this one.
+- The paper has an embedding of the label beside that of the percentage. The code always gives label 0, whose embedding
   is a bias: it is left out.
 
 Differs from the authors' code
 - The weights start as torch's layers do, not from the standard normal distribution, and are learned under weight decay
-  in 300 steps on all labels at once (there 30,000 on 32). A hundred labels do not hold more: with 1,000 steps and no
+  in 300 steps on all labels at once (there 30,000 on 32). A hundred labels do not allow more: with 1,000 steps and no
   decay the cross-entropy on other labels was 0.29 and 0.42 in place of 0.24 and 0.26 (MNIST, first and second lesson).
-- Each loss is seen beside several l_p, the percentiles that the authors prepare data for, one at a time. By one alone
+- Each loss is seen with several l_p, the percentiles that the authors prepare data for, one at a time. With one alone
   l and l - l_p are the same number but for a constant, and a moving l_p would take v anywhere.
 """
 
@@ -26,7 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-STEPS, RATE, DECAY, LONGEST = 300, 0.02, 1.0, 5.0  # of AdamW; bound of the gradient's norm
+STEPS, RATE, DECAY, LONGEST = 300, 0.02, 1.0, 5.0  # of AdamW; largest norm of the gradient
 LEVELS = (0.4, 0.5, 0.6, 0.75, 0.8, 0.9)
 
 
@@ -60,7 +61,7 @@ class Mentor(nn.Module):
         losses, above : Tensor of shape (B,)
             l, and l - l_p.
         percent : int
-            Of the training that is done, 0 to 99.
+            Share of the training that is done, 0 to 99.
         """
         steps = torch.stack([losses, above], 1)[:, None]  # (B, 1, 2)
         seen = self.lstm(steps)[0][:, -1]
@@ -69,7 +70,7 @@ class Mentor(nn.Module):
         return out[:, 0]
 
     def fit(self, losses: Tensor, percent: int, right: Tensor) -> None:
-        """Learn whether labels are right (B,), 1 or 0, by binary cross-entropy; goes on from where it is."""
+        """Learn whether labels are right (B,), 1 or 0, by binary cross-entropy, from the present weights."""
         levels = losses.quantile(losses.new_tensor(LEVELS))
         above = (losses - levels[:, None]).flatten()
         losses, right = losses.repeat(len(levels)), right.repeat(len(levels))

@@ -45,7 +45,7 @@ def read_checkpoint(path: Path, fingerprint: str, device: torch.device) -> dict[
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         found = state["fingerprint"]
     except Exception as error:  # whatever a damaged file makes torch raise
-        raise InputError(f"{path} is not a checkpoint of goldvein: remove it to start afresh") from error
+        raise InputError(f"{path} is not a checkpoint of goldvein: remove it to start again") from error
     if found != fingerprint:
-        raise InputError(f"{path} belongs to another configuration or other data: give the same, or a new folder")
+        raise InputError(f"{path} belongs to another configuration or other data: use the same ones, or a new folder")
     return state

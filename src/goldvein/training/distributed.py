@@ -1,7 +1,7 @@
 """Several processes that train as one, started by torchrun; in one process every function does nothing.
 
-Every process draws the same order of rows and takes its share of each batch, so the effective batch, and with it
-the loss curve, stays that of one process.
+Every process draws the same order of rows and takes its share of each batch, so the effective batch and the loss
+curve stay those of one process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-_joined = False  # a group that somebody else has made for purposes of his own is none of ours
+_joined = False  # a process group that other code has made for its own purposes is left alone
 
 
 def start(device: torch.device) -> tuple[int, int]:
@@ -38,7 +38,7 @@ def _leave() -> None:
 
 
 def share(rows: Tensor, rank: int, world: int) -> Tensor:
-    """The rows of a batch that fall to one process."""
+    """The rows of a batch that one process takes."""
     return rows[rank::world] if world > 1 else rows
 
 
@@ -66,8 +66,8 @@ def average(value: Tensor) -> Tensor:
 def mean(values: Tensor, rows: Tensor | None = None) -> Tensor:
     """Mean of values (B,) over rows (B,), bool, of the batch that all processes share; 0 if there are none.
 
-    What a process gets is the share of its own rows: the mean over the processes, of this and of its gradient, is that
-    over all rows, however few of them a process has.
+    A process gets the share of its own rows: the mean over the processes, of this and of its gradient, is that over
+    all rows, however few of them a process has.
     """
     rows = torch.ones_like(values, dtype=torch.bool) if rows is None else rows
     n = average(rows.sum().to(values.dtype))
@@ -90,12 +90,12 @@ def log_mean(logs: Tensor) -> Tensor:
     parts = [torch.empty_like(logs) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, logs.detach())
     total = torch.stack(parts).logsumexp(0)
-    own = len(parts) * (logs.detach() - total).exp()  # of the whole, for one process
+    own = len(parts) * (logs.detach() - total).exp()  # this process's share of the whole
     return total + own * (logs - logs.detach()) - (len(parts) * average(logs.new_tensor(n))).log()
 
 
 def first(number: int, device: torch.device) -> int:
-    """The number that the first process has, such as a seed that each of them drew."""
+    """The number of the first process, such as a seed that each of them drew."""
     _, world = start(device)
     if world == 1:
         return number

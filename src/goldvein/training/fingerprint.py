@@ -1,4 +1,4 @@
-"""A digest of everything that the bits of a training run depend on, so that a checkpoint is not resumed by another."""
+"""A digest of all that a training run depends on, so that no other run is resumed from its checkpoint."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fingerprint(params: Mapping[str, Any], seed: int, rows: Rows, *arrays: NDArr
 
 
 def _name(value: object) -> str:
-    """What stands for a parameter in a digest: the repr of a function would hold its address."""
-    if isinstance(value, np.ndarray):  # of a large one the repr is an excerpt
+    """A parameter as text; the repr of a function would contain its address."""
+    if isinstance(value, np.ndarray):  # the repr of a large array is an excerpt
         return f"{value.dtype} {value.shape} {hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()}"
     return getattr(value, "__qualname__", None) or repr(value)

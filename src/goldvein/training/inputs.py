@@ -19,13 +19,16 @@ from goldvein.errors import InputError, unknown
 from goldvein.training.views import AUGMENT, View, crop_and_flip, shift_and_flip
 
 NORMALIZE = ("auto", "none", "unit", "mean", "standard", "imagenet")
-MOMENT_ROWS = 20_000  # rows that estimate a mean and a spread
-MOMENT_VALUES = 2**25  # values of them at a time: a quarter of a gigabyte in float64
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation by which torchvision's weights are made
+MOMENT_ROWS = 20_000  # rows that mean and standard deviation are estimated from
+MOMENT_VALUES = 2**25  # values at a time: a quarter of a gigabyte in float64
+IMAGENET = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # mean and standard deviation that torchvision's weights expect
 
 
 class Transform(nn.Module):
-    """``(x - mean) * scale``, and the random views.
+    """Normalization ``(x - mean) * scale``, and the views.
 
     Parameters
     ----------
@@ -69,7 +72,7 @@ class Transform(nn.Module):
         ``unit`` brings uint8 to [0, 1] and leaves floats; ``mean`` subtracts the mean of each pixel or feature
         as well; ``standard`` also divides by its standard deviation (images: one for each channel); ``auto`` is
         ``standard`` for images and for vectors with values outside [0, 1], and one common scale for vectors
-        inside it (pixels, TF-IDF), where the zeros mean something. ``imagenet`` is ``standard`` by the color channels
+        inside it (pixels, TF-IDF), whose zeros have a meaning. ``imagenet`` is ``standard`` by the color channels
         of ImageNet, for networks that were trained on it.
         """
         if how not in NORMALIZE:
@@ -108,7 +111,7 @@ class Transform(nn.Module):
         return (x.float() - self.middle(self.mean)).mul_(self.middle(self.scale))
 
     def middle(self, x: Tensor) -> Tensor:
-        """The part of raw values (..., *input_shape) that a network sees when nothing is random."""
+        """The plain view: the part of raw values (..., *input_shape) that a network sees when nothing is random."""
         if self.augment != "flip_crop":
             return x
         height, width = self.seen_shape[1:]
@@ -121,7 +124,7 @@ class Transform(nn.Module):
         return {"plain": self.middle, "weak": self.weak}
 
     def weak(self, x: Tensor) -> Tensor:
-        """A random view (B, *seen_shape) of raw values, same dtype."""
+        """The view ``weak``: a random change (B, *seen_shape) of raw values, same dtype."""
         if callable(self.augment):
             return self.augment(x)
         if self.augment == "none":
@@ -132,9 +135,9 @@ class Transform(nn.Module):
 
 
 def _sampled(x: Rows, unit: float) -> Iterator[Tensor]:
-    """Rows to take moments of, evenly spread, in parts (n, *input_shape) of float64.
+    """Rows to estimate moments from, evenly spread, in parts (n, *input_shape) of float64.
 
-    Of inputs that are read from files no more are taken than one part holds.
+    Inputs in files give no more rows than one part has.
     """
     each = max(1, MOMENT_VALUES // math.prod(x.shape[1:]))
     most = MOMENT_ROWS if isinstance(x, np.ndarray) else min(MOMENT_ROWS, each)
@@ -164,7 +167,7 @@ def _moments(parts: Iterable[Tensor], *, by_channel: bool = False) -> tuple[Tens
 
 
 class Inputs:
-    """All rows of a data set, served as batches that a network takes.
+    """All rows of a data set, and batches of them for a network.
 
     Parameters
     ----------
@@ -173,7 +176,7 @@ class Inputs:
     transform : Transform
         Normalization and views.
     device : torch.device
-        Where the batches are.
+        Device of the batches.
     """
 
     def __init__(self, x: Rows, transform: Transform, device: torch.device) -> None:
@@ -190,7 +193,7 @@ class Inputs:
         return self.n_samples
 
     def view(self, x: Tensor, name: str) -> Tensor:
-        """A view of rows that :meth:`read` gave: float32 (B, *seen_shape).
+        """A view of rows from :meth:`read`: float32 (B, *seen_shape).
 
         Raises
         ------
@@ -203,7 +206,7 @@ class Inputs:
         return x if self.ready else self.transform.normalize(views[name](x))
 
     def read(self, rows: Tensor) -> Tensor:
-        """Rows as they are stored, on the device."""
+        """Raw rows, on the device."""
         if self.lazy is None:
             return self.resident.index_select(0, rows)
         raw = torch.as_tensor(self.lazy[rows.cpu().numpy()]).to(self.device)

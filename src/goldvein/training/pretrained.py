@@ -1,4 +1,4 @@
-"""Weights from a file, to begin training with."""
+"""Weights from a file, to begin training with; nothing in the file is executed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from goldvein.errors import InputError
 def load_weights(net: nn.Module, path: str | Path) -> None:
     """Give a network the weights of a file, such as those of torchvision or timm for ImageNet.
 
-    The last layer stays as it is where the file has another number of classes. Nothing in the file is executed.
+    The last layer stays as it is if the file has another number of classes.
 
     Parameters
     ----------
@@ -64,14 +64,14 @@ def _read(path: Path) -> dict[str, Tensor]:
         given: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: give the path of a file of weights") from error
-    except Exception as error:  # whatever unpickling and safetensors stumble over
-        raise InputError(f"{path} holds no weights that can be read safely: save a state dict there") from error
+    except Exception as error:  # any error of unpickling or safetensors
+        raise InputError(f"{path} has no weights that can be read safely: save a state dict there") from error
     if not isinstance(given, Mapping) or not all(isinstance(value, Tensor) for value in given.values()):
-        raise InputError(f"{path} holds no state dict, which is names and tensors alone: save net.state_dict() there")
+        raise InputError(f"{path} has no state dict of names and tensors: save net.state_dict() there")
     return dict(given)
 
 
 def _last_layer(net: nn.Module) -> str:
-    """What the names of the last layer's weights begin with."""
+    """The prefix of the names of the last layer's weights."""
     own = [name for name, module in net.named_modules() if next(module.parameters(recurse=False), None) is not None]
     return f"{own[-1]}." if own and own[-1] else ""

@@ -1,4 +1,4 @@
-"""How weights are optimized: the optimizer, its rate, and when it falls."""
+"""Recipe: how weights are optimized, by which optimizer and with which learning rates."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from goldvein.config.ranges import Count, NonNegative, Positive, PositiveShare, 
 from goldvein.functional.schedules import staircase
 from goldvein.training.sampling import Over, check_over
 
-# what each stage has at least, with epochs="auto"
-MIN_EPOCHS, MIN_PASSES = 40, 10  # over the rows of an epoch; over all training rows
-CONVOLVED = 0.4  # share of the updates with convolutions: one costs a hundred times as much
+# with epochs="auto", a stage has at least so many epochs, and so many passes over all training rows
+MIN_EPOCHS, MIN_PASSES = 40, 10
+CONVOLVED = 0.4  # share of the updates for a network with convolutions: one costs a hundred times as much
 
 
 def auto_epochs(n_labeled: int, n_training: int, batch_size: int, *, updates: int, convolves: bool, over: Over) -> int:
-    """Epochs that are enough in most cases.
+    """Number of epochs that is enough in most cases.
 
-    40, or as many as make the method's updates (0.4 times as many where the network has convolutions) and 10 passes
-    over all rows.
+    It is 40, or more if the method's least number of updates (0.4 times as many if the network has convolutions) or 10
+    passes over all rows need more.
 
     Parameters
     ----------
     n_labeled, n_training : int
-        Rows that are trained on by label, and in all.
+        Rows that are trained on with their label, and all that are trained on.
     batch_size : int
     updates : int
+        Least number of updates: see :attr:`goldvein.training.method.Method.min_updates`.
     convolves : bool
+        Whether the network has convolutions.
     over : {"labeled", "larger"}
         The rows of an epoch: see :data:`goldvein.training.sampling.Over`.
 
@@ -44,7 +46,9 @@ def auto_epochs(n_labeled: int, n_training: int, batch_size: int, *, updates: in
     625
     """
     check_over(over)
-    half = max(1, batch_size // 2)  # the labeled rows of a batch; the others fill nearly all of one in their turn
+    half = max(
+        1, batch_size // 2
+    )  # labeled rows of a batch; where the larger kind is passed over, it fills nearly all of one
     steps = max(updates * (CONVOLVED if convolves else 1), MIN_PASSES * n_training / half)
     passed = n_labeled / half if over == "labeled" else n_training / batch_size
     return max(MIN_EPOCHS, math.ceil(steps / math.ceil(passed)))
@@ -57,20 +61,25 @@ class Recipe:
     Parameters
     ----------
     epochs : int
-        Passes over the labeled rows (of each stage, where a method has several).
+        Number of epochs of each stage.
     batch_size : int
-        N, rows of a batch.
+        Number of rows in a batch.
     optimizer : {"adagrad", "adam", "adamw", "sgd"}
-        ``sgd`` has Nesterov-free momentum; ``beta2`` is of Adam's second moment; ``weight_decay`` falls on matrices
-        and kernels only.
+        ``sgd`` has plain momentum, not Nesterov's.
+    lr : float
+        Learning rate at the start.
+    momentum, beta2 : float in [0, 1)
+        Momentum of SGD; decay of Adam's second moment.
+    weight_decay : float
+        Weight decay of matrices and kernels; biases and norms have none.
     schedule : {"plateau", "cosine", "steps", "constant"}
         ``plateau`` multiplies the rate by ``factor`` when the validation accuracy has not risen for ``patience``
         epochs, down to ``min_lr`` (Ding et al. 2018, section 4.2); without validation rows it is constant. ``steps``
-        goes on with a tenth of the rate after each third of the epochs (Patrini et al. 2017 on CIFAR-10).
+        divides the rate by ten after each third of the epochs (Patrini et al. 2017 on CIFAR-10).
     stop_after : int or None
-        Epochs without a rise of the validation accuracy after which a stage ends early.
+        Number of epochs without a better validation accuracy after which a stage ends early.
     keep : {"last", "best"}
-        The weights that a stage ends with: those of its last epoch, or of its best validation accuracy.
+        Weights that a stage ends with: those of its last epoch, or of its best validation accuracy.
     """
 
     epochs: Count = 40
@@ -91,7 +100,7 @@ class Recipe:
         check(self)
 
     def rate(self, epoch: int, n_epochs: int) -> float | None:
-        """The rate of an epoch of a stage, where the schedule knows it beforehand.
+        """The rate of an epoch of a stage, or None if it depends on the validation accuracy.
 
         Examples
         --------
@@ -105,7 +114,7 @@ class Recipe:
         return None
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer, fused where torch has it."""
+        """The optimizer, in its fused form where torch has one."""
         groups: list[dict[str, Any]] = [{"params": parameters}]
         if self.weight_decay:
             groups = [
@@ -122,7 +131,7 @@ class Recipe:
 
 
 class Plateau:
-    """Divides the rate when the validation accuracy no longer rises, and remembers for how long it has not."""
+    """Divides the rate when the validation accuracy no longer rises, and counts for how long it has not."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -131,7 +140,7 @@ class Plateau:
         self.waited = 0  # epochs since the best or the last cut
 
     def step(self, accuracy: float, rate: float) -> float:
-        """The rate that follows an epoch's accuracy (NaN, without validation rows, changes nothing)."""
+        """The rate of the next epoch, by the accuracy after this one; NaN, without validation rows, changes nothing."""
         if math.isnan(accuracy):
             return rate
         if accuracy > self.best:

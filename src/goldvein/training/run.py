@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,12 +29,12 @@ from goldvein.training.sampling import Over
 from goldvein.training.signals import Signals
 from goldvein.training.task import Batch, Task, Term, Terms
 
-CURVE_POINTS = 200  # of a stage, at which the test set is measured
-JUDGED_VIEWS = 2  # random views of a row, beside the plain one, that its label is judged by
+CURVE_POINTS = 200  # most measurements of the test set in a stage
+JUDGED_VIEWS = 2  # random views of a row, besides the plain one, that its label is judged by
 
 
 class Run:
-    """The verbs that a method sees.
+    """One training: what a method calls to train a module.
 
     Parameters
     ----------
@@ -48,18 +48,19 @@ class Run:
         Names of the views of each row, keys of :attr:`goldvein.training.inputs.Transform.views`, in the order of
         :attr:`goldvein.training.task.Batch.views`; a name that stands twice gives two independent views.
     stages : int or None
-        Number of stages, where it is known beforehand; progress shows it.
+        Number of stages, if it is known beforehand; progress shows it.
     seed : int
         Random seed for the order of rows; the caller seeds torch for weights, dropout and views.
     watch : bool
-        Whether the labels of training rows are watched after each epoch; validation rows always are.
+        Whether to gather signals about the labels of training rows after each epoch; those of validation rows are
+        always gathered.
     checkpoint : Path or None
-        File that is written after an epoch, and read first if ``resume`` is set and it exists.
+        File to write after an epoch; read first if ``resume`` is set and the file exists.
     fingerprint : str
-        What the checkpoint must match: a digest of configuration and data.
+        Digest of configuration and data that a checkpoint must match.
     test : (Inputs, Tensor) or None
         Rows and true labels whose accuracy goes into the history, and nowhere else: after each epoch, or after every
-        m-th of a stage of 200 m or more.
+        m-th epoch of a stage of 200 m epochs or more.
     """
 
     def __init__(
@@ -102,41 +103,41 @@ class Run:
             self._load(checkpoint)
 
     def with_labels(self, y: Tensor) -> Run:
-        """This run with other labels (N,), of validation rows too; -1 drops one."""
+        """A view of this run with other labels (N,), of validation rows too; -1 drops a label."""
         run = copy.copy(self)
         run.y = y.to(self.device)
         return run
 
     def with_task(self, task: Task) -> Run:
-        """This run on another task about the same rows, with its labels."""
+        """A view of this run with another task about the same rows."""
         run = self.with_labels(task.y)
         run.task = task
         return run
 
     @property
     def replaying(self) -> bool:
-        """Whether the checkpoint lies in a later stage, so that work between the stages is done already."""
+        """Whether the checkpoint is of a later stage, so that work between the stages has been done already."""
         return self.at.saved is not None and self.at.saved["stage"] > self.at.stage
 
     def epochs(self, n: int | None = None, *, net: nn.Module | None = None, **changes: Any) -> Iterator[int]:
         """One stage of training: a fresh optimizer and schedule, then epoch after epoch.
 
-        Between two epochs the validation accuracy is measured, the schedule moves, signals and history grow, and
-        the checkpoint is written.
+        After each epoch the validation accuracy is measured, the schedule moves, signals and history grow, and the
+        checkpoint is written.
 
         Parameters
         ----------
         n : int, optional
             Number of epochs; by default the recipe's.
         net : Module, optional
-            What is optimized; by default the whole module.
+            Module to optimize; by default all of :attr:`module`.
         **changes
             Fields of the recipe that this stage changes.
 
         Yields
         ------
         int
-            The epoch, from 0; after resuming, from where the checkpoint lies.
+            The epoch, from 0; after resuming, from that of the checkpoint.
         """
         recipe = replace(self.recipe, **changes)
         self.n_epochs = n or recipe.epochs
@@ -144,7 +145,7 @@ class Run:
         self.at.stage += 1
         if self.at.saved is not None and self.at.saved["stage"] > self.at.stage:
             return
-        distributed.same_start(self.module, self.world)  # what was made anew between the stages
+        distributed.same_start(self.module, self.world)  # modules may have been built anew between the stages
         self.optimizer = recipe.build([p for p in self.net.parameters() if p.requires_grad])
         self.plateau = Plateau(recipe)
         self.best: dict[str, Tensor] | None = None
@@ -162,7 +163,7 @@ class Run:
     def batches(
         self,
         labeled: Tensor | None = None,
-        unlabeled: Tensor | str | None = None,
+        unlabeled: Tensor | Literal["rest", "all"] | None = None,
         *,
         sizes: tuple[int, int] | None = None,
         balance: bool = False,
@@ -173,13 +174,13 @@ class Run:
         Parameters
         ----------
         labeled : Tensor of shape (N,), bool, optional
-            Rows to train on by label; by default all labeled ones outside the validation set.
+            Rows that come with their label; by default all labeled ones outside the validation set.
         unlabeled : Tensor of shape (N,), bool, or {"rest", "all"}, optional
-            Rows that come without a label beside them: the training rows that are not among the labeled (all
-            training rows, where those would not fill half a batch; with ``sizes``, where there are none), or all. By
-            default there are none.
+            Rows that come without a label: ``rest``, the training rows that are not among the labeled (all training
+            rows, if those would not fill half a batch; with ``sizes``, if there are none), or ``all``. By default
+            there are none.
         sizes : (int, int), optional
-            Rows of each kind in a batch; by default N/2 + N/2 (Ding et al. 2018, section 3.2).
+            Rows of each kind in a batch; by default half of the batch each (Ding et al. 2018, section 3.2).
         balance : bool, default=False
             Whether every class comes equally often among the labeled rows.
         over : {"labeled", "larger"}, default="labeled"
@@ -246,7 +247,7 @@ class Run:
             self._sums[name] = (total + value, n + 1)
 
     def set_rate(self, lr: float, beta1: float | None = None, beta2: float | None = None) -> None:
-        """Set the learning rate, and Adam's moment decays, for a method that has its own schedule."""
+        """Set the learning rate, and Adam's moment decays, for a method with its own schedule."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr
             if beta1 is not None or beta2 is not None:
@@ -254,7 +255,7 @@ class Run:
                 group["betas"] = (old1 if beta1 is None else beta1, old2 if beta2 is None else beta2)
 
     def gather(self, rows: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows and values of all processes, for state that is kept by row; in one process, what is given."""
+        """Rows and values of all processes, for state that is kept by row; in one process, the arguments."""
         return distributed.all_rows(rows, values, self.world)
 
     def predict(self, rows: Tensor | None = None, net: nn.Module | None = None) -> Tensor:
@@ -268,9 +269,9 @@ class Run:
             return self.compute(lambda x: judge(x).softmax(1), n_random=JUDGED_VIEWS)
 
     def compute(self, f: Callable[[Tensor], Tensor], rows: Tensor | None = None, n_random: int = 0) -> Tensor:
-        """What ``f`` makes of rows, (n, ...): of the plain view, or its mean with that of some random views.
+        """``f`` of the plain view of rows, (n, ...), or its mean over that and some random views.
 
-        Of several processes each takes its share.
+        Each of several processes computes its share.
         """
         if rows is None:
             rows = torch.arange(len(self.inputs), device=self.device)
@@ -293,7 +294,7 @@ class Run:
         for n, rows, raw in zip(map(len, mine), both, self.inputs.stream(both), strict=True):
             y = self.y[rows]
             if n < len(rows):
-                y[n:] = -1
+                y[n:] = -1  # rows of the second kind come without their label
             yield Batch(tuple(self.inputs.view(raw, name) for name in self.views), y, rows)
 
     def _open_epoch(self, epoch: int, recipe: Recipe) -> None:
@@ -363,7 +364,7 @@ class Run:
         try:
             self.module.load_state_dict(state["module"])
         except (RuntimeError, KeyError) as error:
-            raise InputError(f"{path} is of another version of goldvein: remove it to start afresh") from error
+            raise InputError(f"{path} was written by another version of goldvein: remove it to start again") from error
         self.signals.restore({k: v.cpu() if isinstance(v, Tensor) else v for k, v in state["signals"].items()})
         self.at.history = state["history"]
         self.at.saved = state

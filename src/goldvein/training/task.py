@@ -19,7 +19,7 @@ Terms = dict[str, Term]
 
 @dataclass(frozen=True)
 class Task:
-    """All that a method may know before training.
+    """What a method may know before training.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Task:
     trusted : Tensor of shape (N,), bool, or None
         Labels known to be right.
     validation : Tensor of shape (N,), bool
-        Labeled rows held out of training. Their labels are as doubtful as the others.
+        Labeled rows held out of training. Their labels are as noisy as the others.
     build_model : callable
         Makes a fresh network ``(B, *input_shape) -> (B, K)`` logits.
     classes : tuple of str
@@ -50,7 +50,7 @@ class Task:
 
     @property
     def known(self) -> Tensor:
-        """Labels known to be right, (N,), bool; none of them where :attr:`trusted` is None."""
+        """Labels known to be right, (N,), bool; none of them if :attr:`trusted` is None."""
         return torch.zeros_like(self.validation) if self.trusted is None else self.trusted
 
     def clean_labels(self, method: str) -> Tensor:
@@ -59,7 +59,7 @@ class Task:
         Raises
         ------
         InputError
-            No label is trusted, or none of some class but for those held out.
+            No label is trusted, or those of some class are all held out.
         """
         if self.trusted is None or not self.trusted.any():
             raise InputError(

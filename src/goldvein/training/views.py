@@ -14,9 +14,9 @@ AUGMENT = ("auto", "none", "shift", "flip_shift", "flip_crop")
 
 
 def shift_and_flip(x: Tensor, reach: int, *, flip: bool) -> Tensor:
-    """Move each image by up to ``reach`` pixels both ways, mirrored at the border, and flip half of them.
+    """Shift each image by up to ``reach`` pixels both ways, mirrored at the border, and flip half of them.
 
-    One gather by a flat index: 13 times the speed of torchvision's transforms, which go image by image.
+    It is one gather by a flat index, 13 times as fast as torchvision's transforms of one image at a time.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ def shift_and_flip(x: Tensor, reach: int, *, flip: bool) -> Tensor:
 
 
 def crop_and_flip(x: Tensor, height: int, width: int) -> Tensor:
-    """Cut a part out of each image, anywhere, and flip half of them left to right.
+    """Cut a random part out of each image, and flip half of them left to right.
 
     Parameters
     ----------
     x : Tensor of shape (B, C, H, W), any dtype
     height, width : int, pixels
-        Of the part.
+        Size of the part.
 
     Examples
     --------
@@ -72,5 +72,5 @@ def _take(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
 
 
 def _mirror(index: Tensor, size: int) -> Tensor:
-    # an image smaller than the reach has no more to mirror: its border is repeated
+    # an image smaller than the reach has nothing more to mirror: its border is repeated
     return ((size - 1) - ((size - 1) - index.abs()).abs()).clamp_(min=0)
