@@ -21,7 +21,8 @@ from goldvein.errors import InputError
 
 if TYPE_CHECKING:
     from goldvein.classifier import NoisyLabelClassifier
-    from goldvein.data.dataset import Dataset, Rows
+    from goldvein.data.dataset import Dataset
+    from goldvein.rows import Rows
 
 
 def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
     ----------
     job : Job
     data_dir : path, optional
-        As for :func:`goldvein.data.standard.load`.
+        As for :func:`goldvein.data.standard.load_dataset`.
 
     Returns
     -------
@@ -331,7 +332,7 @@ def _load_data(name: str, data_dir: str | Path | None) -> Dataset:
     """A data set, read once for all jobs of a process."""
     from goldvein.data import standard
 
-    return standard.load(name, data_dir)
+    return standard.load_dataset(name, data_dir)
 
 
 def _true_labels(data: Dataset) -> np.ndarray:

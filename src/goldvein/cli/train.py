@@ -68,7 +68,7 @@ def train(
     runs.claim(out, resume=resume)
     source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
     reviewed = None if decisions is None else read(decisions)
-    dataset = source.load(classifier.get_params()["random_state"], progress=not quiet)
+    dataset = source.dataset(classifier.get_params()["random_state"], progress=not quiet)
     if not quiet:
         typer.echo("".join(_told_of(dataset)), nl=False, err=True)
     kept: dict[str, Any] = {"data": source.described(out)}

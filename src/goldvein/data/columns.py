@@ -21,7 +21,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(,[0-9]+)?")
 _LONGEST_CELL = 2**31 - 1
 
 
-def load(path: Path) -> Columns:
+def read_columns(path: Path) -> Columns:
     """Columns of a ``.csv``, ``.tsv``, ``.parquet`` or ``.pq`` file.
 
     CSV is UTF-8, with or without a byte order mark; the delimiter is the one of ``,`` ``;`` tab that splits

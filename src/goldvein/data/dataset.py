@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
+from goldvein.rows import Rows
+
 Kind = Literal["image", "vector"]
-
-
-class Rows(Protocol):
-    """Inputs that are indexed by row: a numpy array, or images that are decoded when asked for."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    @property
-    def dtype(self) -> np.dtype: ...
-    def __len__(self) -> int: ...
-    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)

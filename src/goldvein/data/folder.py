@@ -11,7 +11,7 @@ import numpy as np
 from goldvein.data.check import check_labels
 from goldvein.data.dataset import Dataset
 from goldvein.data.images import SUFFIXES, Decoding, read_images
-from goldvein.data.labels import Classes, encode, natural_key
+from goldvein.data.labels import Classes, encode_labels, natural_key
 from goldvein.errors import InputError
 
 UNLABELED = frozenset(("unlabeled", "unlabelled"))
@@ -58,7 +58,7 @@ def read_folder(path: Path, how: Decoding, spec: dict[str, Any] | None = None) -
     found.sort(key=lambda item: natural_key(item[0]))
     folder_names = sorted(set(folders) - _unlabeled(folders), key=natural_key)
     classes: Classes = tuple(folder_names if spec is None else spec["classes"])
-    y, _ = encode([label for _, label in found], classes)
+    y, _ = encode_labels([label for _, label in found], classes)
     if spec is None:
         check_labels(y, classes)
     images = read_images([path / file for file, _ in found], how, spec)

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from goldvein.data.dataset import Rows
 from goldvein.errors import InputError
+from goldvein.rows import Rows
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -38,7 +38,7 @@ AHEAD = 1024  # files handed to the threads at a time, so that a million paths d
 
 @dataclass(frozen=True)
 class Decoding:
-    """How image files are read; the arguments of :func:`goldvein.data.read.read` that concern them."""
+    """How image files are read; the arguments of :func:`goldvein.data.read.read_data` that concern them."""
 
     image_size: int | None = None
     skip_bad: bool = False

@@ -28,7 +28,7 @@ def natural_key(text: str) -> tuple[list[str | int], str]:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], text
 
 
-def encode(
+def encode_labels(
     values: Sequence[str], classes: Classes | None = None, *, integers: bool = True, what: str = "label"
 ) -> tuple[np.ndarray, Classes]:
     """Class indices of written labels.
@@ -58,7 +58,7 @@ def encode(
 
     Examples
     --------
-    >>> y, classes = encode(["2", "", "10", "2"])
+    >>> y, classes = encode_labels(["2", "", "10", "2"])
     >>> y.tolist(), classes
     ([0, -1, 1, 0], (2, 10))
     """
@@ -87,14 +87,14 @@ def _as_int(value: str) -> int:
     return int(value.removesuffix(".0"))
 
 
-def encode_array(y: np.ndarray, classes: Classes | None = None, what: str = "y") -> tuple[np.ndarray, Classes]:
+def encode_label_array(y: np.ndarray, classes: Classes | None = None, what: str = "y") -> tuple[np.ndarray, Classes]:
     """Class indices of a label array: integers (-1 missing), whole floats (NaN), or strings ("").
 
     Parameters
     ----------
     y : ndarray of shape (N,)
     classes : tuple, optional
-        As for :func:`encode`.
+        As for :func:`encode_labels`.
     what : str
         What a message calls the array.
 
@@ -111,14 +111,14 @@ def encode_array(y: np.ndarray, classes: Classes | None = None, what: str = "y")
 
     Examples
     --------
-    >>> encode_array(np.array([3, -1, 5]))[0].tolist()
+    >>> encode_label_array(np.array([3, -1, 5]))[0].tolist()
     [0, -1, 1]
     """
     if y.ndim != 1:
         raise InputError(f"{what} has shape {y.shape}: one label a row is needed; give an array of shape (N,)")
     if y.dtype.kind in "US":
         names = y if y.dtype.kind == "U" else np.char.decode(y, "utf-8")
-        return encode(names.tolist(), classes, integers=False, what=f"{what} label")
+        return encode_labels(names.tolist(), classes, integers=False, what=f"{what} label")
     if y.dtype.kind == "f":
         whole = np.where(np.isnan(y), -1, y)
         wrong = np.isinf(whole) | (whole != np.rint(whole))
@@ -128,4 +128,4 @@ def encode_array(y: np.ndarray, classes: Classes | None = None, what: str = "y")
     if y.dtype.kind not in "biu":
         raise InputError(f"{what} has dtype {y.dtype}: labels must be integers (-1 missing) or strings ('' missing)")
     written = ["" if value == -1 else str(value) for value in y.astype(np.int64).tolist()]
-    return encode(written, classes, what=f"{what} label")
+    return encode_labels(written, classes, what=f"{what} label")

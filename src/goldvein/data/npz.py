@@ -10,8 +10,8 @@ import numpy as np
 
 from goldvein.data.check import check_finite, check_ids, check_labels
 from goldvein.data.dataset import Dataset, Kind
-from goldvein.data.given import trusted_rows
-from goldvein.data.labels import encode_array
+from goldvein.data.labels import encode_label_array
+from goldvein.data.targets import as_trusted_mask
 from goldvein.errors import InputError
 
 
@@ -45,15 +45,15 @@ def read_npz(path: Path, spec: dict[str, Any] | None = None) -> Dataset:
             raise InputError(f"{name} has shape {array.shape} beside {n} rows of X; every array needs one entry a row")
     check_finite(x)
     classes = None if spec is None else tuple(spec["classes"])
-    y, classes = encode_array(arrays.get("y", np.full(n, -1)), classes)
+    y, classes = encode_label_array(arrays.get("y", np.full(n, -1)), classes)
     if spec is None:
         check_labels(y, classes)
         spec = {**_shape_spec(x), "classes": list(classes)}
     elif any(spec.get(key) != value for key, value in _shape_spec(x).items()):
         trained = (spec["width"],) if spec["reader"] == "vectors" else (spec["channels"], *spec["size"])
         raise InputError(f"X has rows of shape {x.shape[1:]}: the model was trained on rows of shape {trained}")
-    y_true = encode_array(arrays["y_true"], classes, "y_true")[0] if "y_true" in arrays else None
-    trusted = trusted_rows(arrays["trusted"], y) if "trusted" in arrays and "y" in arrays else None
+    y_true = encode_label_array(arrays["y_true"], classes, "y_true")[0] if "y_true" in arrays else None
+    trusted = as_trusted_mask(arrays["trusted"], y) if "trusted" in arrays and "y" in arrays else None
     ids = _ids(arrays.get("ids", np.arange(n)))
     return Dataset(str(path), kind, x, y, classes, ids, y_true, trusted, spec=spec)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from goldvein.errors import InputError
 
 
-def find(data_dir: Path, forms: tuple[str, ...], page: str) -> Path:
+def find_file(data_dir: Path, forms: tuple[str, ...], page: str) -> Path:
     """The first of ``forms`` that exists under ``data_dir``.
 
     Parameters
@@ -27,7 +27,7 @@ def find(data_dir: Path, forms: tuple[str, ...], page: str) -> Path:
 
     Examples
     --------
-    >>> find(Path("/nowhere"), ("SVHN/train_32x32.mat",), "http://example.org")  # doctest: +ELLIPSIS
+    >>> find_file(Path("/nowhere"), ("SVHN/train_32x32.mat",), "http://example.org")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     goldvein.errors.InputError: no /nowhere/SVHN/train_32x32.mat: get it from http://example.org and ...
@@ -42,7 +42,7 @@ def find(data_dir: Path, forms: tuple[str, ...], page: str) -> Path:
     )
 
 
-def read(path: Path, md5: str | None, page: str) -> bytes:
+def read_checked(path: Path, md5: str | None, page: str) -> bytes:
     """The content of a file whose md5 is known; ``md5=None`` takes any content.
 
     Raises
@@ -55,7 +55,7 @@ def read(path: Path, md5: str | None, page: str) -> bytes:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "empty"
     >>> _ = path.write_bytes(b"")
-    >>> read(path, "d41d8cd98f00b204e9800998ecf8427e", "http://example.org")
+    >>> read_checked(path, "d41d8cd98f00b204e9800998ecf8427e", "http://example.org")
     b''
     """
     content = path.read_bytes()

@@ -17,7 +17,7 @@ TABLES = (".csv", ".tsv", ".parquet", ".pq")
 ACCEPTED = f"a folder of images, or a file ending in {', '.join(TABLES)} or .npz"
 
 
-def read(
+def read_data(
     path: str | os.PathLike[str],
     *,
     label: str | None = None,
@@ -69,7 +69,7 @@ def read(
     >>> import tempfile, pathlib
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "flowers.csv"
     >>> _ = file.write_text("width,color,label\\n1,red,a\\n2,red,a\\n,blue,b\\n4,blue,b\\n5,red,\\n")
-    >>> data = read(file)
+    >>> data = read_data(file)
     >>> data.y.tolist(), data.classes
     ([0, 0, 1, 1, -1], ('a', 'b'))
     >>> data.x[2].tolist()  # the median width, "was blank", blue, red

@@ -9,7 +9,7 @@ from typing import Any
 
 from goldvein.data import standard
 from goldvein.data.dataset import Dataset
-from goldvein.data.read import read
+from goldvein.data.read import read_data
 from goldvein.errors import InputError, unknown
 from goldvein.noise import synthetic as noise
 
@@ -40,7 +40,7 @@ class Source:
             return given
         return {**given, "from_run": os.path.relpath(path, out)}
 
-    def load(self, seed: int, *, progress: bool = False) -> Dataset:
+    def dataset(self, seed: int, *, progress: bool = False) -> Dataset:
         """Rows with labels to train on.
 
         Raises
@@ -58,12 +58,12 @@ class Source:
                     f"those of the standard data sets ({', '.join(standard.names())}); leave it out"
                 )
         check_path(self.source)
-        return read(
+        return read_data(
             self.source, label=self.label, image_size=self.image_size, skip_bad=self.skip_bad, progress=progress
         )
 
     def _standard(self, progress: bool) -> Dataset:
-        dataset = standard.load(self.source, self.data_dir)
+        dataset = standard.load_dataset(self.source, self.data_dir)
         in_files = not hasattr(dataset.x, "__array__")
         for option in ("label", "image_size", *(() if in_files else ("skip_bad",))):
             if getattr(self, option):
@@ -100,8 +100,8 @@ def load_new(source: str, spec: dict[str, Any], *, skip_bad: bool, data_dir: str
     """
     if source not in standard.names():
         check_path(source)
-        return read(source, spec=spec, skip_bad=skip_bad, progress=progress)
-    dataset = standard.load(source, data_dir)
+        return read_data(source, spec=spec, skip_bad=skip_bad, progress=progress)
+    dataset = standard.load_dataset(source, data_dir)
     if dataset.x_test is None or dataset.y_test is None:
         return dataset
     alone: dict[str, Any] = dict.fromkeys(("y_true", "trusted", "x_test", "y_test"))
@@ -115,7 +115,7 @@ def check_path(source: str) -> None:
     Raises
     ------
     InputError
-        If it is such a word; other paths are left to :func:`goldvein.data.read.read`.
+        If it is such a word; other paths are left to :func:`goldvein.data.read.read_data`.
     """
     bare = os.sep not in source and "." not in source
     if bare and not os.path.exists(os.path.expanduser(source)):

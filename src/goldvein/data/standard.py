@@ -64,7 +64,7 @@ def names() -> list[str]:
     return sorted(_sources())
 
 
-def load(name: str, data_dir: str | Path | None = None) -> Dataset:
+def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Read a standard data set.
 
     Parameters
@@ -87,7 +87,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
     Examples
     --------
-    >>> digits = load("digits")
+    >>> digits = load_dataset("digits")
     >>> digits.x.shape, digits.y_test.shape
     ((1201, 64), (596,))
     """

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from goldvein.data.check import check_ids, check_labels, check_trusted
-from goldvein.data.columns import Columns, as_text, load
-from goldvein.data.dataset import Dataset, Kind, Rows
+from goldvein.data.columns import Columns, as_text, read_columns
+from goldvein.data.dataset import Dataset, Kind
 from goldvein.data.images import SUFFIXES, Decoding, read_images
-from goldvein.data.labels import Classes, encode
+from goldvein.data.labels import Classes, encode_labels
 from goldvein.data.tabular import apply_plan, plan_columns
 from goldvein.data.text import apply_text, looks_like_text, plan_text
 from goldvein.errors import InputError, unknown
+from goldvein.rows import Rows
 
 LABEL_NAMES = ("label", "y", "target", "class")
 PATH_NAMES = ("path", "file", "filename", "image")
@@ -51,7 +52,7 @@ def read_table(path: Path, label: str | None, how: Decoding, spec: dict[str, Any
         the folder of the table, a bad image (unless ``how.skip_bad``), a blank or repeated id, a mark in
         ``trusted`` that is not yes or no or stands beside no label, or labels that :func:`check_labels` refuses.
     """
-    columns = load(path)
+    columns = read_columns(path)
     label = _label_name(path, columns, label, spec)
     y, classes = _labels(columns, label, None if spec is None else tuple(spec["classes"]))
     if spec is None:
@@ -72,14 +73,14 @@ def read_table(path: Path, label: str | None, how: Decoding, spec: dict[str, Any
 
 def _labels(columns: Columns, name: str | None, classes: Classes | None) -> tuple[np.ndarray, Classes]:
     n_rows = len(next(iter(columns.values())))
-    return encode(as_text(columns[name]) if name is not None else [""] * n_rows, classes)
+    return encode_labels(as_text(columns[name]) if name is not None else [""] * n_rows, classes)
 
 
 def _beside(
     cells: dict[str, list[str]], y: np.ndarray, classes: Classes
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
     """``y_true``, ``trusted`` and ``id``, as far as there are such columns."""
-    y_true = encode(cells["y_true"], classes, what="y_true label")[0] if "y_true" in cells else None
+    y_true = encode_labels(cells["y_true"], classes, what="y_true label")[0] if "y_true" in cells else None
     trusted = _trusted(cells["trusted"], y) if "trusted" in cells and (y >= 0).any() else None
     ids = np.array([cell.strip() for cell in cells["id"]] if "id" in cells else np.arange(len(y)).astype(str))
     check_ids(ids)

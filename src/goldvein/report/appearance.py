@@ -16,7 +16,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from goldvein.data import standard
-from goldvein.data.labels import Classes, encode
+from goldvein.data.labels import Classes, encode_labels
 from goldvein.errors import InputError
 from goldvein.report.thumbnails import as_url
 
@@ -154,7 +154,7 @@ def _known(ids: Sequence[str], look: Callable[[int], Look], truth: Sequence[str]
 
 def _of_set(name: str, data_dir: str | None, *, made_wrong: bool) -> Rows:
     """Rows of a standard data set; where its labels were made wrong, those it came with are the true ones."""
-    dataset = standard.load(name, data_dir)
+    dataset = standard.load_dataset(name, data_dir)
     return _of_dataset(replace(dataset, y_true=dataset.y) if made_wrong else dataset, standard.shown_as(name))
 
 
@@ -198,9 +198,9 @@ def _numbers(vector: NDArray) -> tuple[tuple[str, str], ...]:
 
 
 def _of_table(source: Path, spec: dict[str, Any]) -> Rows:
-    from goldvein.data.columns import as_text, load
+    from goldvein.data.columns import as_text, read_columns
 
-    columns = load(source)
+    columns = read_columns(source)
     cells = {name: as_text(column) for name, column in columns.items()}
     named = {name.lower(): cells[name] for name in reversed(columns)}
     n_rows = len(next(iter(cells.values())))
@@ -221,7 +221,7 @@ def _of_table(source: Path, spec: dict[str, Any]) -> Rows:
 def _as_written(cells: list[str], classes: Classes) -> list[str]:
     """Labels as a run writes them, which a column with gaps may not (3.0); as they are if one is of no class of it."""
     try:
-        codes, _ = encode(cells, classes)
+        codes, _ = encode_labels(cells, classes)
     except InputError:
         return [cell.strip() for cell in cells]
     return [str(classes[code]) if code >= 0 else "" for code in codes]

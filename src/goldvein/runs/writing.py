@@ -52,7 +52,7 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     >>> import tempfile
     >>> from goldvein import NoisyLabelClassifier, runs
     >>> from goldvein.data import standard
-    >>> digits = standard.load("digits")
+    >>> digits = standard.load_dataset("digits")
     >>> model = NoisyLabelClassifier("cross_entropy", epochs=2, random_state=0).fit(digits.x, digits.y)
     >>> run = tempfile.mkdtemp()
     >>> runs.save(run, model, digits, {"data": {"source": "digits"}})

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from goldvein import models
-from goldvein.data.dataset import Rows
 from goldvein.progress import Progress
+from goldvein.rows import Rows
 from goldvein.training import distributed
 from goldvein.training.fingerprint import fingerprint
 from goldvein.training.inputs import Inputs, Transform

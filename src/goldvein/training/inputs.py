@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from goldvein.data.dataset import Rows
 from goldvein.errors import InputError
+from goldvein.rows import Rows
 
 Augment = Callable[[Tensor], Tensor]
 NORMALIZE = ("auto", "none", "unit", "mean", "standard", "imagenet")

@@ -20,11 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from goldvein.data.dataset import Rows
 from goldvein.errors import InputError, unknown
 from goldvein.files import write_whole
 from goldvein.metrics import balanced_accuracy
 from goldvein.progress import Progress
+from goldvein.rows import Rows
 from goldvein.training import distributed, sampling
 from goldvein.training.inputs import Inputs, Transform
 from goldvein.training.recipe import Plateau, Recipe

@@ -53,7 +53,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     InputError
         A file is missing, cut short or altered, or a pickle asks for anything but arrays.
     """
-    batches = [_read_batch(official.find(data_dir, forms, PAGE)) for forms in FILES]
+    batches = [_read_batch(official.find_file(data_dir, forms, PAGE)) for forms in FILES]
     x, y = (np.concatenate(parts) for parts in zip(*batches[:-1], strict=True))
     x_test, y_test = batches[-1]
     return Dataset(
@@ -69,7 +69,7 @@ def load(name: str, data_dir: Path) -> Dataset:
 
 
 def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    content = official.read(path, MD5.get(path.name), PAGE)
+    content = official.read_checked(path, MD5.get(path.name), PAGE)
     pixels, labels = _binary(content, path) if path.suffix == ".bin" else _pickled(content, path)
     if pixels.shape != (BATCH_ROWS, _PIXELS) or labels.shape != (BATCH_ROWS,) or labels.max() >= N_CLASSES:
         raise InputError(

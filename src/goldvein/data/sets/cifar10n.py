@@ -50,7 +50,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     InputError
         A file is missing or altered, or the clean labels are not those of CIFAR-10.
     """
-    path = official.find(data_dir, FILES[-1], PAGE)
+    path = official.find_file(data_dir, FILES[-1], PAGE)
     clean, y = _read_labels(path, "clean_label", _KEYS[name])
     images = cifar10.load(name, data_dir)
     if not np.array_equal(clean, images.y):

@@ -50,7 +50,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     from goldvein.data.images import ImageFiles
 
     names, noisy_labels, clean_labels, noisy_list, clean_list, test_list, images = (
-        official.find(data_dir, forms, PAGE) for forms in FILES
+        official.find_file(data_dir, forms, PAGE) for forms in FILES
     )
     classes = tuple(_lines(names))
     trusted_keys, test_keys = _lines(clean_list), _lines(test_list)

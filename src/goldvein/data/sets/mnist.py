@@ -47,7 +47,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     InputError
         A file is missing, cut short or altered.
     """
-    x, y, x_test, y_test = (read_idx(official.find(data_dir, forms, PAGE), MD5, PAGE) for forms in FILES)
+    x, y, x_test, y_test = (read_idx(official.find_file(data_dir, forms, PAGE), MD5, PAGE) for forms in FILES)
     return image_dataset(name, x, y, x_test, y_test, tuple(range(N_CLASSES)))
 
 
@@ -80,7 +80,7 @@ def read_idx(path: Path, md5: dict[str, str], page: str) -> np.ndarray:
     InputError
         The file is cut short or altered.
     """
-    content = official.read(path, md5[path.name], page)
+    content = official.read_checked(path, md5[path.name], page)
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     n_dims = content[3]

@@ -33,7 +33,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     InputError
         A file is missing, cut short or altered.
     """
-    (x, y), (x_test, y_test) = (_read(official.find(data_dir, forms, PAGE)) for forms in FILES)
+    (x, y), (x_test, y_test) = (_read(official.find_file(data_dir, forms, PAGE)) for forms in FILES)
     return Dataset(
         name=name,
         kind="image",
@@ -49,6 +49,6 @@ def load(name: str, data_dir: Path) -> Dataset:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     from scipy.io import loadmat
 
-    content = loadmat(io.BytesIO(official.read(path, MD5[path.name], PAGE)))
+    content = loadmat(io.BytesIO(official.read_checked(path, MD5[path.name], PAGE)))
     images = content["X"].transpose(3, 2, 0, 1)  # (N, 3, 32, 32)
     return np.ascontiguousarray(images), content["y"].ravel().astype(np.int64) % 10

@@ -50,7 +50,7 @@ def split_missing(y: ArrayLike | None) -> tuple[NDArray, NDArray[np.bool_]]:
     return given, missing
 
 
-def trusted_rows(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+def as_trusted_mask(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Labels known to be right, (n,) bool.
 
     Raises
@@ -69,7 +69,7 @@ def trusted_rows(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np.bo
     return mask
 
 
-def encode(y: ArrayLike, n: int) -> tuple[NDArray, NDArray[np.int64]]:
+def encode_targets(y: ArrayLike, n: int) -> tuple[NDArray, NDArray[np.int64]]:
     """The sorted classes (K,) of given labels of n rows, and the labels as indices into them, -1 where missing.
 
     Raises
@@ -80,7 +80,7 @@ def encode(y: ArrayLike, n: int) -> tuple[NDArray, NDArray[np.int64]]:
 
     Examples
     --------
-    >>> encode(["b", "", "a", "b", "a"], 5)
+    >>> encode_targets(["b", "", "a", "b", "a"], 5)
     (array(['a', 'b'], dtype=object), array([ 1, -1,  0,  1,  0]))
     """
     given, missing = split_missing(y)
@@ -115,7 +115,7 @@ def encode_as(y: NDArray, classes: NDArray, name: str) -> NDArray[np.int64]:
     return np.array([known[label] for label in y.tolist()], dtype=np.int64)
 
 
-def known_labels(y: ArrayLike | None, n: int, classes: NDArray, name: str) -> NDArray[np.int64]:
+def encode_known(y: ArrayLike | None, n: int, classes: NDArray, name: str) -> NDArray[np.int64]:
     """Labels (n,) as indices into the classes of training (K,); -1 for none, and for one of no such class.
 
     Raises
@@ -125,7 +125,7 @@ def known_labels(y: ArrayLike | None, n: int, classes: NDArray, name: str) -> ND
 
     Examples
     --------
-    >>> known_labels(["b", "", "z"], 3, np.array(["a", "b"]), "y_test")
+    >>> encode_known(["b", "", "z"], 3, np.array(["a", "b"]), "y_test")
     array([ 1, -1, -1])
     """
     given, missing = split_missing(y)
