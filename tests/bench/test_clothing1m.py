@@ -71,7 +71,7 @@ def test_a_made_up_set_has_the_asked_for_noise(make_clothing1m: Callable[..., fl
 def test_labels_that_are_trusted_are_neither_made_wrong_nor_lost(folder: Path) -> None:
     data = standard.load_dataset("clothing1m", folder)
     source = partial(Source, "clothing1m", data_dir=str(folder))
-    with pytest.raises(InputError, match="labels of clothing1m are noisy as they are"):
+    with pytest.raises(InputError, match="clothing1m already has noisy labels"):
         source(noise="symmetric", noise_rate=0.3).dataset(seed=0, progress=False)
     few = source(labels_per_class=2).dataset(seed=0, progress=False)
     assert np.array_equal(few.y[data.trusted], data.y[data.trusted])

@@ -76,7 +76,7 @@ def test_a_short_batch_is_named(form, batch, tmp_path, monkeypatch):
     write_batches(tmp_path, monkeypatch, form)
     (path,) = tmp_path.rglob(batch)
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(InputError, match=rf"{batch} .*get it again from https://www.cs.toronto.edu"):
+    with pytest.raises(InputError, match=rf"{batch} .*download it again from https://www.cs.toronto.edu"):
         standard.load_dataset("cifar10", tmp_path)
 
 

@@ -134,7 +134,7 @@ def test_parquet_that_cannot_be_used(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"column 'a' of .* holds list<.*>, not text or numbers"):
         read_columns(tmp_path / "lists.parquet")
     (tmp_path / "cut.parquet").write_bytes((tmp_path / "lists.parquet").read_bytes()[:-9])
-    with pytest.raises(InputError, match="not a whole Parquet file"):
+    with pytest.raises(InputError, match="not a complete Parquet file"):
         read_columns(tmp_path / "cut.parquet")
     twice = pyarrow.table([pyarrow.array([1]), pyarrow.array([2])], names=["a", "a"])
     pyarrow.parquet.write_table(twice, tmp_path / "twice.parquet")

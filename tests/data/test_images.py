@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from goldvein.data import images
-from goldvein.data.images import Decoding, ImageFiles, choose, decode, read_images
+from goldvein.data.images import Decoding, ImageFiles, choose_size, decode, read_images
 from goldvein.errors import InputError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -103,7 +103,7 @@ def test_big_jpegs_in_draft_mode_look_the_same(tmp_path):
     ],
 )
 def test_size_and_channels_follow_the_data(heads, expected):
-    assert choose(heads) == expected
+    assert choose_size(heads) == expected
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_given_classes_fix_the_columns():
     y, classes = encode_labels(["5", "", "5.0"], (3, 5, 8))
     assert (y.tolist(), classes) == ([1, -1, 1], (3, 5, 8))
     assert encode_labels(["1"], ("1", "a"))[0].tolist() == [0]
-    with pytest.raises(InputError, match="label 'c' of row 1 is not among the classes, a, b"):
+    with pytest.raises(InputError, match="label 'c' of row 1 is not one of the classes, a, b"):
         encode_labels(["a", "c"], ("a", "b"))
 
 

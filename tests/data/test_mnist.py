@@ -57,7 +57,7 @@ def test_a_truncated_file_is_named(name, source, folder, tmp_path, monkeypatch):
     write_official(source, tmp_path / folder, monkeypatch)
     path = tmp_path / folder / "raw" / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte\.gz has md5 .* cut short or altered"):
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte\.gz has md5 .* truncated or altered"):
         standard.load_dataset(name, tmp_path)
 
 

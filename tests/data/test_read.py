@@ -52,9 +52,9 @@ def test_images_are_the_same_wherever_they_come_from(files):
 
 
 def test_data_of_another_kind_than_the_model_knows(files):
-    with pytest.raises(InputError, match="gives images or vectors, and the model was trained on 'table'"):
+    with pytest.raises(InputError, match="holds images or vectors, but the model was trained on 'table'"):
         read_data(files / "vectors.npz", spec=read_data(files / "numbers.csv").spec)
-    with pytest.raises(InputError, match="gives images, and the model was trained on 'vectors'"):
+    with pytest.raises(InputError, match="holds images, but the model was trained on 'vectors'"):
         read_data(files / "folder", spec=read_data(files / "vectors.npz").spec)
 
 
@@ -66,7 +66,7 @@ def test_other_paths_are_refused_with_what_is_accepted(files, name):
 
 
 def test_arguments_that_do_not_apply(files):
-    with pytest.raises(InputError, match="label='x': only a table has a label column"):
+    with pytest.raises(InputError, match="label='x': only tables have a label column"):
         read_data(files / "folder", label="x")
     with pytest.raises(InputError, match=r"image_size=9: .* holds arrays"):
         read_data(files / "images.npz", image_size=9)

@@ -66,5 +66,5 @@ def test_a_short_run_on_made_files(tmp_path, monkeypatch):
 def test_a_truncated_file_is_named(images, tmp_path):
     path = tmp_path / "SVHN" / "test_32x32.mat"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"test_32x32\.mat has md5 .* cut short or altered"):
+    with pytest.raises(InputError, match=r"test_32x32\.mat has md5 .* truncated or altered"):
         standard.load_dataset("svhn", tmp_path)

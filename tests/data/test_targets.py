@@ -37,7 +37,7 @@ def test_a_single_trusted_label_is_trained_on() -> None:
 def test_trusted_rows() -> None:
     labels = np.array([0, 1, -1])
     assert as_trusted_mask([1, 0, 0], labels).tolist() == [True, False, False]
-    with pytest.raises(InputError, match="row 2 is trusted but has no label: give it a label"):
+    with pytest.raises(InputError, match="row 2 is trusted but has no label: label it"):
         as_trusted_mask([False, True, True], labels)
     with pytest.raises(InputError, match=r"trusted has shape \(2,\): give one bool for each of the 3 rows"):
         as_trusted_mask([False, True], labels)

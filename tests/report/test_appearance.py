@@ -49,8 +49,8 @@ def test_a_table_s_path_does_not_lead_out_of_its_folder(tmp_path, rows_of):
     (inner / "t.csv").write_text("id,path,label\nx,link.png,a\ny,../secret.png,b\nz,own.png,a\n")
     rows = rows_of(inner / "t.csv", {**IMAGES, "path": "path"})
     assert rows.look("z").file == inner / "own.png"
-    assert "leaves the folder" in str(rows.look("x").missing)
-    assert "no path below" in str(rows.look("y").missing)
+    assert "leads out of the folder" in str(rows.look("x").missing)
+    assert "leads out of the folder" in str(rows.look("y").missing)
 
 
 def test_texts_values_and_row_numbers(tmp_path, rows_of):
@@ -103,7 +103,7 @@ def test_data_that_is_gone_is_told_for_each_row(rows_of, data):
 
 def test_data_that_is_damaged_or_of_another_kind_is_told(tmp_path, rows_of):
     (tmp_path / "a.npz").write_bytes(b"no arrays")
-    assert "not a whole .npz file" in str(rows_of(tmp_path / "a.npz", {}).look("a").missing)
+    assert "not a complete .npz file" in str(rows_of(tmp_path / "a.npz", {}).look("a").missing)
 
 
 def test_a_standard_set_that_is_not_there(rows_of, tmp_path):

@@ -109,7 +109,7 @@ def _told_of(dataset: Dataset) -> Iterator[str]:
     for k in like_missing(dataset.classes):
         told = f"{int((dataset.y == k).sum()):,} rows are labeled {dataset.classes[k]!r}, a class like any other"
         yield f"warning: {told}; if it says that there is no label, leave it blank\n"
-    for column in dataset.spec.get("columns", ()):
+    for column in dataset.spec["columns"] if dataset.spec and dataset.spec["reader"] == "table" else ():
         if "note" in column:
             yield f"warning: column {column['name']!r} {column['note']}\n"
     if dataset.skipped:

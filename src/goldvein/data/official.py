@@ -1,4 +1,4 @@
-"""Official files of the standard data sets: found under the data folder, and unaltered by their md5."""
+"""Finds the official files of the standard data sets, and checks their md5."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ from goldvein.errors import InputError
 
 
 def find_file(data_dir: Path, forms: tuple[str, ...], page: str) -> Path:
-    """The first of ``forms`` that exists under ``data_dir``.
+    """Return the first of ``forms`` that exists under ``data_dir``.
 
     Parameters
     ----------
     data_dir : Path
         Folder that holds the data sets.
     forms : tuple of str
-        Relative paths under which one official file may lie, in order of preference.
+        Relative paths that one official file may have, in order of preference.
     page : str
-        Where the official file is to be had.
+        Address from which the file can be downloaded.
 
     Raises
     ------
     InputError
-        None of them exists.
+        If none of them exists.
 
     Examples
     --------
     >>> find_file(Path("/nowhere"), ("SVHN/train_32x32.mat",), "http://example.org")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    goldvein.errors.InputError: no /nowhere/SVHN/train_32x32.mat: get it from http://example.org and ...
+    goldvein.errors.InputError: no /nowhere/SVHN/train_32x32.mat: download it from http://example.org and ...
     """
     for form in forms:
         if (data_dir / form).exists():
             return data_dir / form
     also = "".join(f" (nor {form})" for form in forms[1:])
     raise InputError(
-        f"no {data_dir / forms[0]}{also}: get it from {page} and give the folder above "
-        f"{forms[0].split('/')[0]} by --data-dir or GOLDVEIN_DATA"
+        f"no {data_dir / forms[0]}{also}: download it from {page} and give the folder that holds "
+        f"{forms[0].split('/')[0]} with --data-dir or GOLDVEIN_DATA"
     )
 
 
 def read_checked(path: Path, md5: str | None, page: str) -> bytes:
-    """The content of a file whose md5 is known; ``md5=None`` takes any content.
+    """Return the content of a file after checking its md5; ``md5=None`` accepts any content.
 
     Raises
     ------
     InputError
-        The file is cut short or altered.
+        If the file is truncated or altered.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def read_checked(path: Path, md5: str | None, page: str) -> bytes:
     found = hashlib.md5(content, usedforsecurity=False).hexdigest() if md5 else None
     if found != md5:
         raise InputError(
-            f"{path} has md5 {found} ({len(content)} bytes), the official file {md5}: "
-            f"it is cut short or altered; get it again from {page}"
+            f"{path} has md5 {found} ({len(content)} bytes), but the official file has {md5}: "
+            f"it is truncated or altered; download it again from {page}"
         )
     return content

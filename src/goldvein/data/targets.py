@@ -1,8 +1,9 @@
-"""Labels as Python hands them over: arrays, lists and columns, with gaps."""
+"""From labels in Python (arrays, lists and columns, some missing) to class indices, and which rows to hold out."""
 
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,16 +13,16 @@ from sklearn.utils.multiclass import check_classification_targets
 from goldvein.data.check import check_labels, check_trusted
 from goldvein.errors import InputError
 
-MIN_VALIDATION = 10  # labels per class below which no validation set is held out
+MIN_VALIDATION = 10  # held-out labels per class that validation needs
 
 
-def split_missing(y: ArrayLike | None) -> tuple[NDArray, NDArray[np.bool_]]:
-    """Labels (N,), and which of them are missing: -1, NaN, None, and "".
+def split_missing(y: ArrayLike | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels (N,), and the mask of the missing ones: -1, NaN, None and "".
 
     Raises
     ------
     InputError
-        If there is not one label a row.
+        If there is not one label per row.
 
     Examples
     --------
@@ -30,78 +31,77 @@ def split_missing(y: ArrayLike | None) -> tuple[NDArray, NDArray[np.bool_]]:
     [False, True, False, True]
     """
     if y is None:
-        raise InputError("fit requires y to be passed, but the target y is None: give labels, -1 where missing")
-    given = np.asarray(y)
-    if given.dtype.kind in "US" and not hasattr(y, "dtype"):
-        given = np.asarray(y, dtype=object)  # numpy would write a NaN in a list of names as "nan"
-    if given.ndim == 2 and given.shape[1] == 1:
-        given = column_or_1d(given, warn=True)
-    if given.ndim != 1:
-        raise InputError(f"y has shape {given.shape}: give one label a row, shape (n_samples,)")
-    if given.dtype.kind in "iufb":
-        missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(len(given), dtype=bool)
-        return given, missing | (given == -1 if given.dtype.kind in "if" else False)
+        raise InputError("fit requires y to be passed, but the target y is None: give labels, with -1 for missing ones")
+    values = np.asarray(y)
+    if values.dtype.kind in "US" and not hasattr(y, "dtype"):
+        values = np.asarray(y, dtype=object)  # numpy turns a NaN in a list of names into "nan"
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = column_or_1d(values, warn=True)
+    if values.ndim != 1:
+        raise InputError(f"y has shape {values.shape}: give one label per row, shape (n_samples,)")
+    if values.dtype.kind in "iufb":
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
+        return values, missing | (values == -1 if values.dtype.kind in "if" else False)
     import pandas as pd
 
-    missing = np.asarray(pd.isna(given))
-    missing[~missing] = [v in ("", -1) for v in given[~missing].tolist()]
-    if all(isinstance(v, Integral) for v in given[~missing]):
-        given = np.where(missing, -1, given).astype(np.int64)
-    return given, missing
+    missing = np.asarray(pd.isna(values))
+    missing[~missing] = [v in ("", -1) for v in values[~missing].tolist()]
+    if all(isinstance(v, Integral) for v in values[~missing]):
+        values = np.where(missing, -1, values).astype(np.int64)
+    return values, missing
 
 
 def as_trusted_mask(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Labels known to be right, (n,) bool.
+    """Return the mask (n,) of labels known to be right.
 
     Raises
     ------
     InputError
-        If the mask has another length, holds anything but True, False, 1 and 0, or a trusted row has no label.
+        If the mask has another length or holds other values than True, False, 1 and 0, or a trusted row has no label.
     """
-    given = np.asarray(trusted)
-    strange = [value for value in given.ravel().tolist() if value not in (True, False)]
-    if strange:
-        raise InputError(f"trusted holds {strange[0]!r}: give True or False for each row")
-    mask = given.astype(bool)
+    values = np.asarray(trusted)
+    invalid = [value for value in values.ravel().tolist() if value not in (True, False)]
+    if invalid:
+        raise InputError(f"trusted holds {invalid[0]!r}: give True or False for each row")
+    mask = values.astype(bool)
     if mask.shape != labels.shape:
         raise InputError(f"trusted has shape {mask.shape}: give one bool for each of the {len(labels)} rows")
     check_trusted(mask, labels)
     return mask
 
 
-def encode_targets(y: ArrayLike, n: int) -> tuple[NDArray, NDArray[np.int64]]:
-    """The sorted classes (K,) of given labels of n rows, and the labels as indices into them, -1 where missing.
+def encode_targets(y: ArrayLike, n: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the sorted classes (K,) of the labels of n rows, and the labels as class indices, -1 for missing ones.
 
     Raises
     ------
     InputError
-        There is not one label a row, all are missing, or a class has too few: see
-        :func:`goldvein.data.check.check_labels`.
+        If there is not one label per row, or :func:`goldvein.data.check.check_labels` refuses the labels.
 
     Examples
     --------
     >>> encode_targets(["b", "", "a", "b", "a"], 5)
     (array(['a', 'b'], dtype=object), array([ 1, -1,  0,  1,  0]))
     """
-    given, missing = split_missing(y)
-    if len(given) != n:
-        raise InputError(f"y has {len(given)} labels and X {n} rows: give one label (or -1) for each row")
+    values, missing = split_missing(y)
+    if len(values) != n:
+        raise InputError(f"y has {len(values)} labels and X {n} rows: give one label (or -1) for each row")
     if not missing.all():
-        check_classification_targets(given[~missing])
-    classes, codes = np.unique(given[~missing], return_inverse=True)
+        check_classification_targets(values[~missing])
+    classes, codes = np.unique(values[~missing], return_inverse=True)
     labels = np.full(n, -1, dtype=np.int64)
     labels[~missing] = codes
     check_labels(labels, tuple(classes.tolist()))
     return classes, labels
 
 
-def encode_as(y: NDArray, classes: NDArray, name: str) -> NDArray[np.int64]:
-    """Labels (n,), none missing, as indices into the classes of training (K,).
+def encode_as(y: NDArray[Any], classes: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """Return labels (n,), none of them missing, as indices into the classes of training (K,).
 
     Raises
     ------
     InputError
-        A label is none of them; ``name`` is what the message calls ``y``.
+        If a label is not one of the classes; the message calls ``y`` by ``name``.
 
     Examples
     --------
@@ -111,27 +111,27 @@ def encode_as(y: NDArray, classes: NDArray, name: str) -> NDArray[np.int64]:
     known = {label: k for k, label in enumerate(classes.tolist())}
     for label in y.tolist():
         if label not in known:
-            raise InputError(f"{name} holds {label!r}, which y does not: drop it, or label a row of X so")
+            raise InputError(f"{name} holds {label!r}, which y does not have: remove it, or give a row of X this label")
     return np.array([known[label] for label in y.tolist()], dtype=np.int64)
 
 
-def encode_known(y: ArrayLike | None, n: int, classes: NDArray, name: str) -> NDArray[np.int64]:
-    """Labels (n,) as indices into the classes of training (K,); -1 for none, and for one of no such class.
+def encode_known(y: ArrayLike | None, n: int, classes: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """Return labels (n,) as indices into the classes of training (K,); -1 for missing labels and other classes.
 
     Raises
     ------
     InputError
-        There is not one label a row; ``name`` is what the message calls ``y``.
+        If there is not one label per row; the message calls ``y`` by ``name``.
 
     Examples
     --------
     >>> encode_known(["b", "", "z"], 3, np.array(["a", "b"]), "y_test")
     array([ 1, -1, -1])
     """
-    given, missing = split_missing(y)
-    if len(given) != n:
-        raise InputError(f"{name} has {len(given)} labels for {n} rows: give one for each row")
-    same = (given[:, None] == classes) & ~missing[:, None]
+    values, missing = split_missing(y)
+    if len(values) != n:
+        raise InputError(f"{name} has {len(values)} labels for {n} rows: give one for each row")
+    same = (values[:, None] == classes) & ~missing[:, None]
     return np.where(same.any(1), same.argmax(1), -1)
 
 
@@ -142,16 +142,21 @@ def hold_out(
     seed: int,
     trusted: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
-    """Labeled rows to validate on, (N,) bool: a share of each class, but never all of it.
+    """Choose labeled rows to validate on: a share of each class, but never all of its rows.
 
     Parameters
     ----------
     labels : ndarray of shape (N,), int64
         -1 is a missing label, which is never held out.
     fraction : float in [0, 1), or "auto"
-        ``auto`` is 0.1, or 0 where that leaves fewer than 10 rows a class on average.
+        ``auto`` is 0.1, or 0 if that gives fewer than 10 rows per class on average.
+    seed : int
     trusted : ndarray of shape (N,), bool, optional
-        Labels known to be right: of those of each class, the same share is held out, but never all.
+        Labels known to be right. The same share of these is held out in each class, but never all of them.
+
+    Returns
+    -------
+    ndarray of shape (N,), bool
 
     Examples
     --------

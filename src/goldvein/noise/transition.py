@@ -130,3 +130,63 @@ def unmix(probs: NDArray, T: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.maximum(probs, LEAST)
     p = np.maximum(np.linalg.solve(T.T, probs.T.astype(float)).T, LEAST)
     return p / p.sum(1, keepdims=True)
+
+
+def bayes_accuracy(T: ArrayLike, prior: ArrayLike, balanced: bool) -> float:
+    """Return the accuracy on true labels of the best classifier that is trained on noisy labels alone.
+
+    For an input of class i, this classifier knows the exact probabilities T[i] of the noisy label and predicts the
+    largest one. With ``balanced``, it is trained on noisy classes of equal frequency and predicts the largest
+    T[i, j] / P(given j). Entries that tie (to a relative 1e-9) are predicted equally often.
+
+    Parameters
+    ----------
+    T : array of shape (K, K)
+        Transition matrix.
+    prior : array of shape (K,)
+        Frequency of each true class, as counts or shares.
+    balanced : bool
+        Whether training makes the noisy classes equally frequent.
+
+    Returns
+    -------
+    float
+        Fraction in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If T is not a transition matrix, or ``prior`` is not K finite numbers of at least 0, with one above 0.
+
+    Notes
+    -----
+    Results at rate .6, plain and balanced; MNIST with the class counts of its test set:
+
+    ===============  =====  ========
+    noise            plain  balanced
+    ===============  =====  ========
+    patrini_cifar10   .50     .80
+    patrini_mnist     .508    .815
+    ding_mnist        .604   1
+    ===============  =====  ========
+
+    Plain cross-entropy in Ding et al. reaches .529, which is close to ``patrini_mnist`` and far below ``ding_mnist``.
+
+    Examples
+    --------
+    >>> from goldvein.noise.synthetic import transition
+    >>> T = transition("patrini_cifar10", 10, 0.6)
+    >>> round(bayes_accuracy(T, np.ones(10), balanced=False), 3)
+    0.5
+    >>> round(bayes_accuracy(T, np.ones(10), balanced=True), 3)
+    0.8
+    """
+    T = check_transition(T)
+    prior = np.asarray(prior, dtype=np.float64)
+    if prior.shape != (len(T),) or not np.isfinite(prior).all() or prior.min() < 0 or prior.max() == 0:
+        raise InputError(f"prior={prior.tolist()}: give {len(T)} class frequencies of at least 0, with one above 0")
+    prior = prior / prior.sum()
+    given = prior @ T if balanced else np.ones(len(T))
+    scores = np.divide(T, given, out=np.zeros_like(T), where=given > 0)
+    best = scores >= scores.max(axis=1, keepdims=True) * (1 - 1e-9)
+    return float(prior @ (best.diagonal() / best.sum(axis=1)))

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from goldvein.data import standard
 from goldvein.data.labels import Classes, encode_labels
+from goldvein.data.roles import find_inputs, find_others, read_ids
 from goldvein.errors import InputError
+from goldvein.files import resolve_inside
 from goldvein.report.thumbnails import as_url
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from goldvein.data.dataset import Dataset
     from goldvein.runs import Run
 
-ROLES = frozenset(("id", "trusted", "y_true"))  # columns beside the inputs
 MOST_NUMBERS = 24  # of a vector without names
 
 
@@ -186,9 +187,8 @@ def _of_path(source: Path, run: Run) -> Rows:
 
 def _file_below(folder: Path, row: str) -> Look:
     # the ids of a run folder from elsewhere may say anything
-    if not row or "\0" in row or Path(row).is_absolute() or ".." in Path(row).parts:
-        return Look(missing="its id is no path below the folder of the data")
-    return Look(file=folder / row)
+    file = resolve_inside(folder, row, allow_links=True)
+    return Look(missing="its id is not a path inside the folder of the data") if file is None else Look(file=file)
 
 
 def _numbers(vector: NDArray) -> tuple[tuple[str, str], ...]:
@@ -202,10 +202,8 @@ def _of_table(source: Path, spec: dict[str, Any]) -> Rows:
 
     columns = read_columns(source)
     cells = {name: as_text(column) for name, column in columns.items()}
-    named = {name.lower(): cells[name] for name in reversed(columns)}
-    n_rows = len(next(iter(cells.values())))
-    ids = [cell.strip() for cell in named["id"]] if "id" in named else list(map(str, range(n_rows)))
-    truth = _as_written(named.get("y_true", []), tuple(spec.get("classes", ())))
+    true_labels = find_others(columns, spec.get("label")).get("y_true")
+    truth = [] if true_labels is None else _as_written(cells[true_labels], tuple(spec.get("classes", ())))
     reader, inputs = spec.get("reader"), _inputs(columns, spec)
 
     def look(k: int) -> Look:
@@ -215,7 +213,7 @@ def _of_table(source: Path, spec: dict[str, Any]) -> Rows:
             return _inside(source.parent, cells[spec["path"]][k].strip())
         return Look(values=tuple((name, cells[name][k]) for name in inputs))
 
-    return _known(ids, look, truth)
+    return _known(read_ids(columns, spec.get("label")), look, truth)
 
 
 def _as_written(cells: list[str], classes: Classes) -> list[str]:
@@ -229,10 +227,9 @@ def _as_written(cells: list[str], classes: Classes) -> list[str]:
 
 def _inside(home: Path, cell: str) -> Look:
     """A file that a table names, unless it lies outside the table's folder."""
-    look = _file_below(home, cell)
-    if look.file is not None and not look.file.resolve().is_relative_to(home.resolve()):
-        return replace(look, file=None, missing="its path leaves the folder of the table")
-    return look
+    if resolve_inside(home, cell) is None:
+        return Look(missing="its path leads out of the folder of the table")
+    return Look(file=home / cell)
 
 
 def _inputs(columns: Columns, spec: dict[str, Any]) -> list[str]:
@@ -240,4 +237,4 @@ def _inputs(columns: Columns, spec: dict[str, Any]) -> list[str]:
     learned = {step.get("name") for step in spec.get("columns", ()) if isinstance(step, dict)}
     if learned:
         return [name for name in columns if name in learned]
-    return [name for name in columns if name.lower() not in ROLES and name != spec.get("label")]
+    return find_inputs(columns, spec.get("label"))

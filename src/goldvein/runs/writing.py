@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import goldvein
+from goldvein.data.spec import spec_of_shape
 from goldvein.errors import InputError
 from goldvein.files import write_text, write_whole
 from goldvein.runs import folder as names
@@ -208,9 +209,4 @@ def _skipped(dataset: Dataset) -> pd.DataFrame:
 
 def _spec(dataset: Dataset, classes: tuple[str | int, ...]) -> dict[str, Any]:
     """What new inputs are read by; for a standard data set, as arrays or images of its shape."""
-    spec = dict(dataset.spec)
-    if not spec and dataset.kind == "image":
-        spec = {"reader": "images", "size": dataset.x.shape[2:], "channels": dataset.x.shape[1]}
-    elif not spec:
-        spec = {"reader": "vectors", "width": dataset.x.shape[1]}
-    return {**spec, "classes": classes}
+    return {**(dataset.spec or spec_of_shape(dataset.x.shape)), "classes": classes}

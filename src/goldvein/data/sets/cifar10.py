@@ -51,7 +51,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     Raises
     ------
     InputError
-        A file is missing, cut short or altered, or a pickle asks for anything but arrays.
+        A file is missing, truncated or altered, or a pickle asks for anything but arrays.
     """
     batches = [_read_batch(official.find_file(data_dir, forms, PAGE)) for forms in FILES]
     x, y = (np.concatenate(parts) for parts in zip(*batches[:-1], strict=True))
@@ -74,7 +74,7 @@ def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if pixels.shape != (BATCH_ROWS, _PIXELS) or labels.shape != (BATCH_ROWS,) or labels.max() >= N_CLASSES:
         raise InputError(
             f"{path} holds pixels {pixels.shape} and labels {labels.shape} where CIFAR-10 has "
-            f"{(BATCH_ROWS, _PIXELS)} and {BATCH_ROWS} labels from 0 to 9; get it again from {PAGE}"
+            f"{(BATCH_ROWS, _PIXELS)} and {BATCH_ROWS} labels from 0 to 9; download it again from {PAGE}"
         )
     return pixels.reshape(BATCH_ROWS, 3, 32, 32).copy(), labels.astype(np.int64)
 
@@ -83,7 +83,7 @@ def _binary(content: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
     if len(content) != BATCH_ROWS * (1 + _PIXELS):
         raise InputError(
             f"{path} has {len(content)} bytes where CIFAR-10 has {BATCH_ROWS * (1 + _PIXELS)}: "
-            f"it is cut short or altered; get it again from {PAGE}"
+            f"it is truncated or altered; download it again from {PAGE}"
         )
     records = np.frombuffer(content, np.uint8).reshape(BATCH_ROWS, 1 + _PIXELS)
     return records[:, 1:], records[:, 0]
@@ -94,7 +94,7 @@ def _pickled(content: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
         batch = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
         return np.asarray(batch["data"], np.uint8), np.asarray(batch["labels"], np.uint8)
     except Exception as error:  # what a broken pickle raises is not bounded
-        raise InputError(f"{path} is not a CIFAR-10 batch ({error}); get it again from {PAGE}") from error
+        raise InputError(f"{path} is not a CIFAR-10 batch ({error}); download it again from {PAGE}") from error
 
 
 class _ArrayUnpickler(pickle.Unpickler):

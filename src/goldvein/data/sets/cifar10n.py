@@ -56,7 +56,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     if not np.array_equal(clean, images.y):
         raise InputError(
             f"the clean labels in {path} are not those of the CIFAR-10 batches in {data_dir}, "
-            f"so the rows do not line up; get the file again from {PAGE}"
+            f"so the rows do not line up; download the file again from {PAGE}"
         )
     return replace(images, y=y, y_true=clean)
 
@@ -79,4 +79,6 @@ def _read_labels(path: Path, *keys: str) -> list[np.ndarray]:
         return [np.asarray(content[key], np.int64) for key in keys]
     except Exception as error:  # what a broken file raises is not bounded
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is not the label file of CIFAR-10N ({reason}); get it again from {PAGE}") from error
+        raise InputError(
+            f"{path} is not the label file of CIFAR-10N ({reason}); download it again from {PAGE}"
+        ) from error

@@ -88,10 +88,10 @@ def _look_up(keys: list[str], path: Path) -> np.ndarray:
         if not (key and label.isdecimal() and int(label) < N_CLASSES):
             raise InputError(
                 f"{path} has the line {line!r}: each must be a key and a label from 0 to {N_CLASSES - 1}; "
-                f"get the file again from {PAGE}"
+                f"download the file again from {PAGE}"
             )
         label_of[key] = int(label)
     missing = next((key for key in keys if key not in label_of), None)
     if missing is not None:
-        raise InputError(f"{path} has no label for {missing!r} of a key list; get both again from {PAGE}")
+        raise InputError(f"{path} has no label for {missing!r} of a key list; download both again from {PAGE}")
     return np.array([label_of[key] for key in keys], np.int64)

@@ -46,7 +46,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     Raises
     ------
     InputError
-        A file is missing, cut short or altered.
+        A file is missing, truncated or altered.
     """
     x, y, x_test, y_test = (mnist.read_idx(official.find_file(data_dir, forms, PAGE), MD5, PAGE) for forms in FILES)
     return mnist.image_dataset(name, x, y, x_test, y_test, CLASSES)

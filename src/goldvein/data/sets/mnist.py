@@ -45,7 +45,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     Raises
     ------
     InputError
-        A file is missing, cut short or altered.
+        A file is missing, truncated or altered.
     """
     x, y, x_test, y_test = (read_idx(official.find_file(data_dir, forms, PAGE), MD5, PAGE) for forms in FILES)
     return image_dataset(name, x, y, x_test, y_test, tuple(range(N_CLASSES)))
@@ -78,7 +78,7 @@ def read_idx(path: Path, md5: dict[str, str], page: str) -> np.ndarray:
     Raises
     ------
     InputError
-        The file is cut short or altered.
+        The file is truncated or altered.
     """
     content = official.read_checked(path, md5[path.name], page)
     if path.suffix == ".gz":

@@ -31,7 +31,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     Raises
     ------
     InputError
-        A file is missing, cut short or altered.
+        A file is missing, truncated or altered.
     """
     (x, y), (x_test, y_test) = (_read(official.find_file(data_dir, forms, PAGE)) for forms in FILES)
     return Dataset(
