@@ -266,17 +266,17 @@ def _judge(
     """By the noise model of the class probabilities."""
     if held_out is not None and held_out.any():
         doubted = slice(None) if trusted is None else np.flatnonzero(~trusted)  # right labels are believed rightly
-        told = noise_model.honest(y[doubted], probs[doubted], held_out[doubted])
+        told = noise_model.match_held_out(y[doubted], probs[doubted], held_out[doubted])
         if trusted is None:
             probs = told
         else:
             probs = np.array(probs)
             probs[doubted] = told
-    model, before = noise_model.fit(y, probs, mixed=mixed, trusted=trusted, before=first)
-    p_wrong = 1 - model.right(y, probs)
+    model, before = noise_model.fit_noise_model(y, probs, mixed=mixed, trusted=trusted, y_before=first)
+    p_wrong = 1 - model.p_right(y, probs)
     rng = np.random.default_rng(0)
     some = np.arange(len(y)) if len(y) <= SAMPLE else np.sort(rng.choice(len(y), SAMPLE, replace=False))
-    readings = np.stack([*(1 - other.right(y[some], probs[some]) for other in before), p_wrong[some]])
+    readings = np.stack([*(1 - other.p_right(y[some], probs[some]) for other in before), p_wrong[some]])
     return Judgment(p_wrong, model.T, model, probs, some, readings)
 
 
