@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldvein.issues.audit import Audit, audit
-from goldvein.noise.identifiability import names_in_doubt
+from goldvein.noise.identifiability import find_ambiguous_classes
 from goldvein.selectors.neighbors import deviations
 
 BY_HEART = 0.95  # share of repeated labels from which some may have been learned by heart,
@@ -69,7 +69,7 @@ class Evidence:
             scores=self.scores,
             **target,
         )
-        doubt = names_in_doubt(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
+        doubt = find_ambiguous_classes(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
         messages = tuple(found.message(classes.tolist()) for found in doubt)
         return replace(judged, ambiguous=messages + self._by_heart())
 

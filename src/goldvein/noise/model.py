@@ -268,7 +268,7 @@ def _count_pairs(rows: Ints, columns: Ints, n_classes: int) -> Ints:
 
 def _invert(T: Matrix, mixed: bool) -> Matrix | None:
     """Return ``T^-1`` for probabilities of given labels; None if there is no noise to remove, or T is singular."""
-    return np.linalg.inv(T) if mixed and np.linalg.cond(T) < SINGULAR else None
+    return np.asarray(np.linalg.inv(T), dtype=np.float64) if mixed and np.linalg.cond(T) < SINGULAR else None
 
 
 def _calibrate(
