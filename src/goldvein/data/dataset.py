@@ -80,3 +80,16 @@ class Dataset:
                 values = {key: getattr(self, key) for key in arrays}
                 changes |= {key: None if v is None else np.delete(v, list(bad), axis=0) for key, v in values.items()}
         return replace(self, **changes, skipped=tuple(skipped))
+
+
+def make_benchmark(
+    name: str,
+    kind: Kind,
+    train: tuple[Rows, NDArray[Any]],
+    test: tuple[Rows, NDArray[Any]],
+    classes: tuple[str | int, ...],
+) -> Dataset:
+    """Return a standard data set from the inputs and labels of its official split; the row numbers are the ids."""
+    (x, y), (x_test, y_test) = train, test
+    ids = np.arange(len(y)).astype(str)
+    return Dataset(name, kind, x, y.astype(np.int64), classes, ids, x_test=x_test, y_test=y_test.astype(np.int64))
