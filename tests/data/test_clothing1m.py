@@ -56,7 +56,7 @@ def test_each_kind_of_labels_alone(tmp_path):
         assert data.y_test.tolist() == [4]
 
 
-def test_images_are_decoded_when_asked_for(tmp_path):
+def test_images_are_decoded_on_access(tmp_path):
     write_official(tmp_path / "clothing1M")
     data = standard.load_dataset("clothing1m", tmp_path)
     for key in KEYS[:4]:
@@ -67,7 +67,7 @@ def test_images_are_decoded_when_asked_for(tmp_path):
     np.testing.assert_allclose(data.x_test[np.array([0])][0, 2, 128, 128], 200, atol=3)
 
 
-def test_bad_images_are_left_out_when_asked_to(tmp_path):
+def test_bad_images_are_skipped_on_request(tmp_path):
     write_official(tmp_path / "clothing1M")
     for key in (KEYS[1], KEYS[7]):  # a training and the test image
         path = tmp_path / "clothing1M" / key
@@ -88,7 +88,7 @@ def test_bad_images_are_left_out_when_asked_to(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["images/0/0,0.jpg 14", "images/0/0,0.jpg", "images/0/0,0.jpg x", "7"])
-def test_a_bad_label_line_is_told(line, tmp_path):
+def test_a_bad_label_line_is_reported(line, tmp_path):
     write_official(tmp_path / "clothing1M")
     with (tmp_path / "clothing1M" / "noisy_label_kv.txt").open("a") as file:
         file.write(line)
@@ -96,8 +96,8 @@ def test_a_bad_label_line_is_told(line, tmp_path):
         standard.load_dataset("clothing1m", tmp_path)
 
 
-def test_a_key_without_a_label_is_told(tmp_path):
+def test_a_key_without_a_label_is_reported(tmp_path):
     write_official(tmp_path / "clothing1M")
     (tmp_path / "clothing1M" / "clean_test_key_list.txt").write_text("images/9/9.jpg\n")
-    with pytest.raises(InputError, match=r"clean_label_kv\.txt has no label for 'images/9/9.jpg'"):
+    with pytest.raises(InputError, match=r"clean_label_kv\.txt has no label for the key 'images/9/9.jpg'"):
         standard.load_dataset("clothing1m", tmp_path)

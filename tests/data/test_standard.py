@@ -47,7 +47,7 @@ def test_unknown_name_suggests_the_nearest():
 
 
 @pytest.mark.parametrize("name", standard.names())
-def test_missing_files_are_told_with_path_page_and_mend(name, tmp_path):
+def test_missing_files_are_reported_with_path_page_and_fix(name, tmp_path):
     presence = standard.describe(name, tmp_path)
     assert presence.name == name
     assert presence.page.startswith("http")

@@ -109,7 +109,7 @@ def test_marks_of_missing_values_are_labels(tmp_path):
     assert data.y.tolist() == [0, 1, 0, 1, -1, -1]
 
 
-def test_integer_labels_and_the_columns_beside_them(tmp_path):
+def test_integer_labels_and_the_other_columns(tmp_path):
     content = "ID,x,label,trusted,y_true\na,1,10,yes,10\nb,2,10,no,9\nc,3,9,TRUE,9\nd,4,9,,9\ne,5,,0,10\n"
     data = read_table(write(tmp_path, content), None, HOW)
     assert data.classes == (9, 10)

@@ -22,7 +22,7 @@ def groups(T: np.ndarray, n_labels: np.ndarray, **known: np.ndarray) -> list[tup
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.85])
 @pytest.mark.parametrize("n_classes", [3, 10])
-def test_symmetric_noise_leaves_no_doubt(rate: float, n_classes: int) -> None:
+def test_symmetric_noise_is_not_ambiguous(rate: float, n_classes: int) -> None:
     assert groups(transition("symmetric", n_classes, rate), MANY[:n_classes]) == []
 
 
@@ -61,7 +61,7 @@ def test_the_swapped_explanation_is_ambiguous_as_well() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.5, 0.9])
-def test_noise_of_one_direction_leaves_no_doubt(rate: float) -> None:
+def test_noise_of_one_direction_is_not_ambiguous(rate: float) -> None:
     T = np.eye(10)
     T[2, 2], T[2, 7] = 1 - rate, rate
     assert groups(T, MANY) == []
@@ -115,7 +115,7 @@ def test_enough_trusted_labels_decide() -> None:
     few = 20 * np.eye(10)
     few[6, 6] = 0
     assert groups(T, MANY, trusted=few) == [(5, 6)]
-    assert groups(T, MANY, trusted=np.diag([0, 0, 0, 0, 0, 5, 5, 0, 0, 0])) == []  # others are not in doubt
+    assert groups(T, MANY, trusted=np.diag([0, 0, 0, 0, 0, 5, 5, 0, 0, 0])) == []  # the other classes are not ambiguous
 
 
 def test_trusted_labels_that_the_network_contradicts() -> None:

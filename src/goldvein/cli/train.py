@@ -71,7 +71,7 @@ def train(
     dataset = source.dataset(classifier.get_params()["random_state"], progress=not quiet)
     if not quiet:
         typer.echo("".join(_told_of(dataset)), nl=False, err=True)
-    kept: dict[str, Any] = {"data": source.described(out)}
+    kept: dict[str, Any] = {"data": source.as_config(out)}
     if decisions is not None and reviewed is not None:
         dataset = apply(dataset, reviewed)
         check_labels(dataset.y, dataset.classes)

@@ -36,7 +36,7 @@ class Source:
         """Whether the source is a standard data set. For a file or folder of that name, the user writes ``./NAME``."""
         return self.source in standard.names()
 
-    def described(self, out: Path) -> dict[str, Any]:
+    def as_config(self, out: Path) -> dict[str, Any]:
         """Return the options that are set; for a relative path also ``from_run``, the path from the run folder."""
         options = {name: value for name, value in asdict(self).items() if value not in (None, False)}
         path = os.path.expanduser(self.source)
