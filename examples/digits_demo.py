@@ -20,7 +20,7 @@ from goldvein.noise import synthetic as noise
 
 
 def main(folder: Path) -> None:
-    digits = standard.load("digits")
+    digits = standard.load_dataset("digits")
     y_true = digits.y
     few = noise.keep_labels(y_true, per_class=10, random_state=0)
     y = noise.corrupt(few, noise.transition("symmetric", 10, 0.3), random_state=0, how="exact")

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from text_methods import EPOCHS, METHODS, compare
 
-from goldvein.data.read import read
+from goldvein.data.read import read_data
 
 
 def headlines(path: Path) -> list[dict[str, str]]:
@@ -53,8 +53,8 @@ def main(
     data_dir: Path, folder: Path, seeds: Iterable[int] = range(5), most_rows: int | None = None, epochs: int = EPOCHS
 ) -> dict[str, list[dict[str, float]]]:
     write_tables(data_dir, folder, most_rows)
-    train = read(folder / "train.csv")
-    test = read(folder / "test.csv", spec=train.spec)
+    train = read_data(folder / "train.csv")
+    test = read_data(folder / "test.csv", spec=train.spec)
     assert train.y_true is not None
     known = train.y_true >= 0
     n_wrong = (train.y != train.y_true)[known].sum()

@@ -28,7 +28,7 @@ from pathlib import Path
 from text_methods import EPOCHS, compare
 from text_methods import METHODS as OTHERS
 
-from goldvein.data.read import read
+from goldvein.data.read import read_data
 
 CLASSES = ("ham", "spam")
 METHODS = {**OTHERS, "umn": "umn"}
@@ -68,8 +68,8 @@ def main(
     data_dir: Path, folder: Path, seeds: Iterable[int] = range(5), most_rows: int | None = None, epochs: int = EPOCHS
 ) -> dict[str, list[dict[str, float]]]:
     write_tables(data_dir, folder, most_rows)
-    train = read(folder / "train.csv")
-    test = read(folder / "test.csv", spec=train.spec)
+    train = read_data(folder / "train.csv")
+    test = read_data(folder / "test.csv", spec=train.spec)
     assert train.y_true is not None
     given = train.y >= 0
     n_wrong = (train.y != train.y_true)[given].sum()

@@ -87,7 +87,7 @@ def speed() -> None:
 
 def accuracy(data_dir: Path) -> None:
     torch.set_num_threads(1)
-    cifar = standard.load("cifar10", data_dir)
+    cifar = standard.load_dataset("cifar10", data_dir)
     for precision in ("float32", "bfloat16"):
         scores = []
         for seed in (0, 1):

@@ -70,7 +70,7 @@ COUNTS = [
 
 def labels(data: str, kind: str, rate: float, seed: int) -> tuple[Any, np.ndarray, np.ndarray]:
     """Inputs, given labels, true labels."""
-    found = standard.load(data)
+    found = standard.load_dataset(data)
     if kind == "none":
         assert found.y_true is not None
         return found.x, found.y, found.y_true

@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     seeds = parser.parse_args().seeds
     torch.set_num_threads(1)
-    data = standard.load("mnist")
+    data = standard.load_dataset("mnist")
     for seed, method in itertools.product(seeds, ("cross_entropy", "two_stage")):
         rng = np.random.default_rng(seed)
         rows = rng.permutation(len(data.y))[:ROWS]

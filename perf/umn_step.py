@@ -168,7 +168,7 @@ def compare(rivals: dict[str, Callable[[], None]]) -> None:
 def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    data = standard.load("mnist", sys.argv[1])
+    data = standard.load_dataset("mnist", sys.argv[1])
     images = torch.as_tensor(np.asarray(data.x)).reshape(-1, PIXELS) / 255
     y = torch.as_tensor(noise.keep_labels(data.y, 10, 0))
     y = torch.as_tensor(noise.corrupt(y.numpy(), noise.transition("symmetric", K, 0.3), 0, how="exact"))

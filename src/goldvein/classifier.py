@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted, check_random_state, valida
 from goldvein.config.names import DEFAULT_METHOD, find
 from goldvein.config.ranges import Count, NonNegative, Positive, PositiveShare, Range, ShareBelowOne, check
 from goldvein.data.check import as_images
-from goldvein.data.dataset import Rows
-from goldvein.data.given import encode, encode_as, hold_out, known_labels, split_missing, trusted_rows
+from goldvein.data.targets import as_trusted_mask, encode_as, encode_known, encode_targets, hold_out, split_missing
 from goldvein.errors import InputError
 from goldvein.issues.audit import Audit
 from goldvein.issues.evidence import Evidence
+from goldvein.rows import Rows
 from goldvein.training.fit import Fitted, TrainingSet, fit, shared_seed
 from goldvein.training.inputs import Transform
 from goldvein.training.method import Method
@@ -201,9 +201,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if self.epochs != "auto" and self.epochs not in Range(1, whole=True):
             raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
         rows = self._rows(X, reset=True)
-        self.classes_, labels = encode(y, len(rows))
+        self.classes_, labels = encode_targets(y, len(rows))
         n = len(rows)
-        before = None if y_before is None else known_labels(y_before, n, self.classes_, "y_before")
+        before = None if y_before is None else encode_known(y_before, n, self.classes_, "y_before")
         if checkpoint is not None and self.random_state is None:
             raise InputError("a checkpoint needs a fixed random_state to be resumed from: give an integer")
         seed = shared_seed(int(check_random_state(self.random_state).randint(2**31 - 1)), self.device)
@@ -313,7 +313,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         for a, b, names in ((X_val, y_val, "X_val and y_val"), (X_test, y_test, "X_test and y_test")):
             if (a is None) != (b is None):
                 raise InputError(f"{names} belong together: give both or neither")
-        known = None if trusted is None else trusted_rows(trusted, labels)
+        known = None if trusted is None else as_trusted_mask(trusted, labels)
         validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed, known)
         if X_val is not None:
             rows, labels = self._append(rows, labels, X_val, y_val)
@@ -341,7 +341,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def _test(self, X: ArrayLike, y: ArrayLike | None) -> tuple[Rows, NDArray[np.int64]]:
         """Test rows, and their labels as indices into ``classes_``; -1 for a class that training does not have."""
         rows = self._rows(X, reset=False)
-        return rows, known_labels(y, len(rows), self.classes_, "y_test")
+        return rows, encode_known(y, len(rows), self.classes_, "y_test")
 
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None

@@ -1,4 +1,4 @@
-"""Bad input, told in one sentence: the value that was found, the rule it breaks, and the mend."""
+"""The error for bad input: one sentence with the value found, the rule it breaks and how to fix it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used; the message says which value, by which rule, and how to mend it.
+    """The user's input cannot be used; the message names the value, the rule and the fix.
 
-    The command line prints it as one line and ends with exit code 2.
+    The command line prints the message as one line and exits with code 2.
 
     Examples
     --------
     >>> try:
-    ...     raise InputError("lr=-1: a learning rate must be above 0; give for example lr=0.1")
+    ...     raise InputError("lr=-1: a learning rate must be above 0; use for example lr=0.1")
     ... except ValueError as error:
     ...     print(error)
-    lr=-1: a learning rate must be above 0; give for example lr=0.1
+    lr=-1: a learning rate must be above 0; use for example lr=0.1
     """
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
-    """An :class:`InputError` for a name that does not exist, with the nearest known one.
+    """Return an :class:`InputError` for an unknown name; the message suggests the closest known name.
 
     Examples
     --------

@@ -1,56 +1,57 @@
-"""Progress of long work: bars on a terminal, with the time that is left; elsewhere, as in a log, a line a minute."""
+"""Progress of long work: bars with the remaining time on a terminal, one line a minute elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
-EVERY = 60.0  # seconds between two lines
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+SECONDS_BETWEEN_LINES = 60.0
 
 
 class Progress:
-    """One bar a stage.
+    """Shows on standard error how far each stage of the work is.
 
     Parameters
     ----------
     quiet : bool, default=False
-        Never show anything.
+        Show nothing.
     """
 
     def __init__(self, quiet: bool = False) -> None:
-        self.bars: Any = None
-        self.lines = not quiet
-        if not quiet and sys.stderr.isatty():
-            self.bars = _bars()
-            self.lines = self.bars is None
-        self.task: Any = None
+        self.bars = None if quiet or not sys.stderr.isatty() else _make_bars()
+        self.prints_lines = not quiet and self.bars is None
+        self.task: TaskID | None = None
         self.name, self.n, self.done = "", 0, 0
-        self.told = time.monotonic()
+        self.last_line = time.monotonic()
 
     def stage(self, name: str, n: int, done: int = 0) -> None:
-        """Begin a bar of ``n`` steps."""
+        """Start the bar of a stage with ``n`` steps, of which ``done`` are already complete."""
         self.name, self.n, self.done = name, n, done
         if self.bars is not None:
             self.bars.start()
             self.task = self.bars.add_task(name, total=n, completed=done, note="")
 
     def step(self, note: str = "") -> None:
-        """One step further; ``note`` stands behind the bar."""
+        """Count one more step; ``note`` is shown after the bar."""
         self.done += 1
-        if self.bars is not None:
+        if self.bars is not None and self.task is not None:
             self.bars.update(self.task, advance=1, note=note)
-        elif self.lines and time.monotonic() - self.told >= EVERY:
-            self.told = time.monotonic()
+        elif self.prints_lines and time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
+            self.last_line = time.monotonic()
             print(f"{self.name}: {self.done} of {self.n}{f', {note}' if note else ''}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Leave the bars as they are."""
+        """Stop updating; the bars stay on the screen."""
         if self.bars is not None:
             self.bars.stop()
 
 
-def _bars() -> Any:
+def _make_bars() -> Bars | None:
     try:
         from rich import progress
         from rich.console import Console

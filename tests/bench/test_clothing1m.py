@@ -45,14 +45,14 @@ def damaged(make_clothing1m: Callable[..., float], tmp_path_factory: pytest.Temp
     """The same with one truncated training image, and the key of it."""
     folder = tmp_path_factory.mktemp("damaged")
     make_clothing1m(folder, 140, sides=SIDES)
-    key = standard.load("clothing1m", folder).ids[5]
+    key = standard.load_dataset("clothing1m", folder).ids[5]
     path = folder / "clothing1M" / key
     path.write_bytes(path.read_bytes()[:-200])
     return folder, key
 
 
 def test_the_made_up_set_is_like_the_official_one(folder: Path) -> None:
-    data = standard.load("clothing1m", folder)
+    data = standard.load_dataset("clothing1m", folder)
     assert len(data.classes) == 14
     assert len(data.y) == 112
     assert sorted(data.y[data.trusted]) == sorted(data.y_test) == list(range(14))
@@ -69,11 +69,11 @@ def test_a_made_up_set_has_the_asked_for_noise(make_clothing1m: Callable[..., fl
 
 
 def test_labels_that_are_trusted_are_neither_made_wrong_nor_lost(folder: Path) -> None:
-    data = standard.load("clothing1m", folder)
+    data = standard.load_dataset("clothing1m", folder)
     source = partial(Source, "clothing1m", data_dir=str(folder))
-    with pytest.raises(InputError, match="labels of clothing1m are noisy as they are"):
-        source(noise="symmetric", noise_rate=0.3).load(seed=0, progress=False)
-    few = source(labels_per_class=2).load(seed=0, progress=False)
+    with pytest.raises(InputError, match="clothing1m already has noisy labels"):
+        source(noise="symmetric", noise_rate=0.3).dataset(seed=0, progress=False)
+    few = source(labels_per_class=2).dataset(seed=0, progress=False)
     assert np.array_equal(few.y[data.trusted], data.y[data.trusted])
     assert (few.y < 0).sum() > 50
 
@@ -111,7 +111,7 @@ def test_train_and_predict_on_the_command_line(damaged: tuple[Path, str], tmp_pa
     assert [entry["stage"] for entry in history] == [0, 1]
     assert history[1]["consistency"] > 0
     # the folder alone predicts as the run did: crops, colors and network are built again
-    data = standard.load("clothing1m", folder).without_bad_images()
+    data = standard.load_dataset("clothing1m", folder).without_bad_images()
     probs = runs.open_run(run).predict_proba(data)
     columns = [name for name in written if name.startswith("prob_")]
     np.testing.assert_allclose(probs, written[columns].to_numpy(), atol=2e-6)

@@ -25,7 +25,7 @@ from goldvein.errors import InputError
 
 @pytest.fixture(scope="module")
 def digits():
-    return standard.load("digits")
+    return standard.load_dataset("digits")
 
 
 def job(**changes):

@@ -193,7 +193,7 @@ def test_a_dry_run_reads_no_data_and_does_not_train(write, monkeypatch):
     def refuse(*given, **named):
         raise AssertionError("a dry run went too far")
 
-    monkeypatch.setattr(standard, "load", refuse)
+    monkeypatch.setattr(standard, "load_dataset", refuse)
     monkeypatch.setattr(NoisyLabelClassifier, "fit", refuse)
     plan.validate(plan.load(write('name = "digits"', 'name = "mnist"')))
 

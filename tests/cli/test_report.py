@@ -29,7 +29,7 @@ def correct_all(run, tmp_path):
     """Write a file with the true label for every issue of a digits run."""
     from goldvein.data import standard
 
-    digits = standard.load("digits")
+    digits = standard.load_dataset("digits")
     truth = dict(zip(digits.ids.tolist(), digits.y.tolist(), strict=True))
     path = tmp_path / "truth.csv"
     lines = [f"{row['id']},{row['given_label']},{truth[row['id']]}" for row in listed(run) if row["is_issue"] == "True"]

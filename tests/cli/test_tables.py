@@ -24,7 +24,7 @@ def test_predictions_of_the_test_set_match_its_accuracy(goldvein, trained, tmp_p
     assert goldvein("predict", trained, "digits", "--out", out).stdout == f"596 rows predicted: {out}\n"
     found = rows(out)
     assert list(found[0]) == ["id", "predicted", "confidence", *(f"prob_{k}" for k in range(10))]
-    truth = standard.load("digits").y_test
+    truth = standard.load_dataset("digits").y_test
     accuracy = np.mean([int(row["predicted"]) == y for row, y in zip(found, truth, strict=True)])
     assert accuracy == json.loads((trained / "metrics.json").read_text())["test_accuracy"]
     assert accuracy > 0.5
@@ -90,7 +90,7 @@ def test_clean_corrects_more_labels_than_it_damages(goldvein, trained, tmp_path)
     counts = json.loads(goldvein("clean", trained, "--out", out, "--json").stdout)
     found = rows(out)
     assert list(found[0]) == ["id", "given_label", "cleaned_label", "action"]
-    data = standard.load("digits")
+    data = standard.load_dataset("digits")
     assert [row["id"] for row in found] == data.ids.tolist()
     assert counts["keep"] + counts["relabel"] + counts["drop"] == len(found) == 1201
     truth = data.y.astype(str)

@@ -71,7 +71,7 @@ def test_noise_from_a_matrix_file(goldvein, refused, tmp_path):
     assert np.allclose(json.loads(printed.stdout)["true_noise"]["transition"], swap)
     (tmp_path / "bad.csv").write_text("a,b\n")
     message = refused("train", "digits", "--out", tmp_path / "other", "--noise", tmp_path / "bad.csv")
-    assert "is no matrix" in message
+    assert "is not a matrix" in message
 
 
 def test_the_transition_matrix_of_a_method_may_be_a_csv(goldvein, refused, tmp_path):
@@ -168,9 +168,9 @@ def test_the_same_seed_gives_the_same_weights(goldvein, flowers, tmp_path):
         (("digits", "--set", "model_params.widht=1"), "unknown parameter 'widht'"),
         (("digits", "--model", "resnet"), "unknown model 'resnet'"),
         (("digits", "--config", "nowhere.toml"), "nowhere.toml cannot be read"),
-        (("digits", "--label", "kind"), "--label is for data of your own"),
-        (("digits", "--skip-bad"), "--skip-bad is for data of your own"),
-        (("digits", "--noise-rate", "0.2"), "--noise-rate 0.2 lacks its --noise"),
+        (("digits", "--label", "kind"), "--label is only for your own data"),
+        (("digits", "--skip-bad"), "--skip-bad is only for your own data"),
+        (("digits", "--noise-rate", "0.2"), "--noise-rate 0.2 needs --noise"),
         (("digits", "--noise", "symetric", "--noise-rate", "0.2"), "did you mean 'symmetric'?"),
         (("digits", "--noise", "symmetric", "--noise-rate", "2"), "rate=2.0"),
         (("digitz",), "unknown path or data set 'digitz': did you mean 'digits'?"),
@@ -186,7 +186,7 @@ def test_bad_input_is_reported_in_one_line(refused, tmp_path, given, message):
 
 def test_noise_is_not_added_to_the_user_s_labels(refused, flowers, tmp_path):
     given = ("--label", "kind", "--noise", "symmetric", "--noise-rate", 0.1)
-    assert "only labels known to be right can be made doubtful" in refused(
+    assert "only for the standard data sets, whose labels are known" in refused(
         "train", flowers, "--out", tmp_path / "run", *given
     )
 

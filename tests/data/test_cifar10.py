@@ -57,7 +57,7 @@ def write_batches(folder, monkeypatch, form):
 @pytest.mark.parametrize("form", ["bin", "python2", "python3"])
 def test_reads_the_official_formats(form, tmp_path, monkeypatch):
     x, y = write_batches(tmp_path, monkeypatch, form)
-    data = standard.load("cifar10", tmp_path)
+    data = standard.load_dataset("cifar10", tmp_path)
     assert data.kind == "image"
     assert data.classes[3] == "cat"
     assert data.classes[5] == "dog"
@@ -76,8 +76,8 @@ def test_a_short_batch_is_named(form, batch, tmp_path, monkeypatch):
     write_batches(tmp_path, monkeypatch, form)
     (path,) = tmp_path.rglob(batch)
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(InputError, match=rf"{batch} .*get it again from https://www.cs.toronto.edu"):
-        standard.load("cifar10", tmp_path)
+    with pytest.raises(InputError, match=rf"{batch} .*download it again from https://www.cs.toronto.edu"):
+        standard.load_dataset("cifar10", tmp_path)
 
 
 def test_an_altered_training_batch_is_refused(tmp_path, monkeypatch):
@@ -85,7 +85,7 @@ def test_an_altered_training_batch_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "cifar-10-batches-bin" / "data_batch_5.bin"
     path.write_bytes(path.read_bytes()[:-1] + b"\x00")
     with pytest.raises(InputError, match=r"data_batch_5\.bin has md5"):
-        standard.load("cifar10", tmp_path)
+        standard.load_dataset("cifar10", tmp_path)
 
 
 def test_a_test_label_above_nine_is_refused(tmp_path, monkeypatch):
@@ -93,7 +93,7 @@ def test_a_test_label_above_nine_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "cifar-10-batches-bin" / "test_batch.bin"
     path.write_bytes(b"\x0a" + path.read_bytes()[1:])
     with pytest.raises(InputError, match="labels from 0 to 9"):
-        standard.load("cifar10", tmp_path)
+        standard.load_dataset("cifar10", tmp_path)
 
 
 class Call:
@@ -116,7 +116,7 @@ def test_a_pickle_that_calls_anything_is_refused(tmp_path, monkeypatch):
     ):
         test_batch.write_bytes(pickle.dumps({"data": call, "labels": [1, 2, 3, 4]}, protocol=2))
         with pytest.raises(InputError, match="test_batch is not a CIFAR-10 batch"):
-            standard.load("cifar10", tmp_path)
+            standard.load_dataset("cifar10", tmp_path)
     assert not trace.exists()
 
 
@@ -125,14 +125,14 @@ def test_a_pickle_of_something_else_is_refused(content, tmp_path, monkeypatch):
     write_batches(tmp_path, monkeypatch, "python3")
     (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(pickle.dumps(content, protocol=2))
     with pytest.raises(InputError, match="test_batch"):
-        standard.load("cifar10", tmp_path)
+        standard.load_dataset("cifar10", tmp_path)
 
 
 @pytest.mark.data
 def test_real_files():
     if not os.environ.get("GOLDVEIN_DATA") or not standard.describe("cifar10").complete:
         pytest.skip("GOLDVEIN_DATA does not point to cifar10")
-    data = standard.load("cifar10")
+    data = standard.load_dataset("cifar10")
     assert data.x.shape == (50000, 3, 32, 32)
     assert np.bincount(data.y).tolist() == [5000] * 10
     assert np.bincount(data.y_test).tolist() == [1000] * 10

@@ -36,7 +36,7 @@ def label_file(tmp_path, monkeypatch):
 def test_the_name_chooses_the_labels(name, convert, label_file, tmp_path):
     torch.save({key: convert(value) for key, value in LABELS.items()}, label_file)
     key = name.removeprefix("cifar10n_").replace("random", "random_label")
-    data = standard.load(name, tmp_path)
+    data = standard.load_dataset(name, tmp_path)
     np.testing.assert_array_equal(data.y, LABELS.get(key, LABELS.get(f"{key}_label")))
     np.testing.assert_array_equal(data.y_true, CLEAN)
     assert data.y.dtype == data.y_true.dtype == np.int64
@@ -49,13 +49,13 @@ def test_reads_arrays_that_an_older_numpy_wrote(label_file, tmp_path):
     with zipfile.ZipFile(label_file, "w") as new:
         for name, content in parts.items():
             new.writestr(name, content.replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
-    assert standard.load("cifar10n_worse", tmp_path).y.tolist() == [0, 9, 1, 4, 1, 2]
+    assert standard.load_dataset("cifar10n_worse", tmp_path).y.tolist() == [0, 9, 1, 4, 1, 2]
 
 
 def test_clean_labels_of_other_images_are_refused(label_file, tmp_path):
     torch.save({**LABELS, "clean_label": CLEAN[::-1].copy()}, label_file)
     with pytest.raises(InputError, match="not those of the CIFAR-10 batches"):
-        standard.load("cifar10n_worse", tmp_path)
+        standard.load_dataset("cifar10n_worse", tmp_path)
 
 
 class Call:
@@ -69,17 +69,17 @@ class Call:
 def test_a_file_that_calls_anything_is_refused(label_file, tmp_path):
     torch.save({**LABELS, "worse_label": Call(str(tmp_path / "trace"))}, label_file)
     with pytest.raises(InputError, match="not the label file of CIFAR-10N"):
-        standard.load("cifar10n_worse", tmp_path)
+        standard.load_dataset("cifar10n_worse", tmp_path)
     assert not (tmp_path / "trace").exists()
 
 
 def test_a_broken_file_and_a_missing_label_set_are_refused(label_file, tmp_path):
     label_file.write_bytes(b"not a zip")
     with pytest.raises(InputError, match=r"CIFAR-10_human\.pt is not the label file"):
-        standard.load("cifar10n_aggre", tmp_path)
+        standard.load_dataset("cifar10n_aggre", tmp_path)
     torch.save({"clean_label": CLEAN}, label_file)
     with pytest.raises(InputError, match="aggre_label"):
-        standard.load("cifar10n_aggre", tmp_path)
+        standard.load_dataset("cifar10n_aggre", tmp_path)
 
 
 @pytest.mark.data
@@ -96,6 +96,6 @@ def test_a_broken_file_and_a_missing_label_set_are_refused(label_file, tmp_path)
 def test_real_files_have_the_published_noise_rates(name, rate):
     if not os.environ.get("GOLDVEIN_DATA") or not standard.describe(name).complete:
         pytest.skip(f"GOLDVEIN_DATA does not point to {name}")
-    data = standard.load(name)
+    data = standard.load_dataset(name)
     assert noise.describe(data.y_true, data.y).rate == pytest.approx(rate, abs=5e-5)
     assert data.y_test.shape == (10000,)

@@ -29,7 +29,7 @@ def write_official(root):
 @pytest.mark.parametrize("folder", ["clothing1M", "Clothing1M"])
 def test_reads_the_official_layout(folder, tmp_path):
     write_official(tmp_path / folder)
-    data = standard.load("clothing1m", tmp_path)
+    data = standard.load_dataset("clothing1m", tmp_path)
     assert data.classes[:3] == ("T-Shirt", "Shirt", "Knitwear")
     assert len(data.classes) == 14
     # Row 3 of the noisy list is clean as well, and is kept once, with its clean label 1.
@@ -44,7 +44,7 @@ def test_reads_the_official_layout(folder, tmp_path):
 
 def test_each_kind_of_labels_alone(tmp_path):
     write_official(tmp_path / "clothing1M")
-    noisy, clean = (standard.load(f"clothing1m_{kind}", tmp_path) for kind in ("noisy", "clean"))
+    noisy, clean = (standard.load_dataset(f"clothing1m_{kind}", tmp_path) for kind in ("noisy", "clean"))
     assert noisy.ids.tolist() == KEYS[:3]  # the fourth of its list is clean
     assert noisy.y.tolist() == [0, 13, 2]
     assert not noisy.trusted.any()
@@ -56,9 +56,9 @@ def test_each_kind_of_labels_alone(tmp_path):
         assert data.y_test.tolist() == [4]
 
 
-def test_images_are_decoded_when_asked_for(tmp_path):
+def test_images_are_decoded_on_access(tmp_path):
     write_official(tmp_path / "clothing1M")
-    data = standard.load("clothing1m", tmp_path)
+    data = standard.load_dataset("clothing1m", tmp_path)
     for key in KEYS[:4]:
         (tmp_path / "clothing1M" / key).unlink()
     images = data.x[np.array([5, 4])]
@@ -67,12 +67,12 @@ def test_images_are_decoded_when_asked_for(tmp_path):
     np.testing.assert_allclose(data.x_test[np.array([0])][0, 2, 128, 128], 200, atol=3)
 
 
-def test_bad_images_are_left_out_when_asked_to(tmp_path):
+def test_bad_images_are_skipped_on_request(tmp_path):
     write_official(tmp_path / "clothing1M")
     for key in (KEYS[1], KEYS[7]):  # a training and the test image
         path = tmp_path / "clothing1M" / key
         path.write_bytes(path.read_bytes()[:200])
-    data = standard.load("clothing1m", tmp_path)
+    data = standard.load_dataset("clothing1m", tmp_path)
     with pytest.raises(InputError, match=r"1,1\.jpg: .*--skip-bad"):
         data.x[:3]
     good = data.without_bad_images()
@@ -83,21 +83,21 @@ def test_bad_images_are_left_out_when_asked_to(tmp_path):
     assert len(good.x_test) == len(good.y_test) == 0
     assert [path.split("clothing1M/")[1] for path, _ in good.skipped] == [KEYS[1], KEYS[7]]
     assert all(reason for _, reason in good.skipped)
-    digits = standard.load("digits")
+    digits = standard.load_dataset("digits")
     assert digits.without_bad_images() is digits
 
 
 @pytest.mark.parametrize("line", ["images/0/0,0.jpg 14", "images/0/0,0.jpg", "images/0/0,0.jpg x", "7"])
-def test_a_bad_label_line_is_told(line, tmp_path):
+def test_a_bad_label_line_is_reported(line, tmp_path):
     write_official(tmp_path / "clothing1M")
     with (tmp_path / "clothing1M" / "noisy_label_kv.txt").open("a") as file:
         file.write(line)
     with pytest.raises(InputError, match=r"noisy_label_kv\.txt has the line .* from 0 to 13"):
-        standard.load("clothing1m", tmp_path)
+        standard.load_dataset("clothing1m", tmp_path)
 
 
-def test_a_key_without_a_label_is_told(tmp_path):
+def test_a_key_without_a_label_is_reported(tmp_path):
     write_official(tmp_path / "clothing1M")
     (tmp_path / "clothing1M" / "clean_test_key_list.txt").write_text("images/9/9.jpg\n")
-    with pytest.raises(InputError, match=r"clean_label_kv\.txt has no label for 'images/9/9.jpg'"):
-        standard.load("clothing1m", tmp_path)
+    with pytest.raises(InputError, match=r"clean_label_kv\.txt has no label for the key 'images/9/9.jpg'"):
+        standard.load_dataset("clothing1m", tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldvein.data.columns import as_numbers, as_text, load
+from goldvein.data.columns import as_numbers, as_text, read_columns
 from goldvein.errors import InputError
 
 
@@ -16,7 +16,7 @@ def write(path, content, encoding="utf-8"):
 
 
 def cells(path):
-    return {name: column.tolist() for name, column in load(path).items()}
+    return {name: column.tolist() for name, column in read_columns(path).items()}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_tsv_with_stray_quotes_is_read_without_quoting(tmp_path):
 
 def test_decimal_commas_where_cells_are_split_by_semicolons(tmp_path):
     path = write(tmp_path / "a.csv", "n;t;c\n1,5;1,x;1,5\n-2;b;\n;c;NA\n")
-    got = load(path)
+    got = read_columns(path)
     assert as_numbers(got["n"])[:2].tolist() == [1.5, -2.0]
     assert got["t"].tolist() == ["1,x", "b", "c"]
     assert as_numbers(got["c"])[0] == 1.5
@@ -81,12 +81,12 @@ def test_decimal_commas_where_cells_are_split_by_semicolons(tmp_path):
 )
 def test_broken_csv_is_refused(tmp_path, content, message):
     with pytest.raises(InputError, match=message):
-        load(write(tmp_path / "a.csv", content))
+        read_columns(write(tmp_path / "a.csv", content))
 
 
 def test_another_encoding_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"not UTF-8 \(byte 10\)"):
-        load(write(tmp_path / "a.csv", "label,x\ncaf\xe9,1\n".replace("caf", "ca"), "latin-1"))
+        read_columns(write(tmp_path / "a.csv", "label,x\ncaf\xe9,1\n".replace("caf", "ca"), "latin-1"))
 
 
 @pytest.mark.parametrize("cell", ["1_2", "0x10", "١", "1,5", "abc", "1 2", "e5", "."])
@@ -115,7 +115,7 @@ def test_parquet_columns_of_every_kind(tmp_path):
         }
     )
     frame.to_parquet(tmp_path / "a.parquet")
-    texts = {name: as_text(column) for name, column in load(tmp_path / "a.parquet").items()}
+    texts = {name: as_text(column) for name, column in read_columns(tmp_path / "a.parquet").items()}
     assert texts.pop("day")[0].startswith("2020-01-02")
     assert texts == {
         "big": ["1152921504606846977", "3"],
@@ -132,14 +132,14 @@ def test_parquet_that_cannot_be_used(tmp_path, monkeypatch):
     pyarrow = pytest.importorskip("pyarrow")
     pd.DataFrame({"a": [[1, 2], [3]]}).to_parquet(tmp_path / "lists.parquet")
     with pytest.raises(InputError, match=r"column 'a' of .* holds list<.*>, not text or numbers"):
-        load(tmp_path / "lists.parquet")
+        read_columns(tmp_path / "lists.parquet")
     (tmp_path / "cut.parquet").write_bytes((tmp_path / "lists.parquet").read_bytes()[:-9])
-    with pytest.raises(InputError, match="not a whole Parquet file"):
-        load(tmp_path / "cut.parquet")
+    with pytest.raises(InputError, match="not a complete Parquet file"):
+        read_columns(tmp_path / "cut.parquet")
     twice = pyarrow.table([pyarrow.array([1]), pyarrow.array([2])], names=["a", "a"])
     pyarrow.parquet.write_table(twice, tmp_path / "twice.parquet")
     with pytest.raises(InputError, match="2 columns named 'a'"):
-        load(tmp_path / "twice.parquet")
+        read_columns(tmp_path / "twice.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(InputError, match=r"pip install 'goldvein\[parquet\]'"):
-        load(tmp_path / "lists.parquet")
+        read_columns(tmp_path / "lists.parquet")

@@ -91,13 +91,13 @@ def test_layouts_that_are_no_training_set(tmp_path):
     with pytest.raises(InputError, match="no class folders"):
         read_folder(tmp_path, HOW)
     put(tmp_path, "a/1.png")
-    with pytest.raises(InputError, match=r"'1\.png' lies beside the class folders"):
+    with pytest.raises(InputError, match=r"'1\.png' lies next to the class folders"):
         read_folder(tmp_path, HOW)
 
 
 def test_train_and_test_are_not_classes(tmp_path):
     put(tmp_path, "train/a/1.png", "test/a/1.png")
-    with pytest.raises(InputError, match="test, train in place of classes"):
+    with pytest.raises(InputError, match="test, train instead of classes"):
         read_folder(tmp_path, HOW)
 
 
@@ -143,7 +143,7 @@ def test_linked_folders_are_read_and_circles_are_refused(animals, tmp_path_facto
     (animals / "cow").symlink_to(elsewhere)
     assert read_folder(animals, HOW).classes == ("cat", "cow", "dog")
     (animals / "dog" / "again").symlink_to(animals / "dog")
-    with pytest.raises(InputError, match="link to a folder that it lies in"):
+    with pytest.raises(InputError, match="link to a folder that contains it"):
         read_folder(animals, HOW)
 
 
@@ -182,7 +182,7 @@ def test_trusted_may_be_a_class(animals):
 @pytest.mark.parametrize("stray", ["trusted/1.png", "trusted/cow/1.png", "trusted/unlabeled/1.png"])
 def test_a_trusted_image_of_no_class(animals, stray):
     put(animals, "trusted/cat/1.png", stray)
-    with pytest.raises(InputError, match=f"'{stray}' is trusted but lies in no class folder; put it into trusted/"):
+    with pytest.raises(InputError, match=f"'{stray}' is trusted but not in a class folder; move it to trusted/"):
         read_folder(animals, HOW)
 
 

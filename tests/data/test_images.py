@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from goldvein.data import images
-from goldvein.data.images import Decoding, ImageFiles, choose, decode, read_images
+from goldvein.data.images import Decoding, ImageFiles, choose_size, decode, read_images
 from goldvein.errors import InputError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -103,7 +103,7 @@ def test_big_jpegs_in_draft_mode_look_the_same(tmp_path):
     ],
 )
 def test_size_and_channels_follow_the_data(heads, expected):
-    assert choose(heads) == expected
+    assert choose_size(heads) == expected
 
 
 @pytest.mark.parametrize(
@@ -171,3 +171,12 @@ def test_an_earlier_reading_sets_size_and_channels(tmp_path):
 def test_impossible_arguments_are_refused(bad):
     with pytest.raises(InputError, match=r"=\d+: "):
         Decoding(**bad)
+
+
+def test_a_log_shows_how_many_images_are_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("goldvein.progress.SECONDS_BETWEEN_LINES", 0.0)
+    files = [save(Image.new("L", (8, 8), i), tmp_path / f"{i}.png") for i in range(2)]
+    read_images(files, Decoding(progress=True))
+    assert capsys.readouterr().err.splitlines()[1:3] == ["opening images: 2 of 2", "reading images: 1 of 2"]
+    read_images(files, Decoding())
+    assert capsys.readouterr().err == ""

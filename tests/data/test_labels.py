@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldvein.data.labels import encode, encode_array, natural_key
+from goldvein.data.labels import encode_label_array, encode_labels, natural_key
 from goldvein.errors import InputError
 
 
@@ -29,37 +29,37 @@ def test_the_order_of_names_does_not_depend_on_their_order(names):
     ],
 )
 def test_classes_are_integers_only_if_every_label_is_one(written, classes):
-    assert encode(written)[1] == classes
+    assert encode_labels(written)[1] == classes
 
 
 def test_only_blank_is_missing():
-    y, classes = encode([" b ", "", "  ", "nan", "b"])
+    y, classes = encode_labels([" b ", "", "  ", "nan", "b"])
     assert classes == ("b", "nan")
     assert y.tolist() == [0, -1, -1, 1, 0]
 
 
 def test_given_classes_fix_the_columns():
-    y, classes = encode(["5", "", "5.0"], (3, 5, 8))
+    y, classes = encode_labels(["5", "", "5.0"], (3, 5, 8))
     assert (y.tolist(), classes) == ([1, -1, 1], (3, 5, 8))
-    assert encode(["1"], ("1", "a"))[0].tolist() == [0]
-    with pytest.raises(InputError, match="label 'c' of row 1 is not among the classes, a, b"):
-        encode(["a", "c"], ("a", "b"))
+    assert encode_labels(["1"], ("1", "a"))[0].tolist() == [0]
+    with pytest.raises(InputError, match="label 'c' of row 1 is not one of the classes, a, b"):
+        encode_labels(["a", "c"], ("a", "b"))
 
 
 @given(st.lists(st.sampled_from(["cat", "dog", "", "rind", "猫"]), max_size=12))
 def test_encoding_and_looking_up_gives_the_labels_back(written):
-    y, classes = encode(written)
+    y, classes = encode_labels(written)
     assert ["" if k < 0 else classes[k] for k in y] == written
 
 
 def test_arrays_of_integers_floats_and_strings():
-    y, classes = encode_array(np.array([7, -1, 3, 7], dtype=np.int16))
+    y, classes = encode_label_array(np.array([7, -1, 3, 7], dtype=np.int16))
     assert (y.tolist(), classes) == ([1, -1, 0, 1], (3, 7))
-    y, classes = encode_array(np.array([1.0, np.nan, 0.0]))
+    y, classes = encode_label_array(np.array([1.0, np.nan, 0.0]))
     assert (y.tolist(), classes) == ([1, -1, 0], (0, 1))
-    y, classes = encode_array(np.array(["1", "", "0"]))
+    y, classes = encode_label_array(np.array(["1", "", "0"]))
     assert (y.tolist(), classes) == ([1, -1, 0], ("0", "1"))
-    y, classes = encode_array(np.array([b"a", b""]))
+    y, classes = encode_label_array(np.array([b"a", b""]))
     assert (y.tolist(), classes) == ([0, -1], ("a",))
 
 
@@ -74,4 +74,4 @@ def test_arrays_of_integers_floats_and_strings():
 )
 def test_other_label_arrays_are_refused(y, message):
     with pytest.raises(InputError, match=message):
-        encode_array(y)
+        encode_label_array(y)

@@ -39,7 +39,7 @@ def write_official(source, folder, monkeypatch, suffix=".gz"):
 @pytest.mark.parametrize("suffix", [".gz", ""])
 def test_reads_the_official_format(name, source, folder, suffix, tmp_path, monkeypatch):
     x, y, x_test, y_test = write_official(source, tmp_path / folder, monkeypatch, suffix)
-    data = standard.load(name, tmp_path)
+    data = standard.load_dataset(name, tmp_path)
     assert (data.name, data.kind, len(data.classes)) == (name, "image", 10)
     assert data.x.shape == (5, 1, 28, 28)
     assert data.x.dtype == np.uint8
@@ -57,8 +57,8 @@ def test_a_truncated_file_is_named(name, source, folder, tmp_path, monkeypatch):
     write_official(source, tmp_path / folder, monkeypatch)
     path = tmp_path / folder / "raw" / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte\.gz has md5 .* cut short or altered"):
-        standard.load(name, tmp_path)
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte\.gz has md5 .* truncated or altered"):
+        standard.load_dataset(name, tmp_path)
 
 
 def test_the_two_sets_do_not_share_files():
@@ -79,7 +79,7 @@ def test_the_two_sets_do_not_share_files():
 def test_real_files(name, train_counts):
     if not os.environ.get("GOLDVEIN_DATA") or not standard.describe(name).complete:
         pytest.skip(f"GOLDVEIN_DATA does not point to {name}")
-    data = standard.load(name)
+    data = standard.load_dataset(name)
     assert data.x.shape == (60000, 1, 28, 28)
     assert data.x_test.shape == (10000, 1, 28, 28)
     assert np.bincount(data.y).tolist() == train_counts

@@ -54,10 +54,10 @@ def test_images_come_out_channels_first(tmp_path, shape, expected):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"X": X}, r"holds X; save it by numpy\.savez\(path, X=X, y=y\)"),
-        ({"X": X, "y": Y[:4]}, r"y has shape \(4,\) beside 6 rows of X"),
-        ({"X": X, "y": Y, "ids": np.arange(5)}, r"ids has shape \(5,\) beside 6 rows"),
-        ({"X": X, "y": Y[:, None]}, r"y has shape \(6, 1\): one label a row"),
+        ({"X": X}, r"holds X; save it with numpy\.savez\(path, X=X, y=y\)"),
+        ({"X": X, "y": Y[:4]}, r"y has shape \(4,\), but X has 6 rows"),
+        ({"X": X, "y": Y, "ids": np.arange(5)}, r"ids has shape \(5,\), but X has 6 rows"),
+        ({"X": X, "y": Y[:, None]}, r"y has shape \(6, 1\): it must hold one label per row"),
         ({"X": np.where(X == 5, np.nan, X), "y": Y}, "X holds 1 NaN or infinite value, the first in row 2"),
         ({"X": np.where(X == 7, 1e300, X), "y": Y}, "X holds 1 NaN or infinite value, the first in row 3"),
         ({"X": X.astype(object), "y": Y}, r"holds Python objects.*astype\('float32'\)"),
@@ -85,7 +85,7 @@ def test_files_that_are_no_npz(tmp_path):
     whole = save(tmp_path, X=X, y=Y).read_bytes()
     for name, content in {"cut": whole[:200], "empty": b"", "text": b"hello"}.items():
         (tmp_path / f"{name}.npz").write_bytes(content)
-        with pytest.raises(InputError, match=f"{name}.npz is not a whole .npz file"):
+        with pytest.raises(InputError, match=f"{name}.npz is not a complete .npz file"):
             read_npz(tmp_path / f"{name}.npz")
     (tmp_path / "broken.npz").write_bytes(whole.replace(b"NUMPY", b"NIMPY"))
     with pytest.raises(InputError, match=r"broken\.npz (cannot be read|holds)"):
@@ -100,5 +100,5 @@ def test_new_arrays_of_the_same_shape_need_no_labels(tmp_path):
     assert read_npz(save(tmp_path, X=X[:2], y=np.array([1, -1])), spec).y.tolist() == [1, -1]
     with pytest.raises(InputError, match=r"rows of shape \(1,\): the model was trained on rows of shape \(2,\)"):
         read_npz(save(tmp_path, X=X[:, :1]), spec)
-    with pytest.raises(InputError, match="y label '2' of row 0 is not among the classes, 0, 1"):
+    with pytest.raises(InputError, match="y label '2' of row 0 is not one of the classes, 0, 1"):
         read_npz(save(tmp_path, X=X[:1], y=np.array([2])), spec)

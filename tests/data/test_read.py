@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from goldvein.data.read import read
+from goldvein.data.read import read_data
 from goldvein.errors import InputError
 
 
@@ -33,7 +33,7 @@ def test_every_form_is_found_by_its_path(files):
         "images.npz": "images",
         "vectors.npz": "vectors",
     }.items():
-        data = read(str(files / name))
+        data = read_data(str(files / name))
         assert data.spec["reader"] == reader
         assert data.name == str(files / name)
         assert (data.y.tolist(), data.classes) == ([0, 0, 1, 1], ("a", "b"))
@@ -42,40 +42,40 @@ def test_every_form_is_found_by_its_path(files):
 
 def test_images_are_the_same_wherever_they_come_from(files):
     sources = [files / name for name in ("folder", "paths.csv", "images.npz")]
-    first = read(sources[0])
+    first = read_data(sources[0])
     for trained_on in sources:
-        spec = json.loads(json.dumps(read(trained_on).spec))
+        spec = json.loads(json.dumps(read_data(trained_on).spec))
         for source in sources:
-            data = read(source, spec=spec)
+            data = read_data(source, spec=spec)
             assert np.array_equal(data.x, first.x)
             assert data.y.tolist() == [0, 0, 1, 1]
 
 
 def test_data_of_another_kind_than_the_model_knows(files):
-    with pytest.raises(InputError, match="gives images or vectors, and the model was trained on 'table'"):
-        read(files / "vectors.npz", spec=read(files / "numbers.csv").spec)
-    with pytest.raises(InputError, match="gives images, and the model was trained on 'vectors'"):
-        read(files / "folder", spec=read(files / "vectors.npz").spec)
+    with pytest.raises(InputError, match="holds images or vectors, but the model was trained on 'table'"):
+        read_data(files / "vectors.npz", spec=read_data(files / "numbers.csv").spec)
+    with pytest.raises(InputError, match="holds images, but the model was trained on 'vectors'"):
+        read_data(files / "folder", spec=read_data(files / "vectors.npz").spec)
 
 
 @pytest.mark.parametrize("name", ["gone.csv", "gone", "notes.txt"])
 def test_other_paths_are_refused_with_what_is_accepted(files, name):
     (files / "notes.txt").write_text("hello")
     with pytest.raises(InputError, match=rf"{name} .*; give a folder of images, or a file ending in \.csv"):
-        read(files / name)
+        read_data(files / name)
 
 
 def test_arguments_that_do_not_apply(files):
-    with pytest.raises(InputError, match="label='x': only a table has a label column"):
-        read(files / "folder", label="x")
+    with pytest.raises(InputError, match="label='x': only tables have a label column"):
+        read_data(files / "folder", label="x")
     with pytest.raises(InputError, match=r"image_size=9: .* holds arrays"):
-        read(files / "images.npz", image_size=9)
+        read_data(files / "images.npz", image_size=9)
 
 
 def test_options_reach_the_images(files):
     (files / "folder" / "a" / "3.png").write_bytes(b"")
     with pytest.raises(InputError, match=r"3\.png: it is empty"):
-        read(files / "folder")
-    data = read(files / "folder", image_size=16, skip_bad=True, progress=True, workers=1)
+        read_data(files / "folder")
+    data = read_data(files / "folder", image_size=16, skip_bad=True, progress=True, workers=1)
     assert data.x.shape == (4, 1, 16, 16)
     assert data.skipped == ((str(files / "folder" / "a" / "3.png"), "it is empty"),)

@@ -41,13 +41,13 @@ def test_listing_names_imports_no_heavy_library():
 
 def test_unknown_name_suggests_the_nearest():
     with pytest.raises(InputError, match="unknown data set 'fashon_mnist': did you mean 'fashion_mnist'"):
-        standard.load("fashon_mnist")
+        standard.load_dataset("fashon_mnist")
     with pytest.raises(InputError, match="unknown data set"):
         standard.describe("imagenet")
 
 
 @pytest.mark.parametrize("name", standard.names())
-def test_missing_files_are_told_with_path_page_and_mend(name, tmp_path):
+def test_missing_files_are_reported_with_path_page_and_fix(name, tmp_path):
     presence = standard.describe(name, tmp_path)
     assert presence.name == name
     assert presence.page.startswith("http")
@@ -58,7 +58,7 @@ def test_missing_files_are_told_with_path_page_and_mend(name, tmp_path):
     assert not presence.complete
     assert not any(presence.files.values())
     with pytest.raises(InputError) as error:
-        standard.load(name, tmp_path)
+        standard.load_dataset(name, tmp_path)
     assert any(str(tmp_path / file) in str(error.value) for file in presence.files)
     for part in ("http", "--data-dir", "GOLDVEIN_DATA"):
         assert part in str(error.value)
@@ -93,7 +93,7 @@ def test_a_new_file_is_a_new_data_set(tmp_path, monkeypatch):
     monkeypatch.setattr(goldvein.data.sets, "__path__", [*goldvein.data.sets.__path__, str(tmp_path)])
     try:
         assert "toy" in standard.names()
-        assert standard.load("toy", tmp_path) == ("toy", tmp_path)
+        assert standard.load_dataset("toy", tmp_path) == ("toy", tmp_path)
         assert standard.describe("toy", tmp_path).files == {"toy/x.bin": False}
     finally:
         sys.modules.pop("goldvein.data.sets.toy_source", None)
@@ -102,10 +102,10 @@ def test_a_new_file_is_a_new_data_set(tmp_path, monkeypatch):
 def test_a_file_of_another_md5_is_refused_with_both(tmp_path):
     path = tmp_path / "data.bin"
     path.write_bytes(b"abc")
-    assert official.read(path, "900150983cd24fb0d6963f7d28e17f72", "http://example.org") == b"abc"
-    assert official.read(path, None, "http://example.org") == b"abc"
+    assert official.read_checked(path, "900150983cd24fb0d6963f7d28e17f72", "http://example.org") == b"abc"
+    assert official.read_checked(path, None, "http://example.org") == b"abc"
     with pytest.raises(InputError) as error:
-        official.read(path, "0" * 32, "http://example.org")
+        official.read_checked(path, "0" * 32, "http://example.org")
     for part in (str(path), "900150983cd24fb0d6963f7d28e17f72", "0" * 32, "3 bytes", "http://example.org"):
         assert part in str(error.value)
 
@@ -113,7 +113,7 @@ def test_a_file_of_another_md5_is_refused_with_both(tmp_path):
 def test_digits_are_vectors_with_a_fixed_stratified_test_set():
     from sklearn.datasets import load_digits
 
-    digits, again = standard.load("digits"), standard.load("digits")
+    digits, again = standard.load_dataset("digits"), standard.load_dataset("digits")
     pixels, labels = load_digits(return_X_y=True)
     assert isinstance(digits, Dataset)
     assert digits.kind == "vector"

@@ -27,7 +27,7 @@ def images(tmp_path, monkeypatch):
 
 
 def test_reads_the_official_format(images, tmp_path):
-    data = standard.load("svhn", tmp_path)
+    data = standard.load_dataset("svhn", tmp_path)
     assert data.x.shape == (4, 3, 32, 32)
     assert data.x.dtype == np.uint8
     assert data.x.flags.c_contiguous
@@ -66,5 +66,5 @@ def test_a_short_run_on_made_files(tmp_path, monkeypatch):
 def test_a_truncated_file_is_named(images, tmp_path):
     path = tmp_path / "SVHN" / "test_32x32.mat"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"test_32x32\.mat has md5 .* cut short or altered"):
-        standard.load("svhn", tmp_path)
+    with pytest.raises(InputError, match=r"test_32x32\.mat has md5 .* truncated or altered"):
+        standard.load_dataset("svhn", tmp_path)

@@ -73,7 +73,7 @@ def test_new_rows_need_no_label(tmp_path, pictures):
     data = read_table(write(tmp_path, "color,x\ngreen,\nred,8\n"), None, HOW, spec)
     assert data.x.tolist() == [[2.5, 1, 0, 0], [8, 0, 0, 1]]
     assert data.y.tolist() == [-1, -1]
-    with pytest.raises(InputError, match="label 'c' of row 0 is not among the classes"):
+    with pytest.raises(InputError, match="label 'c' of row 0 is not one of the classes"):
         read_table(write(tmp_path, "color,x,label\nred,1,c\n"), None, HOW, spec)
 
     spec = read_table(write(tmp_path, TEXTS), None, HOW).spec
@@ -109,7 +109,7 @@ def test_marks_of_missing_values_are_labels(tmp_path):
     assert data.y.tolist() == [0, 1, 0, 1, -1, -1]
 
 
-def test_integer_labels_and_the_columns_beside_them(tmp_path):
+def test_integer_labels_and_the_other_columns(tmp_path):
     content = "ID,x,label,trusted,y_true\na,1,10,yes,10\nb,2,10,no,9\nc,3,9,TRUE,9\nd,4,9,,9\ne,5,,0,10\n"
     data = read_table(write(tmp_path, content), None, HOW)
     assert data.classes == (9, 10)
@@ -141,7 +141,7 @@ def test_row_numbers_of_pandas_are_no_input(tmp_path):
         ("id,x,label\nr,1,a\n,2,a\ns,3,b\nt,4,b\n", "id of row 1 is blank"),
         ("x,trusted,label\n1,maybe,a\n2,,a\n3,,b\n4,,b\n", "trusted holds 'maybe' in row 0"),
         ("x,trusted,label\n1,,a\n2,,a\n3,,b\n4,,b\n5,1,\n", "row 4 is trusted but has no label"),
-        ("x,y_true,label\n1,c,a\n2,,a\n3,,b\n4,,b\n", "y_true label 'c' of row 0 is not among the classes"),
+        ("x,y_true,label\n1,c,a\n2,,a\n3,,b\n4,,b\n", "y_true label 'c' of row 0 is not one of the classes"),
         ("key,label\nq,a\nr,a\ns,b\nt,b\n", "no column to learn from"),
         ("label\na\na\nb\nb\n", "no column to learn from"),
         ("x,label\n1,a\ninf,a\n3,b\n4,b\n", "column 'x' holds inf in row 1"),
@@ -179,7 +179,7 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path, cell):
     (home / "link.png").symlink_to(tmp_path / "secret.png")
     (home / "far").symlink_to(tmp_path)
     rows = "".join(f"{cell},{label}\n" for label in "aabb")
-    with pytest.raises(InputError, match=r"path '.*\.png' of row 0 leaves .*home"):
+    with pytest.raises(InputError, match=r"path '.*\.png' of row 0 leads out of .*home"):
         read_table(write(home, "path,label\n" + rows), None, Decoding(skip_bad=True))
 
 

@@ -45,7 +45,7 @@ def test_new_rows_get_the_columns_of_the_old_ones():
 
 
 def test_categories_are_capped_at_the_most_frequent(monkeypatch):
-    monkeypatch.setattr(tabular, "MOST_CATEGORIES", 2)
+    monkeypatch.setattr(tabular, "MAX_CATEGORIES", 2)
     cells = column("a", "a", "b", "b", "b", "c", "c", "once")
     assert plan_columns({"c": cells}, ["c"]) == [{"name": "c", "categories": ["a", "b"]}]
 
@@ -68,9 +68,12 @@ def test_cells_that_do_not_fit_the_plan(new, message):
 @pytest.mark.parametrize(
     ("cells", "note"),
     [
-        (["1", "2", "1", "k. A."], "has 1 cell that is no number ('k. A.' in row 3), so it is read as categories"),
-        (["", "x", "1", "2", "2", "x", "3"], "has 2 cells that are no numbers ('x' in row 1)"),
-        (["1,5", "2,5", "1,5", "3,5", "7,5", "8,5"], "has 5 different values, of which the 1 most frequent are read"),
+        (["1", "2", "1", "k. A."], "has 1 cell that is not a number ('k. A.' in row 3), so it is read as categories"),
+        (["", "x", "1", "2", "2", "x", "3"], "has 2 cells that are not numbers ('x' in row 1)"),
+        (
+            ["1,5", "2,5", "1,5", "3,5", "7,5", "8,5"],
+            "has 5 different values, of which only the 1 most",
+        ),
         (["red", "blue", "red", "1", "blue", ""], None),
         (["1", "2", "", "4"], None),
     ],

@@ -43,15 +43,15 @@ def test_rows_have_length_one_or_zero(texts):
 
 
 def test_terms_are_capped(monkeypatch):
-    monkeypatch.setattr(text, "MOST_TERMS", 1)
+    monkeypatch.setattr(text, "MAX_TERMS", 1)
     assert plan_text(["red cat", "red dog"])["vocabulary"] == ["red"]
-    monkeypatch.setattr(text, "MOST_TERMS", 5000)
-    monkeypatch.setattr(text, "MOST_BYTES", 2 * 4 * 2)  # two texts of two float32
+    monkeypatch.setattr(text, "MAX_TERMS", 5000)
+    monkeypatch.setattr(text, "MAX_BYTES", 2 * 4 * 2)  # two texts of two float32
     assert len(plan_text(["red cat", "red dog"])["vocabulary"]) == 2
 
 
 def test_texts_without_words_are_refused():
-    with pytest.raises(InputError, match="the 2 texts hold no word"):
+    with pytest.raises(InputError, match="the 2 texts contain no word"):
         plan_text(["", "! a"])
 
 

@@ -64,9 +64,7 @@ def test_equal_vectors_count_where_nearly_all_rows_differ() -> None:
 def test_many_rows_that_are_the_same() -> None:
     y = np.zeros(20_000, dtype=int)
     y[-1] = 1
-    found = find_duplicates(
-        np.zeros((20_000, 1, 8, 8), dtype=np.uint8), y
-    )  # all pairs would take minutes
+    found = find_duplicates(np.zeros((20_000, 1, 8, 8), dtype=np.uint8), y)  # all pairs would take minutes
     assert (found[:-1] == 19_999).all()
     assert found[-1] == 0
 

@@ -64,10 +64,10 @@ class Stub:
     def __init__(self, clean: list[list[float]], posterior: list[list[float]]) -> None:
         self.given, self.found = np.array(clean), np.array(posterior)
 
-    def clean(self, probs: np.ndarray) -> np.ndarray:
+    def clean_probs(self, probs: np.ndarray) -> np.ndarray:
         return self.given[probs[:, 0].astype(int)]
 
-    def posterior(self, y: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    def p_true(self, y: np.ndarray, probs: np.ndarray) -> np.ndarray:
         return self.found[probs[:, 0].astype(int)]
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from by_hand import reduced
 from torch import nn
 
-from by_hand import reduced
 from goldvein import NoisyLabelClassifier
 from goldvein.cli.settings import build, gather
 from goldvein.config.build import build_method

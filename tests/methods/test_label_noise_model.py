@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from by_hand import reduced
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from by_hand import reduced
 from goldvein.errors import InputError
 from goldvein.methods._noise_types import label_probs
 from goldvein.methods.cross_entropy import CrossEntropy
@@ -68,7 +68,9 @@ def test_whom_the_gradients_reach(start: Start) -> None:
         given.log(), batch.y.masked_fill(method.trusted[batch.rows], -1), reduction="sum", ignore_index=-1
     )
     expected = torch.autograd.grad(full / 6, [method.types.weight, *method.net.parameters()])
-    found = torch.autograd.grad(reduced(method.loss(batch))["doubtful"], [method.types.weight, *method.net.parameters()])
+    found = torch.autograd.grad(
+        reduced(method.loss(batch))["doubtful"], [method.types.weight, *method.net.parameters()]
+    )
     torch.testing.assert_close(found[0], 0.1 * expected[0])
     for a, b in zip(found[1:], expected[1:], strict=True):
         torch.testing.assert_close(a, b)

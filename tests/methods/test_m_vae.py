@@ -66,7 +66,7 @@ def test_noise_that_it_cannot_use() -> None:
             InputError, match=rf"noise_rate={rate}: for 3 classes it must be at least 0 and below 0\.667"
         ):
             ready(noise_rate=rate)
-    with pytest.raises(InputError, match="transition matrix of shape"):
+    with pytest.raises(InputError, match="transition matrix has shape"):
         ready(transition=((1.0, 0.0), (0.0, 1.0)))
 
 

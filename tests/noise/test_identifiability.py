@@ -1,4 +1,4 @@
-"""Where the labels leave in doubt which class is which, and where they do not."""
+"""Where the labels do not determine which class is which, and where they do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldvein.noise.identifiability import Ambiguity, find_ambiguous, shares, trusted_needed
+from goldvein.noise.identifiability import Ambiguity, find_ambiguous_in, min_trusted, swap_shares
 from goldvein.noise.synthetic import corrupt, transition
 from goldvein.noise.transition import count_transition
 
@@ -17,12 +17,12 @@ MANY = np.full(10, 5000)
 
 
 def groups(T: np.ndarray, n_labels: np.ndarray, **known: np.ndarray) -> list[tuple[int, ...]]:
-    return [found.classes for found in find_ambiguous(T, n_labels, **known)]
+    return [found.classes for found in find_ambiguous_in(T, n_labels, **known)]
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.85])
 @pytest.mark.parametrize("n_classes", [3, 10])
-def test_symmetric_noise_leaves_no_doubt(rate: float, n_classes: int) -> None:
+def test_symmetric_noise_is_not_ambiguous(rate: float, n_classes: int) -> None:
     assert groups(transition("symmetric", n_classes, rate), MANY[:n_classes]) == []
 
 
@@ -49,19 +49,19 @@ def test_two_classes_that_bear_each_others_name(noise: str, rate: float) -> None
     assert groups(transition(noise, 10, rate), MANY) == ([pair] if rate >= 0.3 else [])
 
 
-def test_the_exchanged_reading_is_in_doubt_as_well() -> None:
+def test_the_swapped_explanation_is_ambiguous_as_well() -> None:
     """A network that calls the majority by its name sees 0.6 as 0.4; one of trusted labels sees 0.6."""
     T = transition("patrini_mnist", 10, 0.6)
     named = T.copy()
     named[[5, 6]] = T[[6, 5]]
     for seen in (T, named):
         assert (5, 6) in groups(seen, MANY)
-        (found,) = [a for a in find_ambiguous(seen, MANY) if a.classes == (5, 6)]
-        assert "look the same whether 40% of their names are wrong or 60%" in found.message(range(10))
+        (found,) = [a for a in find_ambiguous_in(seen, MANY) if a.classes == (5, 6)]
+        assert "look the same whether 40% or 60% of their names are wrong" in found.message(range(10))
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.5, 0.9])
-def test_noise_of_one_direction_leaves_no_doubt(rate: float) -> None:
+def test_noise_of_one_direction_is_not_ambiguous(rate: float) -> None:
     T = np.eye(10)
     T[2, 2], T[2, 7] = 1 - rate, rate
     assert groups(T, MANY) == []
@@ -69,11 +69,11 @@ def test_noise_of_one_direction_leaves_no_doubt(rate: float) -> None:
 
 def test_a_ring_of_classes() -> None:
     T = transition("pair", 4, 0.45)
-    (found,) = find_ambiguous(T, np.full(4, 1000))
+    (found,) = find_ambiguous_in(T, np.full(4, 1000))
     assert found.classes == (0, 1, 2, 3)
     assert found.share == pytest.approx(0.45)
     T[3] = np.eye(4)[3]  # no way back
-    assert find_ambiguous(T, np.full(4, 1000)) == []
+    assert find_ambiguous_in(T, np.full(4, 1000)) == []
 
 
 def test_groups_are_apart() -> None:
@@ -91,7 +91,7 @@ def test_the_order_of_classes_does_not_matter(seed: int, order: list[int]) -> No
     assert {frozenset(order[c] for c in classes) for classes in moved} == direct
 
 
-def test_few_labels_cast_no_doubt() -> None:
+def test_few_labels_are_never_ambiguous() -> None:
     T = transition("patrini_mnist", 10, 0.4)
     assert groups(T, np.full(10, 10)) == []
     assert groups(T, np.full(10, 100)) == [(5, 6)]
@@ -108,31 +108,31 @@ def test_chance_raises_no_alarm(noise: str, rate: float, n_per_class: int) -> No
     assert not alarms
 
 
-def test_enough_trusted_labels_settle_it() -> None:
+def test_enough_trusted_labels_decide() -> None:
     T = transition("patrini_mnist", 10, 0.4)
     assert groups(T, MANY, trusted=5 * np.eye(10)) == []
     assert groups(T, MANY, trusted=4 * np.eye(10)) == [(5, 6)]
     few = 20 * np.eye(10)
     few[6, 6] = 0
     assert groups(T, MANY, trusted=few) == [(5, 6)]
-    assert groups(T, MANY, trusted=np.diag([0, 0, 0, 0, 0, 5, 5, 0, 0, 0])) == []  # others are not in doubt
+    assert groups(T, MANY, trusted=np.diag([0, 0, 0, 0, 0, 5, 5, 0, 0, 0])) == []  # the other classes are not ambiguous
 
 
-def test_trusted_labels_that_the_network_goes_against() -> None:
+def test_trusted_labels_that_the_network_contradicts() -> None:
     T = transition("patrini_mnist", 10, 0.4)
-    told = 20 * np.eye(10)
-    told[[5, 6]] = told[[6, 5]]
-    (found,) = find_ambiguous(T, MANY, told)
-    assert found.exchanged
-    assert found.message(range(10)).startswith("classes 5 and 6 have exchanged names in most labels")
-    (doubtful,) = find_ambiguous(T, MANY, told / 10)
-    assert not doubtful.exchanged
-    by_heart = np.eye(10)  # nothing stands out in what the network makes of the given labels
-    (found,) = find_ambiguous(by_heart, MANY, told)
-    assert found.exchanged
+    confusion = 20 * np.eye(10)
+    confusion[[5, 6]] = confusion[[6, 5]]
+    (found,) = find_ambiguous_in(T, MANY, confusion)
+    assert found.swapped
+    assert found.message(range(10)).startswith("classes 5 and 6 have swapped names in most labels")
+    (unsure,) = find_ambiguous_in(T, MANY, confusion / 10)
+    assert not unsure.swapped
+    memorized = np.eye(10)  # nothing stands out in the network's predictions for the given labels
+    (found,) = find_ambiguous_in(memorized, MANY, confusion)
+    assert found.swapped
     assert found.classes == (5, 6)
-    told[6] = 20 * np.eye(10)[6]  # one direction alone exchanges nothing
-    assert find_ambiguous(by_heart, MANY, told) == []
+    confusion[6] = 20 * np.eye(10)[6]  # one direction alone swaps nothing
+    assert find_ambiguous_in(memorized, MANY, confusion) == []
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10])
@@ -140,23 +140,23 @@ def test_trusted_labels_by_the_binomial_law(n_classes: int) -> None:
     def misled(m: int) -> float:
         return sum(math.comb(m, k) * 0.9**k * 0.1 ** (m - k) for k in range(m // 2 + 1))
 
-    m = trusted_needed(n_classes)
+    m = min_trusted(n_classes)
     assert m % 2
     assert n_classes * misled(m) <= 0.05 < n_classes * misled(m - 2)
 
 
 def test_a_better_network_needs_fewer() -> None:
-    assert trusted_needed(2, 0.99) == 1 < trusted_needed(2, 0.9) < trusted_needed(2, 0.7)
+    assert min_trusted(2, 0.99) == 1 < min_trusted(2, 0.9) < min_trusted(2, 0.7)
 
 
 def test_shares_of_a_class_without_labels_of_its_own() -> None:
-    assert shares(np.array([[0.0, 1.0], [0.0, 1.0]])).tolist() == [[0.0, 1.0], [0.0, 0.0]]
-    assert shares(np.zeros((2, 2))).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert swap_shares(np.array([[0.0, 1.0], [0.0, 1.0]])).tolist() == [[0.0, 1.0], [0.0, 0.0]]
+    assert swap_shares(np.zeros((2, 2))).tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def test_the_message_names_them_all() -> None:
     text = Ambiguity((0, 2, 3), 0.4444, 5).message(["ant", "bee", "cat", "dog"])
-    assert text.startswith("classes ant, cat and dog may have exchanged names")
+    assert text.startswith("classes ant, cat and dog may have swapped names")
     assert "44%" in text
     assert "56%" in text
-    assert "5 right labels of every class as trusted and train with two_stage_clean" in text
+    assert "5 right labels of each class as trusted and train with two_stage_clean" in text

@@ -1,4 +1,4 @@
-"""The noise model against noise that is known, and its parts by hand."""
+"""The noise model on known noise, and its parts on small cases computed by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldvein.noise import synthetic as noise
-from goldvein.noise.model import NoiseModel, _line, blocks, confident_counts, fit, honest
+from goldvein.noise.model import NoiseModel, _fit_line, blocks, count_confident, fit_noise_model, match_held_out
 
 T3 = np.array([[0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.0, 0.3, 0.7]])
 
@@ -16,33 +16,33 @@ T3 = np.array([[0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.0, 0.3, 0.7]])
 def test_bayes_by_hand() -> None:
     model = NoiseModel(T3, None, 1.0, np.zeros(3))
     probs = np.array([[0.5, 0.4, 0.1], [0.2, 0.2, 0.6]])
-    right = model.right(np.array([1, 2]), probs)
+    right = model.p_right(np.array([1, 2]), probs)
     assert right[0] == pytest.approx(0.4 * 0.9 / (0.5 * 0.2 + 0.4 * 0.9 + 0.1 * 0.3), rel=1e-5)
     assert right[1] == pytest.approx(1.0, abs=1e-5)  # only class 2 is labeled 2
-    q = model.posterior(np.array([1, -1]), probs)
+    q = model.p_true(np.array([1, -1]), probs)
     assert q[0] == pytest.approx(np.array([0.1, 0.36, 0.03]) / 0.49, rel=1e-4)
     assert q[1] == pytest.approx(probs[1], rel=1e-4)
 
 
-def test_the_noise_is_taken_out_of_the_probabilities() -> None:
+def test_clean_probabilities_have_no_noise() -> None:
     clean = np.array([[0.7, 0.2, 0.1], [0.05, 0.05, 0.9]])
     model = NoiseModel(T3, np.linalg.inv(T3), 1.0, np.zeros(3))
-    np.testing.assert_allclose(model.clean(clean @ T3), clean, rtol=1e-4)
+    np.testing.assert_allclose(model.clean_probs(clean @ T3), clean, rtol=1e-4)
 
 
 def test_temperature_and_bias() -> None:
     model = NoiseModel(np.eye(2), None, 2.0, np.array([0.0, np.log(3)]))
-    np.testing.assert_allclose(model.clean(np.array([[0.6, 0.4]])), [[0.36 / 0.84, 0.48 / 0.84]], rtol=1e-4)
+    np.testing.assert_allclose(model.clean_probs(np.array([[0.6, 0.4]])), [[0.36 / 0.84, 0.48 / 0.84]], rtol=1e-4)
 
 
-def test_blocks_do_not_show() -> None:
+def test_blocks_do_not_change_the_result() -> None:
     rng = np.random.default_rng(0)
     probs = rng.dirichlet(np.ones(3), 200_000).astype(np.float32)
     y = rng.integers(0, 3, 200_000)
     model = NoiseModel(T3, np.linalg.inv(T3), 1.3, np.array([0.1, 0.0, -0.1]))
     assert len(list(blocks(probs))) > 1
-    whole = model.posterior(y, probs)[np.arange(len(y)), y]
-    np.testing.assert_allclose(model.right(y, probs), whole, rtol=1e-4, atol=1e-6)
+    whole = model.p_true(y, probs)[np.arange(len(y)), y]
+    np.testing.assert_allclose(model.p_right(y, probs), whole, rtol=1e-4, atol=1e-6)
 
 
 @settings(max_examples=6)
@@ -54,44 +54,44 @@ def test_the_transition_is_found(seed: int, kind: str, rate: float) -> None:
     clean = 0.9 * np.eye(4)[y_true] + 0.1 * rng.dirichlet(np.ones(4), 20_000)
     y = noise.corrupt(y_true, T, seed % 2**31)
     for probs, mixed in ((clean, False), (clean @ T, True), (clean @ T, None)):
-        model, before = fit(y, probs, mixed=mixed)
+        model, before = fit_noise_model(y, probs, mixed=mixed)
         np.testing.assert_allclose(model.T, T, atol=0.06)
         np.testing.assert_allclose(model.T.sum(1), 1)
         assert len(before) == 2
 
 
-def test_classes_that_look_alike_are_not_taken_for_mixed_up_labels() -> None:
+def test_classes_that_look_alike_are_not_mistaken_for_wrong_labels() -> None:
     rng = np.random.default_rng(0)
     y_true = rng.integers(0, 3, 30_000)
-    alike = rng.random(30_000) < 0.3  # of classes 0 and 1, which then cannot be told apart
+    alike = rng.random(30_000) < 0.3  # of classes 0 and 1, which then cannot be model apart
     y_true[alike & (y_true < 2)] = rng.integers(0, 2, int((alike & (y_true < 2)).sum()))
     clean = 0.97 * np.eye(3)[y_true] + 0.01
     clean[alike & (y_true < 2)] = [0.49, 0.49, 0.02]
-    model, (first, _) = fit(y_true, clean)
+    model, (first, _) = fit_noise_model(y_true, clean)
     assert 1 - np.diag(model.T).min() < 0.02
     assert 1 - np.diag(first.T).min() < 0.5
 
 
 @pytest.mark.parametrize("n", [30, 300])
 def test_one_class_is_never_wrong(n: int) -> None:
-    model, _ = fit(np.zeros(n, dtype=int), np.ones((n, 1)))
+    model, _ = fit_noise_model(np.zeros(n, dtype=int), np.ones((n, 1)))
     assert model.T.tolist() == [[1.0]]
-    assert (model.right(np.zeros(n, dtype=int), np.ones((n, 1))) == 1).all()
+    assert (model.p_right(np.zeros(n, dtype=int), np.ones((n, 1))) == 1).all()
 
 
-def test_confident_counts_take_the_likeliest_of_several() -> None:
+def test_confident_joint_counts_a_row_for_its_most_probable_class() -> None:
     probs = np.array([[0.5, 0.5, 0.0], [0.2, 0.6, 0.2], [0.4, 0.3, 0.3]])
     # means: class 0 (0.5 + 0.4) / 2, class 1 0.6; class 2 has no label
-    assert confident_counts(np.array([0, 1, 0]), probs).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert count_confident(np.array([0, 1, 0]), probs).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
 
 
-def test_honest_leaves_held_out_rows_and_the_shares_of_the_others() -> None:
+def test_matching_keeps_held_out_rows_and_the_proportions_of_other_classes() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 2000)
     held_out = np.arange(2000) < 500
     probs = rng.dirichlet(np.ones(3), 2000)
     probs[~held_out] = 0.5 * probs[~held_out] + 0.5 * np.eye(3)[y[~held_out]]
-    out = honest(y, probs, held_out)
+    out = match_held_out(y, probs, held_out)
     np.testing.assert_allclose(out[held_out], probs[held_out], rtol=1e-6)
     np.testing.assert_allclose(out.sum(1), 1, rtol=1e-6)
     own = out[np.arange(2000), y]
@@ -102,75 +102,75 @@ def test_honest_leaves_held_out_rows_and_the_shares_of_the_others() -> None:
     np.testing.assert_allclose(out[rows, other[0]] / out[rows, other[1]], before, rtol=1e-6)
 
 
-def test_honest_shares_evenly_where_a_label_is_known_by_heart() -> None:
+def test_matching_gives_all_other_classes_the_same_where_a_label_is_memorized() -> None:
     y = np.zeros(400, dtype=int)
     held_out = np.arange(400) < 200
     probs = np.where(held_out[:, None], [0.7, 0.2, 0.1], [1.0, 0.0, 0.0])
     probs[399] = [1 - 3e-9, 2e-9, 1e-9]
-    out = honest(y, probs, held_out)
+    out = match_held_out(y, probs, held_out)
     np.testing.assert_allclose(out[200:399], [[0.7, 0.15, 0.15]] * 199, atol=1e-6)
     np.testing.assert_allclose(out[399], [0.7, 0.2, 0.1], atol=1e-6)
 
 
-def test_honest_does_not_take_over_how_many_are_wrong_by_chance() -> None:
+def test_matching_ignores_how_many_held_out_labels_are_wrong_by_chance() -> None:
     rng = np.random.default_rng(0)
     held_out = np.arange(11_000) < 1000
     wrong = np.where(held_out, np.arange(11_000) % 200 < 35, np.arange(11_000) % 100 < 20)
-    logit = np.where(wrong, -4.0, 2.0) + 0.5 * rng.standard_normal(11_000)  # nothing is learned by heart
+    logit = np.where(wrong, -4.0, 2.0) + 0.5 * rng.standard_normal(11_000)  # no label is memorized
     own = 1 / (1 + np.exp(-logit))
-    out = honest(np.zeros(11_000, dtype=int), np.c_[own, 1 - own], held_out)
+    out = match_held_out(np.zeros(11_000, dtype=int), np.c_[own, 1 - own], held_out)
     assert (out[~held_out, 0] < 0.5).mean() == pytest.approx(0.2, abs=0.002)
 
 
-def test_the_line_weighs_what_is_sure() -> None:
+def test_the_line_weights_points_by_their_errors() -> None:
     x = np.array([0.0, 1, 2, 3])
-    np.testing.assert_allclose(_line(x, 1 + 2 * x, np.array([1, 2, 0.5, 1])), 1 + 2 * x)
-    np.testing.assert_allclose(_line(x, np.array([0.0, 1, 2, 90]), np.array([1, 1, 1, 1e4])), x, atol=1e-4)
-    np.testing.assert_allclose(_line(np.ones(4), x, np.ones(4)), 1.5)
+    np.testing.assert_allclose(_fit_line(x, 1 + 2 * x, np.array([1, 2, 0.5, 1])), 1 + 2 * x)
+    np.testing.assert_allclose(_fit_line(x, np.array([0.0, 1, 2, 90]), np.array([1, 1, 1, 1e4])), x, atol=1e-4)
+    np.testing.assert_allclose(_fit_line(np.ones(4), x, np.ones(4)), 1.5)
 
 
-def test_honest_needs_enough_witnesses() -> None:
+def test_matching_needs_enough_held_out_rows() -> None:
     probs = np.full((300, 2), 0.5)
     y = np.zeros(300, dtype=int)
-    assert honest(y, probs, np.arange(300) < 19) is probs
-    assert honest(y, probs, np.ones(300, dtype=bool)) is probs
+    assert match_held_out(y, probs, np.arange(300) < 19) is probs
+    assert match_held_out(y, probs, np.ones(300, dtype=bool)) is probs
 
 
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 2**31 - 1), st.sampled_from(["symmetric", "pair"]))
 def test_a_review_of_the_worst_labels_does_not_hide_the_rest(seed: int, kind: str) -> None:
-    """Who goes through the labels in the order of the list leaves few wrong ones: T is still that of all labels."""
+    """A reviewer who takes the most suspicious labels first leaves few wrong ones; T is still that of all labels."""
     rng = np.random.default_rng(seed)
     T = noise.transition(kind, 4, 0.3)
     y_true = rng.integers(0, 4, 8000)
     sharp = rng.beta(2, 1, 8000)[:, None]  # rows are easy or hard
     clean = sharp * np.eye(4)[y_true] + (1 - sharp) * rng.dirichlet(np.ones(4), 8000)
-    came = noise.corrupt(y_true, T, seed)
-    first, _ = fit(came, clean, mixed=False)
+    as_given = noise.corrupt(y_true, T, seed)
+    first, _ = fit_noise_model(as_given, clean, mixed=False)
     trusted = np.zeros(8000, dtype=bool)
-    trusted[np.argsort(first.right(came, clean))[:1800]] = True
-    y = np.where(trusted, y_true, came)
-    rest, left = ~trusted, (came != y_true)[~trusted].sum()
-    told, before = fit(y, clean, mixed=False, trusted=trusted, before=came)
-    np.testing.assert_allclose(told.T, T, atol=0.08)
+    trusted[np.argsort(first.p_right(as_given, clean))[:1800]] = True
+    y = np.where(trusted, y_true, as_given)
+    rest, left = ~trusted, (as_given != y_true)[~trusted].sum()
+    model, before = fit_noise_model(y, clean, mixed=False, trusted=trusted, y_before=as_given)
+    np.testing.assert_allclose(model.T, T, atol=0.08)
     assert len(before) == 2
-    expected = (1 - told.right(y[rest], clean[rest])).sum()
-    blind, _ = fit(y, clean, mixed=False, trusted=trusted)
-    missed = (1 - blind.right(y[rest], clean[rest])).sum()
+    expected = (1 - model.p_right(y[rest], clean[rest])).sum()
+    blind, _ = fit_noise_model(y, clean, mixed=False, trusted=trusted)
+    missed = (1 - blind.p_right(y[rest], clean[rest])).sum()
     assert abs(expected - left) < abs(missed - left)
     assert 0.6 * left < expected < 1.5 * left
 
 
 def test_labels_from_before_a_review_by_hand() -> None:
-    """Two classes that no probability tells apart: T of all labels is what the reviewed ones say."""
-    y, came = np.repeat([0, 1], 500), np.repeat([0, 1], 500)
+    """Reviewed labels alone show the noise: the probabilities agree with every label that was not reviewed."""
+    y, as_given = np.repeat([0, 1], 500), np.repeat([0, 1], 500)
     probs = np.repeat([[0.999, 0.001], [0.001, 0.999]], 500, axis=0)
     trusted = np.arange(1000) % 2 == 0
-    came[np.flatnonzero(trusted & (y == 0))[:100]] = 1  # of 500 rows of class 0, 250 reviewed, 100 were labeled 1
-    model, _ = fit(y, probs, mixed=False, trusted=trusted, before=came)
-    # class 0 has 100 of 500 wrong, and a few more by the doubt that is left about the others
+    as_given[np.flatnonzero(trusted & (y == 0))[:100]] = 1  # of 500 rows of class 0, 250 reviewed, 100 were labeled 1
+    model, _ = fit_noise_model(y, probs, mixed=False, trusted=trusted, y_before=as_given)
+    # class 0 has 100 of 500 wrong labels, and the other labels add a small expected number
     assert model.T[0, 1] == pytest.approx(0.2, abs=0.02)
     assert model.T[1, 0] < 0.02
-    same, _ = fit(y, probs, mixed=False, trusted=trusted, before=np.full(1000, -1))
-    blind, _ = fit(y, probs, mixed=False, trusted=trusted)
+    same, _ = fit_noise_model(y, probs, mixed=False, trusted=trusted, y_before=np.full(1000, -1))
+    blind, _ = fit_noise_model(y, probs, mixed=False, trusted=trusted)
     np.testing.assert_array_equal(same.T, blind.T)

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 
 from goldvein.errors import InputError
 from goldvein.noise import synthetic as noise
+from goldvein.noise.transition import bayes_accuracy
 
 MNIST_TRAIN = np.array([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949])
 MNIST_TEST = np.array([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
@@ -75,23 +78,23 @@ def test_overall_rate_of_the_papers(name, counts, overall):
 )
 def test_ceilings(name, prior, plain, balanced):
     T = noise.transition(name, 10, 0.6)
-    assert noise.bayes_accuracy(T, prior, balanced=False) == pytest.approx(plain, abs=5e-4)
-    assert noise.bayes_accuracy(T, prior, balanced=True) == pytest.approx(balanced, abs=5e-4)
+    assert bayes_accuracy(T, prior, balanced=False) == pytest.approx(plain, abs=5e-4)
+    assert bayes_accuracy(T, prior, balanced=True) == pytest.approx(balanced, abs=5e-4)
     mild = noise.transition(name, 10, 0.2)
-    assert noise.bayes_accuracy(mild, prior, balanced=False) == pytest.approx(1)
-    assert noise.bayes_accuracy(mild, prior, balanced=True) == pytest.approx(1)
+    assert bayes_accuracy(mild, prior, balanced=False) == pytest.approx(1)
+    assert bayes_accuracy(mild, prior, balanced=True) == pytest.approx(1)
 
 
 def test_ceiling_of_a_tie_is_shared():
     half = noise.transition("pair", 2, 0.5)
-    assert noise.bayes_accuracy(half, [1, 1], balanced=False) == pytest.approx(0.5)
-    assert noise.bayes_accuracy(half, [3, 1], balanced=True) == pytest.approx(0.5)
+    assert bayes_accuracy(half, [1, 1], balanced=False) == pytest.approx(0.5)
+    assert bayes_accuracy(half, [3, 1], balanced=True) == pytest.approx(0.5)
 
 
 def test_ceiling_with_a_class_that_nobody_gives():
     T = [[1.0, 0.0], [1.0, 0.0]]
-    assert noise.bayes_accuracy(T, [3, 1], balanced=False) == pytest.approx(0.75)
-    assert noise.bayes_accuracy(T, [3, 1], balanced=True) == pytest.approx(0.75)
+    assert bayes_accuracy(T, [3, 1], balanced=False) == pytest.approx(0.75)
+    assert bayes_accuracy(T, [3, 1], balanced=True) == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize("how", ["independent", "exact"])
@@ -246,7 +249,7 @@ def test_a_bad_matrix_is_refused(matrix, message):
         (("symmetric", 10, float("nan")), "rate=nan"),
         (("symmetric", 1, 0.2), "n_classes=1"),
         (("patrini_mnist", 14, 0.2), "is for 10 classes, not 14"),
-        ((np.eye(2), 2, 0.2), "rate=0.2 beside a matrix"),
+        ((np.eye(2), 2, 0.2), "rate=0.2 with a matrix"),
     ],
 )
 def test_bad_noise_is_refused(args, message):
@@ -294,7 +297,7 @@ def test_describe_refuses_rows_that_do_not_match():
 @pytest.mark.parametrize("prior", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, np.inf]])
 def test_a_bad_prior_is_refused(prior):
     with pytest.raises(InputError, match="class frequencies"):
-        noise.bayes_accuracy(np.eye(2), prior, balanced=True)
+        bayes_accuracy(np.eye(2), prior, balanced=True)
 
 
 @pytest.mark.parametrize("matrix", [[[1.0, 0.0]], [[1.0], [0.0, 1.0]], 0.5, [], np.zeros((0, 0))])
@@ -302,4 +305,44 @@ def test_corrupt_and_the_ceiling_check_the_matrix_too(matrix):
     with pytest.raises(InputError, match="transition matrix"):
         noise.corrupt(np.array([0, 1]), matrix, 0)
     with pytest.raises(InputError, match="transition matrix"):
-        noise.bayes_accuracy(matrix, [1.0], balanced=False)
+        bayes_accuracy(matrix, [1.0], balanced=False)
+
+
+# SHA-256 of (y, trusted) for seed 5: independent, then exact draws, each with all labels, with 20 labels and 3 trusted
+# ones per class, and with a seventh of the rows trusted as well. Published results depend on these draws.
+DIGESTS = {
+    "none": "ed2bb2b57d5b 261e0c8a25e4 a418dad045a8 ed2bb2b57d5b 261e0c8a25e4 a418dad045a8",
+    "symmetric": "2ece1b70dd76 5b4717e0c1eb 141004302615 e7437567aa8d 318878a9279d a76a17577861",
+    "uniform": "762a1b6c80f4 91e4cef38f5c e9b9526899e7 b8ab2fdf97b6 992dfc785c96 abdbf9a18a8a",
+    "pair": "29b04e39852b de032ada74e3 19ea2f44a81d 63f1d323497f ae4456ed3f72 371eee0c56cf",
+    "patrini_mnist": "c9a150878579 54496f92f6da c43d0b378aca 8d21582e4e5e 9750f7abad23 657ad3dbbb91",
+    "ding_mnist": "7b190d23cfc7 92d2f04cf21b 2db9d9bbf82f d8a7664be873 085730ceb020 a80b0f813312",
+    "patrini_cifar10": "6785085435ed 285529f06a2b df998f00dcce 04d79d4d8f52 38e0207fb262 a22839ca33d6",
+}
+
+
+@pytest.mark.parametrize("kind", DIGESTS)
+def test_the_draws_never_change(kind):
+    y, seventh = np.arange(600) % 10, np.arange(600) % 7 == 0
+    found = []
+    for how in ("independent", "exact"):
+        for few, trusted in (({}, None), (FEW, None), (FEW, seventh)):
+            chosen = {"noise": None if kind == "none" else kind, "rate": 0.4, "how": how, "trusted": trusted, **few}
+            made = noise.make_noisy(y, y, 10, random_state=5, **chosen)
+            found.append(hashlib.sha256(np.concatenate(made, dtype="<i8").tobytes()).hexdigest()[:12])
+    assert " ".join(found) == DIGESTS[kind]
+
+
+FEW = {"labels_per_class": 20, "trusted_per_class": 3}
+
+
+def test_trusted_labels_stay_and_new_ones_come_from_missing_rows():
+    y = np.arange(40) % 2
+    trusted = np.arange(40) < 10
+    made, known = noise.make_noisy(
+        y, y, 2, trusted=trusted, noise="pair", rate=1.0, labels_per_class=5, trusted_per_class=2, random_state=0
+    )
+    assert np.array_equal(made[:10], y[:10])
+    assert known[:10].all()
+    assert known.sum() == 14
+    assert np.array_equal(made[known], y[known])

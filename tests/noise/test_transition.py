@@ -36,7 +36,7 @@ def test_a_checked_matrix_is_a_copy_with_rows_that_sum_to_one() -> None:
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [
-        (np.eye(2), r"shape \(2, 2\): it must be 3 x 3, true classes in rows"),
+        (np.eye(2), r"shape \(2, 2\): it must be 3 x 3, with true classes in rows"),
         ([[1.0, 0, 0]], r"shape \(1, 3\): it must be 3 x 3"),
         ("identity", "is not numeric"),
         (None, r"shape \(\)"),

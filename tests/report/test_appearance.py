@@ -49,8 +49,8 @@ def test_a_path_in_a_table_cannot_leave_its_folder(tmp_path, view_of):
     (inner / "t.csv").write_text("id,path,label\nx,link.png,a\ny,../secret.png,b\nz,own.png,a\n")
     rows = view_of(inner / "t.csv", {**IMAGES, "path": "path"})
     assert rows.row("z").file == inner / "own.png"
-    assert "leaves the folder" in str(rows.row("x").missing)
-    assert "no path below" in str(rows.row("y").missing)
+    assert "leads out of the folder" in str(rows.row("x").missing)
+    assert "leads out of the folder" in str(rows.row("y").missing)
 
 
 def test_texts_values_and_row_numbers(tmp_path, view_of):
@@ -103,7 +103,7 @@ def test_missing_data_is_reported_for_each_row(view_of, data):
 
 def test_damaged_data_is_reported_for_each_row(tmp_path, view_of):
     (tmp_path / "a.npz").write_bytes(b"no arrays")
-    assert "not a whole .npz file" in str(view_of(tmp_path / "a.npz", {}).row("a").missing)
+    assert "not a complete .npz file" in str(view_of(tmp_path / "a.npz", {}).row("a").missing)
 
 
 def test_a_missing_standard_data_set(view_of, tmp_path):

@@ -59,7 +59,7 @@ class Flipped(PiModel):  # two views that differ, and not by chance
 
 def streamed(folder):
     """Two stages on images that stay in their files; its batches divide by two."""
-    data = standard.load("clothing1m_noisy", folder)
+    data = standard.load_dataset("clothing1m_noisy", folder)
     files = ImageFiles(data.x.paths[:96], (12, 12), 3)
     method = TwoStage(selector=Confidence(), learner=Flipped(alpha=100, noise=0.0), rounds=1, folds=0)
     options = {"model": "mlp", "model_params": {"hidden": (), "dropout": 0.0}, "augment": flip, "random_state": 0}

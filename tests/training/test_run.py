@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from goldvein import NoisyLabelClassifier
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.pi_model import PiModel

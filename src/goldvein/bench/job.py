@@ -21,7 +21,8 @@ from goldvein.errors import InputError
 
 if TYPE_CHECKING:
     from goldvein.classifier import NoisyLabelClassifier
-    from goldvein.data.dataset import Dataset, Rows
+    from goldvein.data.dataset import Dataset
+    from goldvein.rows import Rows
 
 
 def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> dict[str, Any]:
     ----------
     job : Job
     data_dir : path, optional
-        As for :func:`goldvein.data.standard.load`.
+        As for :func:`goldvein.data.standard.load_dataset`.
 
     Returns
     -------
@@ -122,27 +123,20 @@ def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
 
     Labels are lost and flipped among the first ``job.n_rows`` alone; those that the data trusts stay as they are.
     """
-    from goldvein.noise import synthetic as noise
+    from goldvein.noise.synthetic import make_noisy
 
-    def flip(y: np.ndarray) -> np.ndarray:
-        if job.noise == "none":
-            return y
-        T = noise.transition(job.noise, len(data.classes), job.rate)
-        return noise.corrupt(y, T, job.seed, how="exact" if job.draw == "exact" else "independent")
-
-    def keep(y: np.ndarray) -> np.ndarray:
-        return y if job.labels_per_class is None else noise.keep_labels(y, job.labels_per_class, job.seed)
-
-    own = data.y[: job.n_rows]
-    trusted = np.zeros(len(own), dtype=bool) if data.trusted is None else data.trusted[: job.n_rows].copy()
-    y = flip(keep(own)) if job.draw == "exact" else keep(flip(own))
-    y = np.where(trusted, own, y)
-    if job.trusted_per_class:
-        true = _true_labels(data)[: job.n_rows]
-        pool = np.where(y < 0, true, -1) if (y < 0).any() else true  # they come on top of the labels that are doubtful
-        rows = noise.keep_labels(pool, job.trusted_per_class, job.seed) >= 0
-        y, trusted = np.where(rows, true, y), trusted | rows
-    return y, trusted
+    return make_noisy(
+        data.y[: job.n_rows],
+        _true_labels(data)[: job.n_rows],
+        len(data.classes),
+        trusted=None if data.trusted is None else data.trusted[: job.n_rows],
+        noise=None if job.noise == "none" else job.noise,
+        rate=job.rate,
+        how="exact" if job.draw == "exact" else "independent",
+        labels_per_class=job.labels_per_class,
+        trusted_per_class=job.trusted_per_class,
+        random_state=job.seed,
+    )
 
 
 def judge_others(model: NoisyLabelClassifier, x: Rows, y: np.ndarray) -> dict[str, float]:
@@ -333,7 +327,7 @@ def _load_data(name: str, data_dir: str | Path | None) -> Dataset:
     """A data set, read once for all jobs of a process."""
     from goldvein.data import standard
 
-    return standard.load(name, data_dir)
+    return standard.load_dataset(name, data_dir)
 
 
 def _true_labels(data: Dataset) -> np.ndarray:

@@ -56,7 +56,7 @@ def run(
     rows, columns : sequence of str, optional
         Names of those that are run; by default all.
     data_dir : path, optional
-        As for :func:`goldvein.data.standard.load`.
+        As for :func:`goldvein.data.standard.load_dataset`.
     limit_s : float, optional
         Seconds after which no further job is begun; those under way are finished.
     progress : Progress, optional

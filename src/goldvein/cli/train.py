@@ -76,10 +76,10 @@ def train(
     runs.check_folder(out, resume=resume)
     source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
     reviewed = None if decisions is None else read_decisions(decisions)
-    dataset = source.load(classifier.get_params()["random_state"], progress=not quiet)
+    dataset = source.dataset(classifier.get_params()["random_state"], progress=not quiet)
     if not quiet:
         typer.echo("".join(_describe_surprises(dataset)), nl=False, err=True)
-    origin: Origin = {"data": cast("DataRecord", source.described(out))}
+    origin: Origin = {"data": cast("DataRecord", source.as_config(out))}
     if decisions is not None and reviewed is not None:
         dataset = apply_decisions(dataset, reviewed)
         check_labels(dataset.y, dataset.classes)
@@ -135,7 +135,7 @@ def _describe_surprises(dataset: Dataset) -> Iterator[str]:
     for k in like_missing(dataset.classes):
         rows = f"{int((dataset.y == k).sum()):,} rows have the class {dataset.classes[k]!r}"
         yield f"warning: {rows}; if it means that a label is missing, leave the cell empty\n"
-    for column in dataset.spec.get("columns", ()):
+    for column in dataset.spec["columns"] if dataset.spec and dataset.spec["reader"] == "table" else ():
         if "note" in column:
             yield f"warning: column {column['name']!r} {column['note']}\n"
     if dataset.skipped:

@@ -1,4 +1,4 @@
-"""Checks that inputs and labels pass before anything is trained on them."""
+"""Checks of inputs and labels before training."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from goldvein.errors import InputError
 
 NO_LABEL = {"na", "n/a", "nan", "null", "-1", "?"}
-CHANNELS = (1, 3, 4)  # of most images
+CHANNELS = (1, 3, 4)  # gray, RGB, RGBA
 
 
-def check_labels(y: np.ndarray, classes: Sequence[str | int]) -> None:
-    """Refuse labels that no classifier can learn from.
+def check_labels(y: NDArray[np.int64], classes: Sequence[str | int]) -> None:
+    """Raise an error for labels that no classifier can learn from.
 
     Parameters
     ----------
     y : ndarray of shape (N,), integer
         Index into ``classes``; -1 is a missing label.
     classes : sequence of length K
-        The labels as the user wrote them; they name the class in the message.
+        The labels as the user wrote them, for the message.
 
     Raises
     ------
     InputError
-        If every entry is -1, if fewer than two classes are labeled, or if a class has fewer than two labels
-        (one to train on, one to check it against).
+        If every entry is -1, fewer than two classes have labels, or a class has fewer than two labels (one to train
+        on and one to check it against).
 
     Examples
     --------
@@ -44,7 +44,7 @@ def check_labels(y: np.ndarray, classes: Sequence[str | int]) -> None:
     counts = np.bincount(given, minlength=len(classes))
     if np.count_nonzero(counts) == 1:
         only = classes[int(counts.argmax())]
-        raise InputError(f"every label is {only!r}: a classifier needs 2 classes; add labels of another")
+        raise InputError(f"every label is {only!r}: a classifier needs 2 classes; add labels of another class")
     few = np.flatnonzero(counts < 2)
     if len(few):
         first, count = int(few[0]), int(counts[few[0]])
@@ -57,7 +57,7 @@ def check_labels(y: np.ndarray, classes: Sequence[str | int]) -> None:
 
 
 def like_missing(classes: Sequence[str | int]) -> list[int]:
-    """Which classes (K,) have a name by which many files say that there is no label.
+    """Return the classes whose name is often used to mark a missing label.
 
     Examples
     --------
@@ -67,20 +67,20 @@ def like_missing(classes: Sequence[str | int]) -> list[int]:
     return [k for k, name in enumerate(classes) if str(name).strip().lower() in NO_LABEL]
 
 
-def as_images(x: Any) -> NDArray:
-    """Images (N, C, H, W), uint8 as they are and others as float32.
+def as_images(x: Any) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Return images (N, C, H, W) unchanged if they are uint8, otherwise as float32.
 
     Raises
     ------
     InputError
-        If they seem to have their channels last, or hold a number that is not finite.
+        If the channels seem to be last, or a number is not finite.
 
     Examples
     --------
     >>> as_images(np.zeros((2, 3, 8, 8))).dtype
     dtype('float32')
     """
-    images = np.asarray(x)
+    images: NDArray[Any] = np.asarray(x)
     _, first, _, last = images.shape
     if last in CHANNELS and first not in CHANNELS:
         raise InputError(f"X has shape {images.shape}: images are (N, channels, H, W); give X.transpose(0, 3, 1, 2)")
@@ -90,20 +90,20 @@ def as_images(x: Any) -> NDArray:
     return images
 
 
-def check_finite(x: np.ndarray, name: str = "X") -> None:
-    """Refuse inputs that hold NaN or infinity.
+def check_finite(x: NDArray[Any], name: str = "X") -> None:
+    """Raise an error for inputs with NaN or infinite values.
 
     Parameters
     ----------
     x : ndarray of shape (N, ...)
-        Inputs; integers pass as they are.
+        Inputs; integers always pass.
     name : str
-        What the message calls them.
+        Name of the inputs in the message.
 
     Raises
     ------
     InputError
-        With the count of such values and the first row that holds one.
+        With the number of such values and the first row that has one.
 
     Examples
     --------
@@ -122,8 +122,8 @@ def check_finite(x: np.ndarray, name: str = "X") -> None:
         raise InputError(f"{name} holds {count} NaN or infinite {values}, the first in row {row}; fill or remove them")
 
 
-def check_trusted(trusted: np.ndarray, y: np.ndarray) -> None:
-    """Refuse a trusted row without a label.
+def check_trusted(trusted: NDArray[np.bool_], y: NDArray[np.int64]) -> None:
+    """Raise an error for a trusted row without a label.
 
     Parameters
     ----------
@@ -136,15 +136,15 @@ def check_trusted(trusted: np.ndarray, y: np.ndarray) -> None:
     >>> check_trusted(np.array([True, True]), np.array([0, -1]))
     Traceback (most recent call last):
     ...
-    goldvein.errors.InputError: row 1 is trusted but has no label: give it a label, or take it from trusted
+    goldvein.errors.InputError: row 1 is trusted but has no label: label it, or set trusted to False
     """
     bad = np.flatnonzero(trusted & (y < 0))
     if len(bad):
-        raise InputError(f"row {bad[0]} is trusted but has no label: give it a label, or take it from trusted")
+        raise InputError(f"row {bad[0]} is trusted but has no label: label it, or set trusted to False")
 
 
-def check_ids(ids: np.ndarray) -> None:
-    """Refuse names of rows that are blank or that occur twice.
+def check_ids(ids: NDArray[np.str_]) -> None:
+    """Raise an error for row names that are blank or occur twice.
 
     Parameters
     ----------
@@ -153,18 +153,18 @@ def check_ids(ids: np.ndarray) -> None:
     Raises
     ------
     InputError
-        With the first such name, and its row where it is blank.
+        With the repeated name, or the row of the blank one.
 
     Examples
     --------
     >>> check_ids(np.array(["a", "b", "a"]))
     Traceback (most recent call last):
     ...
-    goldvein.errors.InputError: id 'a' occurs 2 times; give each row its own
+    goldvein.errors.InputError: id 'a' occurs 2 times; give each row its own id
     """
     names, counts = np.unique(ids, return_counts=True)
     if "" in names:
-        raise InputError(f"the id of row {int((ids == '').argmax())} is blank; give each row its own")
+        raise InputError(f"the id of row {int((ids == '').argmax())} is blank; give each row its own id")
     if (counts > 1).any():
         twice = int((counts > 1).argmax())
-        raise InputError(f"id {str(names[twice])!r} occurs {counts[twice]} times; give each row its own")
+        raise InputError(f"id {str(names[twice])!r} occurs {counts[twice]} times; give each row its own id")

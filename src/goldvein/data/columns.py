@@ -1,4 +1,4 @@
-"""CSV and Parquet files as named columns, and columns as text or as numbers."""
+"""CSV and Parquet files as named columns, and columns as text or numbers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.errors import InputError
 
-Column = np.ndarray  # (N,): object (str, "" where blank), or int64 or float64 (NaN where blank) from Parquet
+Column = NDArray[Any]  # (N,): object (str, "" if empty); from Parquet also int64, or float64 (NaN if empty)
 Columns = dict[str, Column]
 
 BLANK = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
@@ -21,27 +22,27 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(,[0-9]+)?")
 _LONGEST_CELL = 2**31 - 1
 
 
-def load(path: Path) -> Columns:
-    """Columns of a ``.csv``, ``.tsv``, ``.parquet`` or ``.pq`` file.
+def read_columns(path: Path) -> Columns:
+    """Return the columns of a ``.csv``, ``.tsv``, ``.parquet`` or ``.pq`` file.
 
-    CSV is UTF-8, with or without a byte order mark; the delimiter is the one of ``,`` ``;`` tab that splits
-    the header most (``.tsv``: tab). Where it is ``;``, decimal commas are understood. Quoted cells may hold
-    delimiters and newlines. A ``.tsv`` whose quotes do not pair is read without quoting.
+    CSV must be UTF-8, with or without a byte order mark. The delimiter is the one of ``,`` ``;`` tab that splits the
+    header into the most cells, and always tab for ``.tsv``. With ``;``, numbers may have decimal commas. Quoted cells
+    may contain delimiters and newlines. A ``.tsv`` with unpaired quotes is read without quoting.
 
     Raises
     ------
     InputError
-        If the file is empty, not UTF-8, badly quoted, or has a row of another length, no rows, or two columns
-        of one name; for Parquet also if pyarrow is missing.
+        If the file is empty, not UTF-8 or badly quoted, a row has another length than the header, there are no rows,
+        or two columns have the same name; for Parquet also if pyarrow is not installed.
     """
-    columns = _parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _csv(path)
+    columns = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
     if not columns or not len(next(iter(columns.values()))):
         raise InputError(f"{path} holds no rows; give a header line and at least one row")
     return columns
 
 
 def as_text(column: Column) -> list[str]:
-    """Cells as strings, blank ones as ``""``; whole numbers without a decimal point.
+    """Return the cells as strings, with ``""`` for empty cells and without a decimal point in whole numbers.
 
     Examples
     --------
@@ -53,10 +54,10 @@ def as_text(column: Column) -> list[str]:
     return [str(value) for value in column.tolist()]
 
 
-def as_numbers(column: Column) -> np.ndarray | None:
-    """Cells as float64, or None where a cell is no number.
+def as_numbers(column: Column) -> NDArray[np.float64] | None:
+    """Return the cells as float64, or None if a cell is not a number.
 
-    Blank cells become NaN, and so do ``NA``, ``N/A``, ``NaN``, ``null``, ``None`` and ``?`` in any case.
+    Empty cells become NaN, and so do ``NA``, ``N/A``, ``NaN``, ``null``, ``None`` and ``?`` in any case.
 
     Examples
     --------
@@ -77,38 +78,38 @@ def as_numbers(column: Column) -> np.ndarray | None:
     return numbers
 
 
-def _csv(path: Path) -> Columns:
+def _read_csv(path: Path) -> Columns:
     try:
         content = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as 'CSV UTF-8'") from error
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(content)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else _guess_delimiter(content)
     try:
-        rows = _rows(path, content, delimiter, csv.QUOTE_MINIMAL)
+        rows = _split_rows(path, content, delimiter, csv.QUOTE_MINIMAL)
     except csv.Error as error:
         if path.suffix.lower() != ".tsv":
             raise InputError(f"{path} is badly quoted ({error}); double the quotes inside a cell") from error
-        rows = _rows(path, content, delimiter, csv.QUOTE_NONE)
+        rows = _split_rows(path, content, delimiter, csv.QUOTE_NONE)
     if not rows:
         return {}
-    _check_names(path, rows[0])
+    _check_unique(path, rows[0])
     columns = {}
     for i, name in enumerate(rows[0]):
         cells = [row[i] for row in rows[1:]]
-        columns[name] = np.array(_decimal_points(cells) if delimiter == ";" else cells, dtype=object)
+        columns[name] = np.array(_replace_decimal_commas(cells) if delimiter == ";" else cells, dtype=object)
     return columns
 
 
-def _delimiter(content: str) -> str:
-    """Of the usual delimiters the one that splits the first line most; a comma where none does."""
+def _guess_delimiter(content: str) -> str:
+    """Return the usual delimiter that splits the first line into the most cells; a comma if none splits it."""
     first = content.lstrip("\r\n").split("\n", 1)[0]
     return max(",;\t", key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), [])))
 
 
-def _rows(path: Path, content: str, delimiter: str, quoting: Literal[0, 3]) -> list[list[str]]:
-    before = csv.field_size_limit(_LONGEST_CELL)  # a whole document is a cell like any other
+def _split_rows(path: Path, content: str, delimiter: str, quoting: Literal[0, 3]) -> list[list[str]]:
+    before = csv.field_size_limit(_LONGEST_CELL)  # a cell may hold a whole document
     try:
-        # strict, because a quote that is never closed would swallow the rows after it in silence
+        # without strict, a quote that is never closed would silently swallow the rows after it
         lines = io.StringIO(content, newline="")
         reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, skipinitialspace=True, strict=True)
         rows: list[list[str]] = []
@@ -118,7 +119,7 @@ def _rows(path: Path, content: str, delimiter: str, quoting: Literal[0, 3]) -> l
             if rows and len(row) != len(rows[0]):
                 raise InputError(
                     f"{path} has {len(row)} cells in line {reader.line_num}, {len(rows[0])} in its header; "
-                    f"quote cells that hold {delimiter!r}"
+                    f"quote cells that contain {delimiter!r}"
                 )
             rows.append(row)
         return rows
@@ -126,45 +127,45 @@ def _rows(path: Path, content: str, delimiter: str, quoting: Literal[0, 3]) -> l
         csv.field_size_limit(before)
 
 
-def _decimal_points(cells: list[str]) -> list[str]:
-    """``3,5`` -> ``3.5`` where a whole column is written so."""
+def _replace_decimal_commas(cells: list[str]) -> list[str]:
+    """Return the cells with ``3,5`` as ``3.5`` if all numbers of the column are written so."""
     filled = [cell.strip() for cell in cells if cell.strip().lower() not in BLANK]
     if any("," in cell for cell in filled) and all(map(_DECIMAL_COMMA.fullmatch, filled)):
         return [cell.replace(",", ".") for cell in cells]
     return cells
 
 
-def _parquet(path: Path) -> Columns:
+def _read_parquet(path: Path) -> Columns:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise InputError(f"{path} needs pyarrow; install it by pip install 'goldvein[parquet]'") from error
+        raise InputError(f"{path} needs pyarrow; install it with pip install 'goldvein[parquet]'") from error
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             table = file.read()
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is not a whole Parquet file ({reason}); write it again") from error
-    _check_names(path, table.column_names)
-    return {name: _arrow_column(path, name, table.column(name)) for name in table.column_names}
+        raise InputError(f"{path} is not a complete Parquet file ({reason}); write it again") from error
+    _check_unique(path, table.column_names)
+    return {name: _from_arrow(path, name, table.column(name)) for name in table.column_names}
 
 
-def _arrow_column(path: Path, name: str, column: Any) -> Column:
+def _from_arrow(path: Path, name: str, column: Any) -> Column:
     from pyarrow import types
 
     kind = column.type.value_type if types.is_dictionary(column.type) else column.type
     if types.is_floating(kind):
-        return column.to_numpy().astype(np.float64)
+        return np.asarray(column.to_numpy(), dtype=np.float64)
     if types.is_integer(kind) and not column.null_count and kind is column.type:
-        return column.to_numpy()
+        return np.asarray(column.to_numpy())
     simple = (types.is_string, types.is_large_string, types.is_string_view, types.is_integer)
     if not any(test(kind) for test in (*simple, types.is_boolean, types.is_temporal, types.is_decimal)):
         raise InputError(f"column {name!r} of {path} holds {kind}, not text or numbers; leave it out")
     return np.array(["" if cell is None else str(cell) for cell in column.to_pylist()], dtype=object)
 
 
-def _check_names(path: Path, names: list[str]) -> None:
+def _check_unique(path: Path, names: list[str]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{path} has {names.count(twice)} columns named {twice!r}; rename all but one")

@@ -1,23 +1,24 @@
-"""Labels as people write them -> class indices, and the order in which names are sorted."""
+"""From written labels to class indices, and the order in which names are sorted."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.errors import InputError
 
 Classes = tuple[str | int, ...]
 
-# 007 is a name, not a number: an integer is written without padding. 1.0 is what pandas makes of 1 beside a
-# blank.
+# An integer has no leading zeros, because 007 is a name. pandas writes 1 as 1.0 in a column with empty cells.
 _INTEGER = re.compile(r"(0|-?[1-9][0-9]*)(\.0)?")
 
 
 def natural_key(text: str) -> tuple[list[str | int], str]:
-    """Sort key under which ``img10`` follows ``img9``.
+    """Return a sort key that puts ``img10`` after ``img9``.
 
     Examples
     --------
@@ -28,37 +29,37 @@ def natural_key(text: str) -> tuple[list[str | int], str]:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], text
 
 
-def encode(
+def encode_labels(
     values: Sequence[str], classes: Classes | None = None, *, integers: bool = True, what: str = "label"
-) -> tuple[np.ndarray, Classes]:
-    """Class indices of written labels.
+) -> tuple[NDArray[np.int64], Classes]:
+    """Return the class indices of written labels, and the classes.
 
     Parameters
     ----------
     values : sequence of str, length N
-        Labels; spaces around them are dropped, and what is empty then is missing. ``NA``, ``nan``, ``None``
-        and ``-1`` are labels like any other.
+        Labels. Surrounding spaces are removed; an empty label is missing. ``NA``, ``nan``, ``None`` and ``-1`` are
+        ordinary labels.
     classes : tuple, optional
-        The classes to index into; by default all that occur, sorted (integers by value, names naturally).
+        The classes to index into; by default all labels that occur, sorted (integers by value, names naturally).
     integers : bool, default=True
-        Whether classes become int where every label is an integer (``3``, ``-1``, ``3.0``, but not ``03``).
+        Whether the classes are int if every label is an integer (``3``, ``-1``, ``3.0``, but not ``03``).
     what : str
-        What the message calls a label.
+        What the error message calls a label.
 
     Returns
     -------
     y : ndarray of shape (N,), int64
-        -1 where missing.
+        -1 for a missing label.
     classes : tuple of str or int
 
     Raises
     ------
     InputError
-        If a label is not among the given ``classes``.
+        If a label is not one of the given ``classes``.
 
     Examples
     --------
-    >>> y, classes = encode(["2", "", "10", "2"])
+    >>> y, classes = encode_labels(["2", "", "10", "2"])
     >>> y.tolist(), classes
     ([0, -1, 1, 0], (2, 10))
     """
@@ -66,37 +67,40 @@ def encode(
     distinct = [value for value in dict.fromkeys(written) if value]
     if classes is None:
         if integers and distinct and all(_INTEGER.fullmatch(value) for value in distinct):
-            classes = tuple(sorted({_as_int(value) for value in distinct}))
+            classes = tuple(sorted({_to_int(value) for value in distinct}))
         else:
             classes = tuple(sorted(distinct, key=natural_key))
     numeric = bool(classes) and all(isinstance(c, int) for c in classes)
     index = {c: i for i, c in enumerate(classes)}
     index_of = {"": -1}
     for value in distinct:
-        label = _as_int(value) if numeric and _INTEGER.fullmatch(value) else value
+        label = _to_int(value) if numeric and _INTEGER.fullmatch(value) else value
         if label not in index:
             row = written.index(value)
             known = ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
             where = f"{what} {value!r} of row {row}"
-            raise InputError(f"{where} is not among the classes, {known}; correct it or leave it blank")
+            raise InputError(f"{where} is not one of the classes, {known}; correct it or leave it empty")
         index_of[value] = index[label]
     return np.array([index_of[value] for value in written], dtype=np.int64), classes
 
 
-def _as_int(value: str) -> int:
+def _to_int(value: str) -> int:
     return int(value.removesuffix(".0"))
 
 
-def encode_array(y: np.ndarray, classes: Classes | None = None, what: str = "y") -> tuple[np.ndarray, Classes]:
-    """Class indices of a label array: integers (-1 missing), whole floats (NaN), or strings ("").
+def encode_label_array(
+    y: NDArray[Any], classes: Classes | None = None, what: str = "y"
+) -> tuple[NDArray[np.int64], Classes]:
+    """Return the class indices of a label array, and the classes.
 
     Parameters
     ----------
     y : ndarray of shape (N,)
+        Integers (-1 for missing), whole floats (NaN for missing) or strings ("" for missing).
     classes : tuple, optional
-        As for :func:`encode`.
+        As for :func:`encode_labels`.
     what : str
-        What a message calls the array.
+        What the error message calls the array.
 
     Returns
     -------
@@ -107,18 +111,18 @@ def encode_array(y: np.ndarray, classes: Classes | None = None, what: str = "y")
     Raises
     ------
     InputError
-        If the shape or the type is another one, or a label is not among ``classes``.
+        If the shape or the type is another one, or a label is not one of ``classes``.
 
     Examples
     --------
-    >>> encode_array(np.array([3, -1, 5]))[0].tolist()
+    >>> encode_label_array(np.array([3, -1, 5]))[0].tolist()
     [0, -1, 1]
     """
     if y.ndim != 1:
-        raise InputError(f"{what} has shape {y.shape}: one label a row is needed; give an array of shape (N,)")
+        raise InputError(f"{what} has shape {y.shape}: it must hold one label per row; give an array of shape (N,)")
     if y.dtype.kind in "US":
         names = y if y.dtype.kind == "U" else np.char.decode(y, "utf-8")
-        return encode(names.tolist(), classes, integers=False, what=f"{what} label")
+        return encode_labels(names.tolist(), classes, integers=False, what=f"{what} label")
     if y.dtype.kind == "f":
         whole = np.where(np.isnan(y), -1, y)
         wrong = np.isinf(whole) | (whole != np.rint(whole))
@@ -128,4 +132,4 @@ def encode_array(y: np.ndarray, classes: Classes | None = None, what: str = "y")
     if y.dtype.kind not in "biu":
         raise InputError(f"{what} has dtype {y.dtype}: labels must be integers (-1 missing) or strings ('' missing)")
     written = ["" if value == -1 else str(value) for value in y.astype(np.int64).tolist()]
-    return encode(written, classes, what=f"{what} label")
+    return encode_labels(written, classes, what=f"{what} label")

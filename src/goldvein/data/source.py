@@ -1,4 +1,4 @@
-"""DATA of the command line: a path, or the name of a standard data set, whose labels may be made doubtful."""
+"""DATA on the command line: a path, or the name of a standard data set, to whose labels noise can be added."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from goldvein.data import standard
 from goldvein.data.dataset import Dataset
-from goldvein.data.read import read
+from goldvein.data.read import read_data
+from goldvein.data.spec import Spec
 from goldvein.errors import InputError, unknown
 from goldvein.noise import synthetic as noise
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows and labels come from; the fields are the options of ``goldvein train``."""
+    """Where rows and labels come from; the fields are options of ``goldvein train``."""
 
     source: str
     label: str | None = None
@@ -29,116 +33,110 @@ class Source:
 
     @property
     def is_standard(self) -> bool:
-        """Whether the source is a standard data set. A file or folder of that name is meant by ``./NAME``."""
+        """Whether the source is a standard data set. For a file or folder of that name, the user writes ``./NAME``."""
         return self.source in standard.names()
 
-    def described(self, out: Path) -> dict[str, Any]:
-        """The options that were given; with a relative path ``from_run``, where that lies seen from the run folder."""
-        given = {name: value for name, value in asdict(self).items() if value not in (None, False)}
+    def as_config(self, out: Path) -> dict[str, Any]:
+        """Return the options that are set; for a relative path also ``from_run``, the path from the run folder."""
+        options = {name: value for name, value in asdict(self).items() if value not in (None, False)}
         path = os.path.expanduser(self.source)
         if self.is_standard or os.path.isabs(path):
-            return given
-        return {**given, "from_run": os.path.relpath(path, out)}
+            return options
+        return {**options, "from_run": os.path.relpath(path, out)}
 
-    def load(self, seed: int, *, progress: bool = False) -> Dataset:
-        """Rows with labels to train on.
+    def dataset(self, seed: int, *, progress: bool = False) -> Dataset:
+        """Return the rows and labels to train on.
 
         Raises
         ------
         InputError
-            If there is no such source, it cannot be read, or an option does not apply to it.
+            If the source does not exist or cannot be read, or an option does not apply to it.
         """
         if self.is_standard:
-            return self._doubtful(self._standard(progress), seed)
+            return self._add_noise(self._read_standard(progress), seed)
         for option in ("noise", "noise_rate", "labels_per_class"):
             value = getattr(self, option)
             if value is not None:
                 raise InputError(
-                    f"--{option.replace('_', '-')} {value}: only labels known to be right can be made doubtful, "
-                    f"those of the standard data sets ({', '.join(standard.names())}); leave it out"
+                    f"--{option.replace('_', '-')} {value}: only for the standard data sets, whose labels are known "
+                    f"({', '.join(standard.names())}); leave it out"
                 )
         check_path(self.source)
-        return read(
+        return read_data(
             self.source, label=self.label, image_size=self.image_size, skip_bad=self.skip_bad, progress=progress
         )
 
-    def _standard(self, progress: bool) -> Dataset:
-        dataset = standard.load(self.source, self.data_dir)
+    def _read_standard(self, progress: bool) -> Dataset:
+        dataset = standard.load_dataset(self.source, self.data_dir)
         in_files = not hasattr(dataset.x, "__array__")
         for option in ("label", "image_size", *(() if in_files else ("skip_bad",))):
             if getattr(self, option):
                 flag = f"--{option.replace('_', '-')}"
-                raise InputError(f"{flag} is for data of your own: leave it out with {self.source}")
+                raise InputError(f"{flag} is only for your own data: leave it out for {self.source}")
         return dataset.without_bad_images(progress=progress) if self.skip_bad else dataset
 
-    def _doubtful(self, dataset: Dataset, seed: int) -> Dataset:
-        """The data set with noise, then with missing labels; trusted ones stay."""
-        import numpy as np
-
+    def _add_noise(self, dataset: Dataset, seed: int) -> Dataset:
         if self.noise is None and self.noise_rate is not None:
             known = ", ".join(noise.names())
-            raise InputError(f"--noise-rate {self.noise_rate} lacks its --noise: give one of {known}")
-        y = dataset.y
-        if self.noise is not None:
-            if dataset.y_true is not None or dataset.trusted is not None:
-                raise InputError(f"--noise {self.noise}: labels of {self.source} are noisy as they are; leave it out")
-            kind = read_matrix(self.noise) if self.noise.endswith(".csv") else self.noise
-            y = noise.corrupt(y, noise.transition(kind, len(dataset.classes), self.noise_rate), seed)
-            dataset = replace(dataset, y_true=dataset.y)
-        if self.labels_per_class is not None:
-            y = noise.keep_labels(y, self.labels_per_class, seed)
-        return replace(dataset, y=y if dataset.trusted is None else np.where(dataset.trusted, dataset.y, y))
+            raise InputError(f"--noise-rate {self.noise_rate} needs --noise: use one of {known}")
+        if self.noise is not None and (dataset.y_true is not None or dataset.trusted is not None):
+            raise InputError(f"--noise {self.noise}: {self.source} already has noisy labels; leave it out")
+        y, _ = noise.make_noisy(
+            dataset.y,
+            dataset.y,
+            len(dataset.classes),
+            trusted=dataset.trusted,
+            noise=read_matrix(self.noise) if self.noise and self.noise.endswith(".csv") else self.noise,
+            rate=self.noise_rate,
+            labels_per_class=self.labels_per_class,
+            random_state=seed,
+        )
+        return replace(dataset, y=y, y_true=dataset.y_true if self.noise is None else dataset.y)
 
 
-def load_new(source: str, spec: dict[str, Any], *, skip_bad: bool, data_dir: str | None, progress: bool) -> Dataset:
-    """Rows to predict: a path, read with the spec of a run, or the test set of a standard data set.
+def load_new(source: str, spec: Spec, *, skip_bad: bool, data_dir: str | None, progress: bool) -> Dataset:
+    """Return rows to predict: from a path, with the spec of a run, or the test set of a standard data set.
 
     Raises
     ------
     InputError
-        If there is no such source, or it does not fit the spec.
+        If the source does not exist or does not fit the spec.
     """
     if source not in standard.names():
         check_path(source)
-        return read(source, spec=spec, skip_bad=skip_bad, progress=progress)
-    dataset = standard.load(source, data_dir)
+        return read_data(source, spec=spec, skip_bad=skip_bad, progress=progress)
+    dataset = standard.load_dataset(source, data_dir)
     if dataset.x_test is None or dataset.y_test is None:
         return dataset
-    alone: dict[str, Any] = dict.fromkeys(("y_true", "trusted", "x_test", "y_test"))
-    test = replace(dataset, x=dataset.x_test, y=dataset.y_test, ids=_numbers(len(dataset.y_test)), **alone)
+    y, ids = dataset.y_test, np.arange(len(dataset.y_test)).astype(str)
+    test = Dataset(dataset.name, dataset.kind, dataset.x_test, y, dataset.classes, ids)
     return test.without_bad_images(progress=progress) if skip_bad else test
 
 
 def check_path(source: str) -> None:
-    """Refuse a bare word that names neither a file nor a standard data set, with the nearest name.
+    """Raise an error for a single word that is neither a file nor a standard data set; suggest the closest name.
+
+    Other paths pass: :func:`goldvein.data.read.read_data` checks them.
 
     Raises
     ------
     InputError
-        If it is such a word; other paths are left to :func:`goldvein.data.read.read`.
+        If the source is such a word.
     """
     bare = os.sep not in source and "." not in source
     if bare and not os.path.exists(os.path.expanduser(source)):
         raise unknown("path or data set", source, standard.names())
 
 
-def read_matrix(path: str) -> Any:
-    """A transition matrix (K, K) in a CSV file without a header, T[i, j] = P(given j | true i).
+def read_matrix(path: str) -> NDArray[np.float64]:
+    """Return the transition matrix (K, K) in a CSV file without a header, T[i, j] = P(given j | true i).
 
     Raises
     ------
     InputError
-        If the file cannot be read as rows of numbers.
+        If the file does not consist of rows of numbers.
     """
-    import numpy as np
-
     try:
         return np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no matrix ({error}): give K rows of K numbers with commas") from error
-
-
-def _numbers(n: int) -> Any:
-    import numpy as np
-
-    return np.arange(n).astype(str)
+        raise InputError(f"{path} is not a matrix ({error}): give K rows of K numbers, separated by commas") from error

@@ -1,14 +1,15 @@
 """The standard data sets by name.
 
-One file per source under ``goldvein/data/sets``. Each declares
+Each file under ``goldvein/data/sets`` declares one source:
 
-- ``NAMES``: the names it answers to,
+- ``NAMES``: the names of its data sets,
 - ``PAGE``: the official page,
-- ``FILES``: the official files, each as a tuple of the relative paths under which it may lie,
+- ``FILES``: the official files, each as a tuple of the relative paths that it may have,
 - ``N_CLASSES``: the number of classes,
-- ``load(name, data_dir)``: reads the files and returns a :class:`~goldvein.data.dataset.Dataset`.
+- ``load(name, data_dir)``: reads the files and returns a :class:`~goldvein.data.dataset.Dataset`,
+- ``SHOWN_AS`` (optional): height and width in pixels of the image that a vector holds.
 
-A new file there is a new data set; nothing else is edited.
+To add a data set, add a file there; no other file changes.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ from goldvein.errors import unknown
 
 @dataclass(frozen=True)
 class Presence:
-    """What is known of a data set before it is read.
+    """A data set and which of its files exist.
 
     Attributes
     ----------
     name, page : str
-        Name of the data set, and its official page.
+        Name of the data set and its official page.
     n_classes : int
         Number of classes.
     data_dir : Path
-        The folder that was looked into.
+        The folder that was searched.
     files : dict of str to bool
-        Every official file, and whether it is there; empty for a data set that is built in.
+        Whether each official file exists; empty for a built-in data set.
     """
 
     name: str
@@ -49,22 +50,22 @@ class Presence:
 
     @property
     def complete(self) -> bool:
-        """Whether every file is there."""
+        """Whether every file exists."""
         return all(self.files.values())
 
 
 def names() -> list[str]:
-    """Names of the standard data sets, sorted.
+    """Return the names of the standard data sets, sorted.
 
     Examples
     --------
     >>> [name for name in names() if "mnist" in name]
     ['fashion_mnist', 'mnist']
     """
-    return sorted(_sources())
+    return sorted(_find_sources())
 
 
-def load(name: str, data_dir: str | Path | None = None) -> Dataset:
+def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Read a standard data set.
 
     Parameters
@@ -72,8 +73,8 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     name : str
         One of :func:`names`.
     data_dir : str or Path, optional
-        Folder that holds the data sets; by default the environment variable ``GOLDVEIN_DATA``, else
-        ``~/.cache/goldvein``.
+        Folder that holds the data sets; by default the environment variable ``GOLDVEIN_DATA``, or
+        ``~/.cache/goldvein`` if that is not set.
 
     Returns
     -------
@@ -83,24 +84,25 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     Raises
     ------
     InputError
-        The name does not exist, or a file is missing, cut short or altered.
+        If the name does not exist, or a file is missing, truncated or altered.
 
     Examples
     --------
-    >>> digits = load("digits")
+    >>> digits = load_dataset("digits")
     >>> digits.x.shape, digits.y_test.shape
     ((1201, 64), (596,))
     """
-    return _source(name).load(name, _folder(data_dir))
+    dataset: Dataset = _find_source(name).load(name, _find_folder(data_dir))
+    return dataset
 
 
 def describe(name: str, data_dir: str | Path | None = None) -> Presence:
-    """Which files of a standard data set are there, without reading them.
+    """Return which files of a standard data set exist, without reading them.
 
     Raises
     ------
     InputError
-        The name does not exist.
+        If the name does not exist.
 
     Examples
     --------
@@ -110,37 +112,37 @@ def describe(name: str, data_dir: str | Path | None = None) -> Presence:
     >>> svhn.files
     {'SVHN/train_32x32.mat': False, 'SVHN/test_32x32.mat': False}
     """
-    source, folder = _source(name), _folder(data_dir)
+    source, folder = _find_source(name), _find_folder(data_dir)
     files = {}
     for forms in source.FILES:
-        there = [form for form in forms if (folder / form).exists()]
-        files[(there or forms)[0]] = bool(there)
+        existing = [form for form in forms if (folder / form).exists()]
+        files[(existing or forms)[0]] = bool(existing)
     return Presence(name, source.PAGE, source.N_CLASSES, folder, files)
 
 
 def shown_as(name: str) -> tuple[int, int] | None:
-    """Height and width in which a vector of a standard data set is a picture, if it is one.
+    """Return height and width in pixels of the image that a vector of a data set holds; None if it holds none.
 
     Examples
     --------
     >>> shown_as("digits")
     (8, 8)
     """
-    return getattr(_source(name), "SHOWN_AS", None)
+    return getattr(_find_source(name), "SHOWN_AS", None)
 
 
-def _sources() -> dict[str, ModuleType]:
+def _find_sources() -> dict[str, ModuleType]:
     package = goldvein.data.sets
     modules = [import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     return {name: module for module in modules for name in module.NAMES}
 
 
-def _source(name: str) -> ModuleType:
-    sources = _sources()
+def _find_source(name: str) -> ModuleType:
+    sources = _find_sources()
     if name not in sources:
         raise unknown("data set", name, sources)
     return sources[name]
 
 
-def _folder(data_dir: str | Path | None) -> Path:
+def _find_folder(data_dir: str | Path | None) -> Path:
     return Path(data_dir or os.environ.get("GOLDVEIN_DATA") or "~/.cache/goldvein").expanduser()

@@ -1,172 +1,174 @@
-"""CSV and Parquet files: which column is what, and the inputs that they give."""
+"""CSV and Parquet files: from columns to inputs and labels."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.data.check import check_ids, check_labels, check_trusted
-from goldvein.data.columns import Columns, as_text, load
-from goldvein.data.dataset import Dataset, Kind, Rows
+from goldvein.data.columns import Columns, as_text, read_columns
+from goldvein.data.dataset import Dataset
 from goldvein.data.images import SUFFIXES, Decoding, read_images
-from goldvein.data.labels import Classes, encode
+from goldvein.data.labels import Classes, encode_labels
+from goldvein.data.roles import LABEL_NAMES, PATH_NAMES, TEXT_NAMES, find_inputs, find_named, find_others, read_ids
+from goldvein.data.spec import Spec, TableSpec
 from goldvein.data.tabular import apply_plan, plan_columns
 from goldvein.data.text import apply_text, looks_like_text, plan_text
 from goldvein.errors import InputError, unknown
+from goldvein.files import resolve_inside
+from goldvein.rows import Rows
 
-LABEL_NAMES = ("label", "y", "target", "class")
-PATH_NAMES = ("path", "file", "filename", "image")
-BESIDE = ("id", "trusted", "y_true")
 YES = frozenset(("true", "yes", "1", "1.0"))
 NO = frozenset(("false", "no", "0", "0.0", ""))
-ROW_NUMBERS = ("", "Unnamed: 0", "__index_level_0__")  # the index that pandas writes beside the columns
 
 
-def read_table(path: Path, label: str | None, how: Decoding, spec: dict[str, Any] | None = None) -> Dataset:
-    """Inputs and labels from a CSV or Parquet file.
+def read_table(path: Path, label: str | None, how: Decoding, spec: Spec | None = None) -> Dataset:
+    """Return the inputs and labels of a CSV or Parquet file.
 
-    Columns named ``label`` (or ``y``, ``target``, ``class``, or as the argument says), ``id``, ``trusted``
-    and ``y_true`` have these meanings; capitals do not matter. The inputs are, in this order: the image files
-    that a column ``path`` (``file``, ``filename``, ``image``) names, relative to the folder of the table; the
-    texts of a column ``text``, or of the only column left if it looks like text; all other columns as numbers
-    and categories. The row numbers that pandas writes are left out.
+    The label column is ``label``, or the first one named ``label``, ``y``, ``target`` or ``class``. The columns ``id``,
+    ``trusted`` and ``y_true`` hold row names, trusted labels and true labels. Case does not matter. The inputs are the
+    first of these that the table has:
+
+    - the image files named in a column ``path`` (or ``file``, ``filename``, ``image``), relative to the table's folder
+    - the texts of a column ``text``, or of the only remaining column if it looks like text
+    - all other columns as numbers and categories, except the row numbers that pandas writes
 
     Parameters
     ----------
     path : Path
     label : str, optional
-        Name of the label column. Only a blank label is a missing one.
+        Name of the label column. Only an empty cell is a missing label.
     how : Decoding
-    spec : dict, optional
-        Of an earlier reading; then the label column may be absent.
+    spec : Spec, optional
+        Spec of the training data; then the label column may be absent.
 
     Raises
     ------
     InputError
-        If there is no label column (without ``spec``), no input, a choice between inputs, a path that leaves
-        the folder of the table, a bad image (unless ``how.skip_bad``), a blank or repeated id, a mark in
-        ``trusted`` that is not yes or no or stands beside no label, or labels that :func:`check_labels` refuses.
+        If there is no label column (without ``spec``), there are no inputs, it is not clear which columns are the
+        inputs, a path leads out of the table's folder, an image cannot be read (unless ``how.skip_bad``), an id is
+        blank or repeated, a cell of ``trusted`` is not yes or no, a trusted row has no label, or
+        :func:`check_labels` refuses the labels.
     """
-    columns = load(path)
-    label = _label_name(path, columns, label, spec)
-    y, classes = _labels(columns, label, None if spec is None else tuple(spec["classes"]))
+    columns = read_columns(path)
+    label = _find_label(path, columns, label, spec)
+    ids = read_ids(columns, label)
+    written = [""] * len(ids) if label is None else as_text(columns[label])
+    y, classes = encode_labels(written, None if spec is None else tuple(spec["classes"]))
     if spec is None:
         check_labels(y, classes)
-    beside = {name.lower(): name for name in _named(columns, BESIDE) if name != label}
-    y_true, trusted, ids = _beside({role: as_text(columns[name]) for role, name in beside.items()}, y, classes)
-    inputs = [name for name in columns if name not in (label, *ROW_NUMBERS, *beside.values())]
-    x, kept, made, skipped = _inputs(path, columns, inputs, how, spec)
+    y_true, trusted = _read_known(columns, label, y, classes)
+    check_ids(np.array(ids))
+    x, kept, found, skipped = _read_inputs(path, columns, find_inputs(columns, label), how, spec)
     y = y[kept]
     if spec is None:
-        check_labels(y, classes)
-        made |= {"label": label, "classes": list(classes)}
-    kind: Kind = "image" if made["reader"] == "images" else "vector"
-    y_true = None if y_true is None else y_true[kept]
-    trusted = None if trusted is None else trusted[kept]
-    return Dataset(str(path), kind, x, y, classes, ids[kept], y_true, trusted, spec=made, skipped=skipped)
+        check_labels(y, classes)  # again, because images that cannot be read are gone
+        found["label"], found["classes"] = label, list(classes)
+    return Dataset(
+        name=str(path),
+        kind="image" if found["reader"] == "images" else "vector",
+        x=x,
+        y=y,
+        classes=classes,
+        ids=np.array(ids)[kept],
+        y_true=None if y_true is None else y_true[kept],
+        trusted=None if trusted is None else trusted[kept],
+        spec=found,
+        skipped=skipped,
+    )
 
 
-def _labels(columns: Columns, name: str | None, classes: Classes | None) -> tuple[np.ndarray, Classes]:
-    n_rows = len(next(iter(columns.values())))
-    return encode(as_text(columns[name]) if name is not None else [""] * n_rows, classes)
-
-
-def _beside(
-    cells: dict[str, list[str]], y: np.ndarray, classes: Classes
-) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
-    """``y_true``, ``trusted`` and ``id``, as far as there are such columns."""
-    y_true = encode(cells["y_true"], classes, what="y_true label")[0] if "y_true" in cells else None
-    trusted = _trusted(cells["trusted"], y) if "trusted" in cells and (y >= 0).any() else None
-    ids = np.array([cell.strip() for cell in cells["id"]] if "id" in cells else np.arange(len(y)).astype(str))
-    check_ids(ids)
-    return y_true, trusted, ids
-
-
-def _named(columns: Columns, names: Sequence[str]) -> list[str]:
-    """Columns of these names in any case, in the order of the names."""
-    found = {name.lower(): name for name in reversed(columns)}
-    return [found[name] for name in names if name in found]
-
-
-def _label_name(path: Path, columns: Columns, label: str | None, spec: dict[str, Any] | None) -> str | None:
+def _find_label(path: Path, columns: Columns, label: str | None, spec: Spec | None) -> str | None:
     if label is not None:
         if label not in columns:
             raise unknown("column", label, columns)
         return label
-    if spec is not None and spec.get("label") is not None:
-        return spec["label"] if spec["label"] in columns else None
-    usual = _named(columns, LABEL_NAMES)
-    if usual:
-        return usual[0]
-    if spec is not None:
-        return None
+    trained = None if spec is None else spec.get("label")
+    if trained is not None:
+        return trained if trained in columns else None
+    usual = find_named(columns, LABEL_NAMES)
+    if usual or spec is not None:
+        return usual[0] if usual else None
     found = ", ".join(columns)
     raise InputError(f"{path} has the columns {found}; name the one that holds the labels (--label COLUMN)")
 
 
-def _inputs(
-    path: Path, columns: Columns, names: list[str], how: Decoding, spec: dict[str, Any] | None
-) -> tuple[Rows, np.ndarray, dict[str, Any], tuple[tuple[str, str], ...]]:
-    """Inputs, the rows that they are of, spec, skipped files."""
-    reader, name = _source(path, columns, names) if spec is None else _same_source(path, columns, spec)
+def _read_known(
+    columns: Columns, label: str | None, y: NDArray[np.int64], classes: Classes
+) -> tuple[NDArray[np.int64] | None, NDArray[np.bool_] | None]:
+    """Return ``y_true`` and ``trusted``; None for a column that the table does not have."""
+    cells = {role: as_text(columns[name]) for role, name in find_others(columns, label).items()}
+    y_true = encode_labels(cells["y_true"], classes, what="y_true label")[0] if "y_true" in cells else None
+    trusted = _read_trusted(cells["trusted"], y) if "trusted" in cells and (y >= 0).any() else None
+    return y_true, trusted
+
+
+def _read_inputs(
+    path: Path, columns: Columns, names: list[str], how: Decoding, spec: Spec | None
+) -> tuple[Rows, NDArray[np.int64], Spec, tuple[tuple[str, str], ...]]:
+    """Return the inputs, the rows that they belong to, the spec and the skipped files."""
+    reader, name = _choose_source(path, columns, names) if spec is None else _find_source(path, columns, spec)
     if reader == "images":
-        images = read_images(_files(path, as_text(columns[name])), how, spec)
+        assert spec is None or spec["reader"] == "images"
+        images = read_images(_find_files(path, as_text(columns[name])), how, spec)
         return images.x, images.kept, spec or {**images.spec, "path": name}, images.skipped
     if how.image_size is not None:
         raise InputError(f"image_size={how.image_size}: {path} holds no images; leave it out")
-    x: np.ndarray
     if reader == "text":
+        assert spec is None or spec["reader"] == "text"
         texts = as_text(columns[name])
-        spec = spec or {"reader": "text", "text": name, **plan_text(texts)}
-        x = apply_text(texts, spec)
-    else:
-        spec = spec or {"reader": "table", "columns": plan_columns(columns, names)}
-        if not spec["columns"]:
-            raise InputError(f"{path} has no column to learn from; add numbers, categories or texts")
-        x = apply_plan(columns, spec["columns"])
-    return x, np.arange(len(x)), spec, ()
+        if spec is None:
+            terms = plan_text(texts)
+            spec = {"reader": "text", "text": name, "vocabulary": terms["vocabulary"], "idf": terms["idf"]}
+        return apply_text(texts, spec), np.arange(len(texts)), spec, ()
+    assert spec is None or spec["reader"] == "table"
+    of_table: TableSpec = spec or {"reader": "table", "columns": plan_columns(columns, names)}
+    if not of_table["columns"]:
+        raise InputError(f"{path} has no column to learn from; add numbers, categories or texts")
+    x = apply_plan(columns, of_table["columns"])
+    return x, np.arange(len(x)), of_table, ()
 
 
-def _source(path: Path, columns: Columns, names: list[str]) -> tuple[str, str]:
-    """Which reader fits, and the column that it reads ("" for all)."""
-    paths = _image_columns(columns, names)
+def _choose_source(path: Path, columns: Columns, names: list[str]) -> tuple[str, str]:
+    """Return the reader for these inputs, and the column that it reads ("" for all of them)."""
+    paths = _find_image_columns(columns, names)
     if paths:
         return "images", paths[0]
-    text = [name for name in _named(columns, ("text",)) if name in names]
+    text = [name for name in find_named(columns, TEXT_NAMES) if name in names]
     if text:
         return "text", text[0]
-    words = [name for name in names if columns[name].dtype == object and looks_like_text(columns[name].tolist())]
-    if not words:
+    texts = [name for name in names if columns[name].dtype == object and looks_like_text(columns[name].tolist())]
+    if not texts:
         return "table", ""
     if len(names) > 1:
         raise InputError(
-            f"{path} has texts ({', '.join(words)}) among the columns {', '.join(names)}; "
+            f"{path} has texts ({', '.join(texts)}) among the columns {', '.join(names)}; "
             "rename the one to learn from to 'text', or leave them out"
         )
-    return "text", words[0]
+    return "text", texts[0]
 
 
-def _same_source(path: Path, columns: Columns, spec: dict[str, Any]) -> tuple[str, str]:
-    """The column that takes the place of the one in ``spec``."""
+def _find_source(path: Path, columns: Columns, spec: Spec) -> tuple[str, str]:
+    """Return the reader of ``spec``, and the column of this table that it reads ("" for all of them)."""
     reader = spec["reader"]
-    if reader == "table":
+    if spec["reader"] == "table":
         return reader, ""
     trained = spec.get("path" if reader == "images" else "text")
-    if trained in columns:
+    if isinstance(trained, str) and trained in columns:
         return reader, trained
-    paths = _image_columns(columns, list(columns)) if reader == "images" else []
+    # new images may come from a column of another name; texts may not
+    paths = _find_image_columns(columns, list(columns)) if reader == "images" else []
     if not paths:
         what = f"column {trained!r}" if trained else f"a column of image files named {' or '.join(PATH_NAMES)}"
         raise InputError(f"{path} lacks {what}, which the model needs; it has {', '.join(columns)}")
     return reader, paths[0]
 
 
-def _image_columns(columns: Columns, names: list[str]) -> list[str]:
-    named = [name for name in _named(columns, PATH_NAMES) if name in names]
+def _find_image_columns(columns: Columns, names: list[str]) -> list[str]:
+    named = [name for name in find_named(columns, PATH_NAMES) if name in names]
     return [name for name in named if _names_images(as_text(columns[name]))]
 
 
@@ -175,23 +177,22 @@ def _names_images(cells: Sequence[str]) -> bool:
     return Path(first.strip()).suffix.lower() in SUFFIXES
 
 
-def _files(path: Path, cells: Sequence[str]) -> list[Path]:
-    """Image files that a table names, none of them outside the table's folder."""
-    home = path.parent.resolve()
+def _find_files(path: Path, cells: Sequence[str]) -> list[Path]:
+    """Return the image files that a table names; a name that leads out of the table's folder is an error."""
     files = []
     for row, cell in enumerate(cells):
         if not cell.strip() or "\0" in cell:
             raise InputError(f"the path of row {row} is {cell!r}; name an image file below {path.parent}")
-        file = Path(os.path.realpath(home / cell.strip()))
-        if not file.is_relative_to(home):
+        file = resolve_inside(path.parent, cell.strip())
+        if file is None:
             raise InputError(
-                f"path {cell!r} of row {row} leaves {path.resolve().parent}; copy the file into that folder"
+                f"path {cell!r} of row {row} leads out of {path.resolve().parent}; copy the file into that folder"
             )
         files.append(file)
     return files
 
 
-def _trusted(cells: Sequence[str], y: np.ndarray) -> np.ndarray:
+def _read_trusted(cells: Sequence[str], y: NDArray[np.int64]) -> NDArray[np.bool_]:
     marks = [cell.strip().lower() for cell in cells]
     for row, mark in enumerate(marks):
         if mark not in YES and mark not in NO:

@@ -277,16 +277,16 @@ def _judge(
         # a network is surer of labels that it was trained on; of trusted ones it is so rightly
         some = slice(None) if trusted is None else np.flatnonzero(~trusted)
         probs = np.array(probs) if trusted is not None else probs
-        honest = noise_model.honest(y[some], probs[some], held_out[some])
+        honest = noise_model.match_held_out(y[some], probs[some], held_out[some])
         if trusted is None:
             probs = honest
         else:
             probs[some] = honest
-    model, readings = noise_model.fit(y, probs, mixed=with_noise, trusted=trusted, before=y_before)
-    p_wrong = 1 - model.right(y, probs)
+    model, readings = noise_model.fit_noise_model(y, probs, mixed=with_noise, trusted=trusted, y_before=y_before)
+    p_wrong = 1 - model.p_right(y, probs)
     rng = np.random.default_rng(0)
     rows = np.arange(len(y)) if len(y) <= SAMPLE else np.sort(rng.choice(len(y), SAMPLE, replace=False))
-    others = [1 - other.right(y[rows], probs[rows]) for other in readings]
+    others = [1 - other.p_right(y[rows], probs[rows]) for other in readings]
     return Judgment(p_wrong, model.T, model, probs, rows, np.stack([*others, p_wrong[rows]]))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from goldvein.issues.audit import Audit, audit
 from goldvein.issues.duplicates import find_duplicates
-from goldvein.noise.identifiability import names_in_doubt
+from goldvein.noise.identifiability import find_ambiguous_classes
 from goldvein.selectors.neighbors import deviations
 
 Floats = NDArray[np.floating]
@@ -98,7 +98,7 @@ class Evidence:
             scores=self.scores,
             **target,
         )
-        doubt = names_in_doubt(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
+        doubt = find_ambiguous_classes(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
         messages = tuple(found.message(classes.tolist()) for found in doubt)
         return replace(judged, ambiguous=messages + self._known_by_heart())
 

@@ -202,7 +202,7 @@ def _suggest(
     best, p_best = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
     for part in blocks(np.broadcast_to(np.float32(0), (len(rows), probs.shape[1]))):
         some = rows[part]
-        q = model.posterior(y[some], probs[some])
+        q = model.p_true(y[some], probs[some])
         at = np.arange(len(some))
         own = q[at, y[some]]
         q[at, y[some]] = -1
@@ -237,7 +237,7 @@ def _resembling(
     most, given, other = np.empty(len(rows), dtype=np.int64), np.empty(len(rows)), np.empty(len(rows))
     for part in blocks(np.broadcast_to(np.float32(0), (len(rows), probs.shape[1]))):
         some = rows[part]
-        clean = probs[some] if model is None else model.clean(probs[some])
+        clean = probs[some] if model is None else model.clean_probs(probs[some])
         at = np.arange(len(some))
         given[part] = clean[at, y[some]]
         clean[at, y[some]] = -1

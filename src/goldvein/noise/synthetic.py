@@ -1,23 +1,23 @@
-"""Label noise as the literature injects it, missing labels, and what a perfect classifier could still reach.
+"""Synthetic label noise from the literature, missing labels, and the accuracy that noise still allows.
 
 A transition matrix ``T`` of shape (K, K) holds T[i, j] = P(given label j | true label i); its rows sum to 1.
 
 =================  ==================================================================================
-name               a label of class i becomes, with probability ``rate``
+name               with probability ``rate``, a label of class i becomes
 =================  ==================================================================================
-symmetric          each of the other K - 1 classes alike (Patrini et al. 2017; Sun et al. 2021, eq. 5)
-uniform            each of all K classes alike, its own included (Laine & Aila 2017), so that only
-                   ``rate * (K - 1) / K`` of the labels are wrong
-pair               class i + 1, the last one class 0
+symmetric          one of the other K - 1 classes, all equally likely (Patrini et al. 2017; Sun et al.
+                   2021, eq. 5)
+uniform            one of all K classes, all equally likely (Laine & Aila 2017); the class itself is one
+                   of them, so only ``rate * (K - 1) / K`` of the labels are wrong
+pair               class i + 1; the last class becomes class 0
 patrini_mnist      2 -> 7, 3 -> 8, 7 -> 1, 5 <-> 6; other classes stay (Patrini et al. 2017, their code)
-ding_mnist         2 -> 7, 3 -> 8, 7 -> 1, 5 -> 6, as Ding et al. 2018 print it; their results fit the row
-                   above: see :func:`bayes_accuracy`
-patrini_cifar10    9 -> 1, 2 -> 0, 4 -> 7, 3 <-> 5 (truck, bird, deer; cat and dog), other classes stay
+ding_mnist         2 -> 7, 3 -> 8, 7 -> 1, 5 -> 6, as printed in Ding et al. 2018; their results fit
+                   ``patrini_mnist``, see
+                   :func:`goldvein.noise.transition.bayes_accuracy`
+patrini_cifar10    9 -> 1, 2 -> 0, 4 -> 7, 3 <-> 5 (truck, bird, deer; cat and dog); other classes stay
 =================  ==================================================================================
 
-Order of use: :func:`corrupt`, then :func:`keep_labels`, so that the kept labels are balanced by what a user
-would see, the given label. Sun et al. count wrong labels within the labeled rows of each true category: for
-that, ``keep_labels`` first and ``corrupt(..., how="exact")`` after it. Test labels are never corrupted.
+:func:`make_noisy` does all of it for a data set. Test labels never get noise.
 """
 
 from __future__ import annotations
@@ -26,10 +26,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from goldvein.errors import InputError, unknown
 from goldvein.noise.transition import check_transition
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Draw = Literal["independent", "exact"]
 
 _FLIPS = {
     "patrini_mnist": {2: 7, 3: 8, 7: 1, 5: 6, 6: 5},
@@ -40,29 +44,29 @@ _FLIPS = {
 
 @dataclass(frozen=True)
 class NoiseSummary:
-    """The noise that is in the labels, counted over the rows that have both a given and a true label.
+    """The actual noise in labels, counted over the rows that have a given and a true label.
 
     Attributes
     ----------
     n_labeled, n_wrong : int
-        Rows counted, and those among them whose given label is not the true one.
+        Number of rows counted, and of those with a wrong given label.
     rate : float
         ``n_wrong / n_labeled``.
     rate_per_class : ndarray of shape (K,), float64
-        Share of wrong labels among the rows of each true class; NaN for a class without a counted row.
+        Share of wrong labels among the rows of each true class; NaN for a class without rows.
     transition : ndarray of shape (K, K), float64
-        T as it came out; a row of NaN for a class without a counted row.
+        The counted T; NaN in the row of a class without rows.
     """
 
     n_labeled: int
     n_wrong: int
     rate: float
-    rate_per_class: np.ndarray
-    transition: np.ndarray
+    rate_per_class: Floats
+    transition: Floats
 
 
 def names() -> list[str]:
-    """Names that :func:`transition` knows, sorted.
+    """Return the names that :func:`transition` accepts, sorted.
 
     Examples
     --------
@@ -72,18 +76,18 @@ def names() -> list[str]:
     return sorted(("symmetric", "uniform", "pair", *_FLIPS))
 
 
-def transition(noise: str | ArrayLike, n_classes: int, rate: float | None = None) -> np.ndarray:
-    """The transition matrix of a kind of noise.
+def transition(noise: str | ArrayLike, n_classes: int, rate: float | None = None) -> Floats:
+    """Return the transition matrix of a kind of noise.
 
     Parameters
     ----------
     noise : str or array of shape (K, K)
         One of :func:`names`, or the matrix itself, which is checked and returned.
     n_classes : int
-        K, at least 2; the kinds named after a data set have 10.
+        K, at least 2; the kinds named after a data set need 10.
     rate : float, optional
-        Probability in [0, 1] that a label of a class that flips at all does so. Needed beside a name; a
-        matrix holds its own rates.
+        Probability in [0, 1] that a label flips, for the classes that have noise. Required with a name; not
+        allowed with a matrix, which contains its own rates.
 
     Returns
     -------
@@ -93,8 +97,8 @@ def transition(noise: str | ArrayLike, n_classes: int, rate: float | None = None
     Raises
     ------
     InputError
-        The name does not exist or needs 10 classes; ``rate`` is out of range, missing beside a name or given
-        beside a matrix; the matrix is not of size K x K, not finite or negative, or a row does not sum to 1.
+        If the name does not exist or needs 10 classes; ``rate`` is out of range, missing for a name or present for a
+        matrix; or the matrix is not of size K x K, not finite or negative, or a row does not sum to 1.
 
     Examples
     --------
@@ -108,14 +112,14 @@ def transition(noise: str | ArrayLike, n_classes: int, rate: float | None = None
     """
     if not isinstance(noise, str):
         if rate is not None:
-            raise InputError(f"rate={rate} beside a matrix: a matrix holds its own rates; leave the rate out")
+            raise InputError(f"rate={rate} with a matrix: a matrix contains its own rates; leave the rate out")
         return check_transition(noise, n_classes)
     if noise not in names():
         raise unknown("noise", noise, names())
     if rate is None or not 0 <= rate <= 1:
-        raise InputError(f"rate={rate}: {noise} noise needs a rate from 0 to 1; give for example rate=0.2")
+        raise InputError(f"rate={rate}: {noise} noise needs a rate from 0 to 1; use for example rate=0.2")
     if n_classes < 2:
-        raise InputError(f"n_classes={n_classes}: noise needs a second class to flip to; give at least 2")
+        raise InputError(f"n_classes={n_classes}: noise needs another class to flip to; use at least 2 classes")
     if noise == "symmetric":
         T = np.full((n_classes, n_classes), rate / (n_classes - 1))
         np.fill_diagonal(T, 1 - rate)
@@ -132,10 +136,82 @@ def transition(noise: str | ArrayLike, n_classes: int, rate: float | None = None
     return T
 
 
-def corrupt(
-    y: np.ndarray, T: ArrayLike, random_state: int, how: Literal["independent", "exact"] = "independent"
-) -> np.ndarray:
-    """Labels with noise.
+def make_noisy(
+    y: Labels,
+    y_true: Labels,
+    n_classes: int,
+    *,
+    trusted: NDArray[np.bool_] | None = None,
+    noise: str | ArrayLike | None = None,
+    rate: float | None = None,
+    how: Draw = "independent",
+    labels_per_class: int | None = None,
+    trusted_per_class: int = 0,
+    random_state: int,
+) -> tuple[Labels, NDArray[np.bool_]]:
+    """Return labels with noise and with missing labels, and the mask of trusted labels.
+
+    With ``how="independent"``, the noise comes first: the kept labels are balanced by the given label, which is what
+    a user sees. With ``"exact"``, the noise comes last, because Sun et al. 2021 count the wrong labels among the
+    labeled rows of each true class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (N,), int64
+        Labels; -1 is a missing label.
+    y_true : ndarray of shape (N,), int64
+        True labels, -1 where unknown; only ``trusted_per_class`` needs them.
+    n_classes : int
+        K.
+    trusted : ndarray of shape (N,), bool, optional
+        Labels that stay as they are.
+    noise, rate
+        As for :func:`transition`; None adds no noise.
+    how : {"independent", "exact"}
+        As for :func:`corrupt`.
+    labels_per_class : int, optional
+        As ``per_class`` of :func:`keep_labels`; None keeps all.
+    trusted_per_class : int, default=0
+        Rows of each true class that get their true label and become trusted. They come from the rows whose label is
+        missing, if there are any; so they are added to the ``labels_per_class``.
+    random_state : int
+        Seed.
+
+    Returns
+    -------
+    y : ndarray of shape (N,), int64
+    trusted : ndarray of shape (N,), bool
+
+    Raises
+    ------
+    InputError
+        As for :func:`transition`, :func:`corrupt` and :func:`keep_labels`.
+
+    Examples
+    --------
+    >>> y = np.arange(8) % 2
+    >>> make_noisy(y, y, 2, noise="pair", rate=0.5, labels_per_class=1, trusted_per_class=1, random_state=0)
+    (array([-1, -1, -1, -1,  1,  1,  0,  0]), array([False, False, False, False, False,  True,  True, False]))
+    """
+    T = None if noise is None else transition(noise, n_classes, rate)
+
+    def flip(labels: Labels) -> Labels:
+        return labels if T is None else corrupt(labels, T, random_state, how)
+
+    def keep(labels: Labels) -> Labels:
+        return labels if labels_per_class is None else keep_labels(labels, labels_per_class, random_state)
+
+    trusted = np.zeros(len(y), dtype=bool) if trusted is None else trusted
+    noisy = np.where(trusted, y, flip(keep(y)) if how == "exact" else keep(flip(y)))
+    if trusted_per_class:
+        pool = np.where(noisy < 0, y_true, -1) if (noisy < 0).any() else y_true
+        added = keep_labels(pool, trusted_per_class, random_state) >= 0
+        noisy, trusted = np.where(added, y_true, noisy), trusted | added
+    return noisy, trusted
+
+
+def corrupt(y: Labels, T: ArrayLike, random_state: int, how: Draw = "independent") -> Labels:
+    """Return labels with noise.
 
     Parameters
     ----------
@@ -146,11 +222,10 @@ def corrupt(
     random_state : int
         Seed; the same seed gives the same labels.
     how : {"independent", "exact"}
-        ``"independent"``: each label is drawn by itself from its row of T, by one multinomial draw of
-        ``RandomState`` per labeled row in order: the draws of the published code of Patrini et al.
-        ``"exact"``: of the n_i labels of class i, n_i * (1 - T[i, i]) become wrong, rounded such that the
-        total is exact too (largest remainder, ties at random); which other class each one takes is drawn
-        from the row of T.
+        ``"independent"``: each label is drawn from its row of T, by one multinomial draw of ``RandomState`` per
+        labeled row in order, as in the published code of Patrini et al.
+        ``"exact"``: n_i * (1 - T[i, i]) of the n_i labels of class i become wrong, rounded so that the total is
+        exact too (largest remainder, ties at random). Their new classes are drawn from the row of T.
 
     Returns
     -------
@@ -160,7 +235,7 @@ def corrupt(
     Raises
     ------
     InputError
-        ``y`` holds something other than labels, or T is not a transition matrix.
+        If ``y`` is not an array of labels, or T is not a transition matrix.
 
     Examples
     --------
@@ -169,7 +244,7 @@ def corrupt(
     array([ 1,  0,  1,  0,  0,  1, -1])
     """
     T = check_transition(T)
-    y = _labels(y, "y", len(T))
+    y = _as_labels(y, "y", len(T))
     rng = np.random.RandomState(random_state)
     if how == "independent":
         noisy = y.copy()
@@ -181,43 +256,43 @@ def corrupt(
     raise unknown("way to corrupt", how, ("independent", "exact"))
 
 
-def keep_labels(y: np.ndarray, per_class: int, random_state: int) -> np.ndarray:
-    """Labels of which all but ``per_class`` in each class are missing.
+def keep_labels(y: Labels, per_class: int, random_state: int) -> Labels:
+    """Return labels with ``per_class`` labels left in each class; all others are missing.
 
     Parameters
     ----------
     y : ndarray of shape (N,), integer
-        Labels as given; -1 is a missing label and stays -1.
+        Given labels; -1 is a missing label and stays -1.
     per_class : int
-        Labels to keep in every class from 0 to ``y.max()``, at least 1; drawn without replacement.
+        Labels to keep in each class from 0 to ``y.max()``, at least 1; drawn without replacement.
     random_state : int
         Seed; the same seed keeps the same rows.
 
     Returns
     -------
     ndarray of shape (N,), int64
-        A new array; -1 where the label was not kept.
+        A new array; -1 where the label is not kept.
 
     Raises
     ------
     InputError
-        ``per_class`` is below 1, or a class has fewer labels.
+        If ``per_class`` is below 1, or a class has fewer labels.
 
     Examples
     --------
     >>> keep_labels(np.array([0, 0, 0, 1, 1, -1]), per_class=1, random_state=0)
     array([-1, -1,  0,  1, -1, -1])
     """
-    y = _labels(y, "y")
+    y = _as_labels(y, "y")
     if per_class < 1:
-        raise InputError(f"per_class={per_class}: every class must keep a label; give at least 1")
+        raise InputError(f"per_class={per_class}: each class must keep a label; use at least 1")
     counts = np.bincount(y[y >= 0])
     if not len(counts):
         raise InputError("y holds no label: every entry is -1; give at least one label per class")
     if counts.min() < per_class:
         raise InputError(
             f"class {counts.argmin()} has {counts.min()} labels: per_class={per_class} needs that many in "
-            "every class; ask for fewer, or add labels"
+            "each class; use a smaller number, or add labels"
         )
     rng = np.random.RandomState(random_state)
     kept = np.full_like(y, -1)
@@ -226,18 +301,18 @@ def keep_labels(y: np.ndarray, per_class: int, random_state: int) -> np.ndarray:
     return kept
 
 
-def describe(y_true: np.ndarray, y: np.ndarray) -> NoiseSummary:
-    """The noise that is in ``y``.
+def describe(y_true: Labels, y: Labels) -> NoiseSummary:
+    """Count the noise in ``y``.
 
     Parameters
     ----------
     y_true, y : ndarray of shape (N,), integer
-        True and given labels; a row with -1 in either is not counted. K is one more than the largest label.
+        True and given labels; rows with -1 in either are not counted. K is the largest label plus 1.
 
     Raises
     ------
     InputError
-        The lengths differ, or no row has both labels.
+        If the lengths differ, or no row has both labels.
 
     Examples
     --------
@@ -248,75 +323,23 @@ def describe(y_true: np.ndarray, y: np.ndarray) -> NoiseSummary:
     array([[0.67, 0.33],
            [0.  , 1.  ]])
     """
-    y_true, y = _labels(y_true, "y_true"), _labels(y, "y")
+    y_true, y = _as_labels(y_true, "y_true"), _as_labels(y, "y")
     if len(y_true) != len(y):
-        raise InputError(f"y_true has {len(y_true)} labels and y {len(y)}: both must be of the same rows")
+        raise InputError(f"y_true has {len(y_true)} labels and y {len(y)}: both must be for the same rows")
     counted = (y_true >= 0) & (y >= 0)
     if not counted.any():
-        raise InputError("no row has both a true and a given label: noise is counted on such rows; give some")
+        raise InputError("no row has both a true and a given label: noise cannot be counted; add such rows")
     n_classes = int(max(y_true.max(), y.max())) + 1
     counts = np.zeros((n_classes, n_classes), dtype=np.int64)
     np.add.at(counts, (y_true[counted], y[counted]), 1)
     totals = counts.sum(axis=1)
-    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of a class without a row
+    with np.errstate(invalid="ignore"):  # 0 / 0 gives the NaN of a class without rows
         T = counts / totals[:, None]
     n_labeled, n_wrong = int(totals.sum()), int(totals.sum() - counts.trace())
     return NoiseSummary(n_labeled, n_wrong, n_wrong / n_labeled, 1 - T.diagonal(), T)
 
 
-def bayes_accuracy(T: ArrayLike, prior: ArrayLike, balanced: bool) -> float:
-    """Accuracy on true labels of the best that noisy labels alone can teach.
-
-    A classifier that knows the true class of every input, and hence the exact posterior T[i] of the noisy
-    label, predicts its largest entry. With ``balanced`` it was trained on noisy classes made equally
-    frequent, and predicts the largest entry of T[i, j] / P(given j). Where several entries tie (to a relative
-    1e-9), each is predicted equally often.
-
-    Parameters
-    ----------
-    T : array of shape (K, K)
-        Transition matrix.
-    prior : array of shape (K,)
-        Frequency of each true class, as counts or shares.
-    balanced : bool
-        Whether training balances the noisy classes.
-
-    Returns
-    -------
-    float
-        Fraction in [0, 1].
-
-    Raises
-    ------
-    InputError
-        T is not a transition matrix, or ``prior`` is not K finite numbers from 0 up, with one above 0.
-
-    Notes
-    -----
-    At rate .6 the noise of Patrini et al. on CIFAR-10 leaves .50, or .80 if balanced; on MNIST, with the
-    class counts of the test set, .508 or .815 (``patrini_mnist``), and .604 or 1 (``ding_mnist``). The .529
-    of plain cross-entropy in Ding et al. lies near the former and far below the latter.
-
-    Examples
-    --------
-    >>> T = transition("patrini_cifar10", 10, 0.6)
-    >>> round(bayes_accuracy(T, np.ones(10), balanced=False), 3)
-    0.5
-    >>> round(bayes_accuracy(T, np.ones(10), balanced=True), 3)
-    0.8
-    """
-    T = check_transition(T)
-    prior = np.asarray(prior, dtype=np.float64)
-    if prior.shape != (len(T),) or not np.isfinite(prior).all() or prior.min() < 0 or prior.max() == 0:
-        raise InputError(f"prior={prior.tolist()}: give {len(T)} class frequencies from 0 up, one above 0")
-    prior = prior / prior.sum()
-    given = prior @ T if balanced else np.ones(len(T))
-    scores = np.divide(T, given, out=np.zeros_like(T), where=given > 0)
-    best = scores >= scores.max(axis=1, keepdims=True) * (1 - 1e-9)
-    return float(prior @ (best.diagonal() / best.sum(axis=1)))
-
-
-def _corrupt_exactly(y: np.ndarray, T: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+def _corrupt_exactly(y: Labels, T: Floats, rng: np.random.RandomState) -> Labels:
     noisy = y.copy()
     stay = T.diagonal()
     wrong = _apportion(np.bincount(y[y >= 0], minlength=len(T)) * (1 - stay), rng)
@@ -328,26 +351,26 @@ def _corrupt_exactly(y: np.ndarray, T: np.ndarray, rng: np.random.RandomState) -
     return noisy
 
 
-def _apportion(shares: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Whole numbers beside ``shares``, each rounded up or down, whose sum is the rounded sum."""
-    whole = np.floor(shares).astype(np.int64)
+def _apportion(shares: Floats, rng: np.random.RandomState) -> Labels:
+    """Round each of the ``shares`` up or down, so that their sum is the rounded sum of the shares."""
+    whole: Labels = np.floor(shares).astype(np.int64)
     n_up = int(np.floor(shares.sum().round(9) + 0.5)) - whole.sum()
     shuffled = rng.permutation(len(shares))
-    # Rounded, so that 10 * (1 - .9) and 10 * .1, which differ in the last bit, tie.
+    # rounding makes 10 * (1 - .9) and 10 * .1 tie, which differ in the last bit
     by_remainder = shuffled[np.argsort(-(shares - whole)[shuffled].round(9), kind="stable")]
     whole[by_remainder[:n_up]] += 1
     return whole
 
 
-def _labels(y: np.ndarray, what: str, n_classes: int | None = None) -> np.ndarray:
+def _as_labels(y: Labels, what: str, n_classes: int | None = None) -> Labels:
     y = np.asarray(y)
     if y.ndim != 1 or y.dtype.kind not in "iu":
-        raise InputError(f"{what} is of shape {y.shape} and type {y.dtype}: labels are one row of integers")
+        raise InputError(f"{what} has shape {y.shape} and type {y.dtype}: labels must be integers of shape (N,)")
     y = y.astype(np.int64)
     if len(y) and y.min() < -1:
-        raise InputError(f"{what} holds {y.min()}: labels count from 0, and -1 is a missing one")
+        raise InputError(f"{what} holds {y.min()}: labels start at 0, and -1 means missing")
     if n_classes is not None and len(y) and y.max() >= n_classes:
         raise InputError(
-            f"{what} holds {y.max()}: the transition matrix ends at class {n_classes - 1}; give a larger one"
+            f"{what} holds {y.max()}: the transition matrix ends at class {n_classes - 1}; give a larger matrix"
         )
     return y

@@ -15,8 +15,10 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from goldvein.data import standard
-from goldvein.data.labels import Classes, encode
+from goldvein.data.labels import Classes, encode_labels
+from goldvein.data.roles import find_inputs, find_others, read_ids
 from goldvein.errors import InputError
+from goldvein.files import resolve_inside
 from goldvein.report.thumbnails import to_data_url
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from goldvein.data.dataset import Dataset
     from goldvein.runs import SavedRun
 
-ROLES = frozenset(("id", "trusted", "y_true"))  # columns beside the inputs
 MOST_NUMBERS = 24  # most values that are shown of a vector without names
 
 
@@ -152,7 +153,7 @@ def _by_id(ids: Sequence[str], view: Callable[[int], RowView], truth: Sequence[s
 
 def _view_set(name: str, data_dir: str | None, *, noisy: bool) -> DataView:
     """Return the view of a standard data set. Its labels are the true ones if the run added noise to them."""
-    dataset = standard.load(name, data_dir)
+    dataset = standard.load_dataset(name, data_dir)
     return _view_dataset(replace(dataset, y_true=dataset.y) if noisy else dataset, standard.shown_as(name))
 
 
@@ -179,14 +180,13 @@ def _view_path(source: Path, run: SavedRun) -> DataView:
         from goldvein.data.npz import read_npz
 
         return _view_dataset(read_npz(source))
-    return _view_table(source, run.config["spec"])
+    return _view_table(source, dict(run.config["spec"]))
 
 
 def _file_below(folder: Path, row: str) -> RowView:
     # the ids of a run folder from elsewhere may say anything
-    if not row or "\0" in row or Path(row).is_absolute() or ".." in Path(row).parts:
-        return RowView(missing="its id is no path below the folder of the data")
-    return RowView(file=folder / row)
+    file = resolve_inside(folder, row, allow_links=True)
+    return RowView(missing="its id is not a path inside the folder of the data") if file is None else RowView(file=file)
 
 
 def _numbers(vector: NDArray[np.float32]) -> tuple[tuple[str, str], ...]:
@@ -196,14 +196,12 @@ def _numbers(vector: NDArray[np.float32]) -> tuple[tuple[str, str], ...]:
 
 
 def _view_table(source: Path, spec: dict[str, Any]) -> DataView:
-    from goldvein.data.columns import as_text, load
+    from goldvein.data.columns import as_text, read_columns
 
-    columns = load(source)
+    columns = read_columns(source)
     cells = {name: as_text(column) for name, column in columns.items()}
-    named = {name.lower(): cells[name] for name in reversed(columns)}
-    n_rows = len(next(iter(cells.values())))
-    ids = [cell.strip() for cell in named["id"]] if "id" in named else list(map(str, range(n_rows)))
-    truth = _as_written(named.get("y_true", []), tuple(spec.get("classes", ())))
+    true_labels = find_others(columns, spec.get("label")).get("y_true")
+    truth = [] if true_labels is None else _as_written(cells[true_labels], tuple(spec.get("classes", ())))
     reader, inputs = spec.get("reader"), _inputs(columns, spec)
 
     def view(k: int) -> RowView:
@@ -213,7 +211,7 @@ def _view_table(source: Path, spec: dict[str, Any]) -> DataView:
             return _inside(source.parent, cells[spec["path"]][k].strip())
         return RowView(values=tuple((name, cells[name][k]) for name in inputs))
 
-    return _by_id(ids, view, truth)
+    return _by_id(read_ids(columns, spec.get("label")), view, truth)
 
 
 def _as_written(cells: list[str], classes: Classes) -> list[str]:
@@ -222,7 +220,7 @@ def _as_written(cells: list[str], classes: Classes) -> list[str]:
     In a column with empty cells, the table may write the label 3 as 3.0.
     """
     try:
-        codes, _ = encode(cells, classes)
+        codes, _ = encode_labels(cells, classes)
     except InputError:
         return [cell.strip() for cell in cells]
     return [str(classes[code]) if code >= 0 else "" for code in codes]
@@ -230,10 +228,9 @@ def _as_written(cells: list[str], classes: Classes) -> list[str]:
 
 def _inside(home: Path, cell: str) -> RowView:
     """Return the file that a table names, unless it is outside the folder of the table."""
-    view = _file_below(home, cell)
-    if view.file is not None and not view.file.resolve().is_relative_to(home.resolve()):
-        return replace(view, file=None, missing="its path leaves the folder of the table")
-    return view
+    if resolve_inside(home, cell) is None:
+        return RowView(missing="its path leads out of the folder of the table")
+    return RowView(file=home / cell)
 
 
 def _inputs(columns: Columns, spec: dict[str, Any]) -> list[str]:
@@ -241,4 +238,4 @@ def _inputs(columns: Columns, spec: dict[str, Any]) -> list[str]:
     learned = {step.get("name") for step in spec.get("columns", ()) if isinstance(step, dict)}
     if learned:
         return [name for name in columns if name in learned]
-    return [name for name in columns if name.lower() not in ROLES and name != spec.get("label")]
+    return find_inputs(columns, spec.get("label"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+from goldvein.data.spec import Spec
+
 ClassCounts = TypedDict(
     "ClassCounts",
     {"class": str | int, "n_wrong_low": float | None, "n_wrong_high": float | None, "enough": bool},
@@ -102,4 +104,4 @@ class RunConfig(Origin):
     estimator: dict[str, Any]
     network: NetworkRecord
     classes: list[str | int]
-    spec: dict[str, Any]
+    spec: Spec

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 import goldvein
+from goldvein.data.spec import Spec, spec_of_shape
 from goldvein.errors import InputError
 from goldvein.files import write_text, write_whole
 from goldvein.runs import folder as names
@@ -53,7 +54,7 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     >>> import tempfile
     >>> from goldvein import NoisyLabelClassifier, runs
     >>> from goldvein.data import standard
-    >>> digits = standard.load("digits")
+    >>> digits = standard.load_dataset("digits")
     >>> model = NoisyLabelClassifier("cross_entropy", epochs=2, random_state=0).fit(digits.x, digits.y)
     >>> run = tempfile.mkdtemp()
     >>> runs.save(run, model, digits, {"data": {"source": "digits"}})
@@ -202,11 +203,8 @@ def _skipped(dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame({"path": paths, "reason": [reason for _, reason in dataset.skipped]})
 
 
-def _spec(dataset: Dataset, classes: list[str | int]) -> dict[str, Any]:
+def _spec(dataset: Dataset, classes: list[str | int]) -> Spec:
     """Return the spec by which new inputs are read; for a standard data set, arrays or images of its shape."""
-    spec = dict(dataset.spec)
-    if not spec and dataset.kind == "image":
-        spec = {"reader": "images", "size": dataset.x.shape[2:], "channels": dataset.x.shape[1]}
-    elif not spec:
-        spec = {"reader": "vectors", "width": dataset.x.shape[1]}
-    return {**spec, "classes": classes}
+    spec: Spec = copy.copy(dataset.spec or spec_of_shape(dataset.x.shape))
+    spec["classes"] = classes
+    return spec

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.config.ranges import PartialShare
-from goldvein.noise.mixture import wrong_by_score
+from goldvein.noise.mixture import p_wrong_by_score
 from goldvein.selectors import Floats, Selection
 
 
@@ -48,5 +48,5 @@ class Agreement(BaseEstimator):
         """
         quality = np.full(len(y), np.nan)
         given = y >= 0
-        quality[given] = 1 - wrong_by_score(y[given], agreement[given], edge=0.5)
+        quality[given] = 1 - p_wrong_by_score(y[given], agreement[given], edge=0.5)
         return quality, np.nan_to_num(quality, nan=-1.0) >= self.threshold

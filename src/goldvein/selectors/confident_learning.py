@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.noise.model import confident_counts
+from goldvein.noise.model import count_confident
 from goldvein.selectors import Floats, Selection
 from goldvein.selectors.confidence import given_probability
 
@@ -42,7 +42,7 @@ class ConfidentLearning(BaseEstimator):
         """
         keep = y >= 0
         rows = np.flatnonzero(keep)
-        joint = confident_counts(y[rows], probs[rows])
+        joint = count_confident(y[rows], probs[rows])
         n = np.bincount(y[rows], minlength=probs.shape[1])
         mixed_up = np.rint(joint * (n / np.maximum(joint.sum(0), 1))).astype(int)  # columns: given classes
         for j in np.flatnonzero(n):

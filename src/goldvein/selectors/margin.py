@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.config.ranges import PartialShare
-from goldvein.noise.mixture import wrong_by_score
+from goldvein.noise.mixture import p_wrong_by_score
 from goldvein.selectors import Floats, Selection
 
 
@@ -49,5 +49,5 @@ class Margin(BaseEstimator):
         """
         quality = np.full(len(y), np.nan)
         given = y >= 0
-        quality[given] = 1 - wrong_by_score(y[given], margins[given], edge=0.0)
+        quality[given] = 1 - p_wrong_by_score(y[given], margins[given], edge=0.0)
         return quality, np.nan_to_num(quality, nan=-1.0) >= self.threshold

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from goldvein.config.ranges import Count, PartialShare
-from goldvein.noise.model import fit
+from goldvein.noise.model import fit_noise_model
 from goldvein.selectors import Floats, Selection
 
 MOST = 20_000  # rows among which neighbors are looked for; all rows are judged
@@ -65,7 +65,7 @@ class Neighbors(BaseEstimator):
         quality = np.full(len(y), np.nan)
         given = np.flatnonzero(y >= 0)
         votes, _, _ = vote(y[given], features[given], self.k)
-        quality[given] = fit(y[given], votes, mixed=True)[0].right(y[given], votes)
+        quality[given] = fit_noise_model(y[given], votes, mixed=True)[0].p_right(y[given], votes)
         return quality, np.nan_to_num(quality, nan=-1.0) >= self.threshold
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goldvein.data.dataset import Rows
+from goldvein.rows import Rows
 
 
 def fingerprint(params: Mapping[str, Any], seed: int, rows: Rows, *arrays: NDArray[Any] | None) -> str:

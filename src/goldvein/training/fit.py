@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from goldvein.data.dataset import Rows
 from goldvein.progress import Progress
+from goldvein.rows import Rows
 from goldvein.training import distributed
 from goldvein.training.device import convolves, few_threads, pick_device
 from goldvein.training.fingerprint import fingerprint

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from goldvein.data.dataset import Rows
 from goldvein.errors import InputError, unknown
+from goldvein.rows import Rows
 from goldvein.training.views import AUGMENT, View, crop_and_flip, shift_and_flip
 
 NORMALIZE = ("auto", "none", "unit", "mean", "standard", "imagenet")

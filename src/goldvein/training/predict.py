@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from goldvein.data.dataset import Rows
+from goldvein.rows import Rows
 from goldvein.training.inputs import Inputs, Transform
 
 PREDICT_ROWS = 2048  # rows of a batch without gradients

@@ -1,11 +1,11 @@
 """CIFAR-10: 50,000 + 10,000 color photographs of 32x32 pixels in 10 classes (Krizhevsky 2009).
 
-Five training batches and a test batch of 10,000 images each, in the binary version (``cifar-10-batches-bin``:
-records of one label byte and 3,072 bytes of red, green and blue planes) or the Python version
-(``cifar-10-batches-py``: pickles, read by an unpickler that knows nothing but numpy arrays).
+Five training batches and a test batch of 10,000 images each, either in the binary version (``cifar-10-batches-bin``:
+records of one label byte and 3,072 bytes of red, green and blue planes) or in the Python version
+(``cifar-10-batches-py``: pickles, read by an unpickler that only builds numpy arrays and plain values).
 
-The training batches must have the official md5s, which are those the common loaders check. The test batch is
-checked by its size and the range of its labels alone.
+The training batches must have the official md5s, which other loaders check too. For the test batch, only the size and
+the range of the labels are checked.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.data import official
-from goldvein.data.dataset import Dataset
+from goldvein.data.dataset import Dataset, make_benchmark
 from goldvein.errors import InputError
 
 NAMES = ("cifar10",)
@@ -43,77 +44,68 @@ MD5 = {
 }
 BATCH_ROWS = 10_000
 _PIXELS = 3 * 32 * 32
+Bytes = NDArray[np.uint8]
 
 
 def load(name: str, data_dir: Path) -> Dataset:
-    """CIFAR-10 as (N, 3, 32, 32) uint8 images, in the official order.
+    """Return CIFAR-10 as (N, 3, 32, 32) uint8 images, in the official order.
 
     Raises
     ------
     InputError
-        A file is missing, cut short or altered, or a pickle asks for anything but arrays.
+        If a file is missing, truncated or altered, or a pickle contains other objects than arrays.
     """
-    batches = [_read_batch(official.find(data_dir, forms, PAGE)) for forms in FILES]
+    batches = [_read_batch(official.find_file(data_dir, forms, PAGE)) for forms in FILES]
     x, y = (np.concatenate(parts) for parts in zip(*batches[:-1], strict=True))
-    x_test, y_test = batches[-1]
-    return Dataset(
-        name=name,
-        kind="image",
-        x=x,
-        y=y,
-        classes=CLASSES,
-        ids=np.arange(len(y)).astype(str),
-        x_test=x_test,
-        y_test=y_test,
-    )
+    return make_benchmark(name, "image", (x, y), batches[-1], CLASSES)
 
 
-def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    content = official.read(path, MD5.get(path.name), PAGE)
-    pixels, labels = _binary(content, path) if path.suffix == ".bin" else _pickled(content, path)
+def _read_batch(path: Path) -> tuple[Bytes, Bytes]:
+    content = official.read_checked(path, MD5.get(path.name), PAGE)
+    pixels, labels = _read_binary(content, path) if path.suffix == ".bin" else _read_pickle(content, path)
     if pixels.shape != (BATCH_ROWS, _PIXELS) or labels.shape != (BATCH_ROWS,) or labels.max() >= N_CLASSES:
         raise InputError(
-            f"{path} holds pixels {pixels.shape} and labels {labels.shape} where CIFAR-10 has "
-            f"{(BATCH_ROWS, _PIXELS)} and {BATCH_ROWS} labels from 0 to 9; get it again from {PAGE}"
+            f"{path} holds pixels {pixels.shape} and labels {labels.shape} but CIFAR-10 has "
+            f"{(BATCH_ROWS, _PIXELS)} and {BATCH_ROWS} labels from 0 to 9; download it again from {PAGE}"
         )
-    return pixels.reshape(BATCH_ROWS, 3, 32, 32).copy(), labels.astype(np.int64)
+    return pixels.reshape(BATCH_ROWS, 3, 32, 32).copy(), labels
 
 
-def _binary(content: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_binary(content: bytes, path: Path) -> tuple[Bytes, Bytes]:
     if len(content) != BATCH_ROWS * (1 + _PIXELS):
         raise InputError(
-            f"{path} has {len(content)} bytes where CIFAR-10 has {BATCH_ROWS * (1 + _PIXELS)}: "
-            f"it is cut short or altered; get it again from {PAGE}"
+            f"{path} has {len(content)} bytes, but CIFAR-10 has {BATCH_ROWS * (1 + _PIXELS)}: "
+            f"it is truncated or altered; download it again from {PAGE}"
         )
     records = np.frombuffer(content, np.uint8).reshape(BATCH_ROWS, 1 + _PIXELS)
     return records[:, 1:], records[:, 0]
 
 
-def _pickled(content: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_pickle(content: bytes, path: Path) -> tuple[Bytes, Bytes]:
     try:
         batch = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
         return np.asarray(batch["data"], np.uint8), np.asarray(batch["labels"], np.uint8)
-    except Exception as error:  # what a broken pickle raises is not bounded
-        raise InputError(f"{path} is not a CIFAR-10 batch ({error}); get it again from {PAGE}") from error
+    except Exception as error:  # a broken pickle may raise anything
+        raise InputError(f"{path} is not a CIFAR-10 batch ({error}); download it again from {PAGE}") from error
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Builds dicts, lists, numbers, text and numpy arrays; refuses every other name."""
+    """Builds dicts, lists, numbers, text and numpy arrays; refuses everything else, because pickles can run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return _empty_array
         if (module, name) == ("numpy", "ndarray"):
-            # Only an argument of _reconstruct: calling numpy.ndarray itself could read foreign memory.
+            # only an argument of _reconstruct; calling numpy.ndarray itself could read any memory
             return None
         if (module, name) == ("numpy", "dtype"):
             return np.dtype
         if (module, name) == ("_codecs", "encode"):
             return _encode_latin1
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, and only arrays are read")
+        raise pickle.UnpicklingError(f"it contains {module}.{name}, but only arrays are allowed")
 
 
-def _empty_array(*_: object) -> np.ndarray:
+def _empty_array(*_: object) -> Bytes:
     return np.empty(0, np.uint8)
 
 

@@ -1,19 +1,19 @@
 """CIFAR-10N: human labels of the 50,000 CIFAR-10 training images (Wei et al., ICLR 2022).
 
-``CIFAR-10N/CIFAR-10_human.pt`` beside the files of CIFAR-10, whose order it follows. It holds the labels of
-three annotators, a vote and the worst of the three; with the published share of wrong labels:
+The file ``CIFAR-10N/CIFAR-10_human.pt`` in the folder of the CIFAR-10 files follows their order. It holds the labels of
+three annotators, their vote and the worst of the three. Published shares of wrong labels:
 
 ================  ======  ==========================================================
 name              wrong   label
 ================  ======  ==========================================================
-cifar10n_aggre     9.01%  majority of the three annotators, one of them if all differ
+cifar10n_aggre     9.01%  majority of the three annotators; if all differ, one of them
 cifar10n_random1  17.23%  first annotator
 cifar10n_random2  18.12%  second annotator
 cifar10n_random3  17.64%  third annotator
-cifar10n_worse    40.21%  a wrong one of the three, wherever there is one
+cifar10n_worse    40.21%  a wrong one of the three, if there is one
 ================  ======  ==========================================================
 
-The authors publish no checksum: the file is checked by its clean labels, which must be CIFAR-10's.
+The authors publish no checksum. Instead, the clean labels in the file must equal those of CIFAR-10.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.data import official
 from goldvein.data.dataset import Dataset
@@ -43,28 +44,28 @@ NAMES = tuple(_KEYS)
 
 
 def load(name: str, data_dir: Path) -> Dataset:
-    """CIFAR-10 with one of the human label sets as ``y``, and the clean labels as ``y_true``.
+    """Return CIFAR-10 with one of the human label sets as ``y``, and the clean labels as ``y_true``.
 
     Raises
     ------
     InputError
-        A file is missing or altered, or the clean labels are not those of CIFAR-10.
+        If a file is missing or altered, or the clean labels are not those of CIFAR-10.
     """
-    path = official.find(data_dir, FILES[-1], PAGE)
+    path = official.find_file(data_dir, FILES[-1], PAGE)
     clean, y = _read_labels(path, "clean_label", _KEYS[name])
     images = cifar10.load(name, data_dir)
     if not np.array_equal(clean, images.y):
         raise InputError(
             f"the clean labels in {path} are not those of the CIFAR-10 batches in {data_dir}, "
-            f"so the rows do not line up; get the file again from {PAGE}"
+            f"so the rows do not line up; download the file again from {PAGE}"
         )
     return replace(images, y=y, y_true=clean)
 
 
-def _read_labels(path: Path, *keys: str) -> list[np.ndarray]:
+def _read_labels(path: Path, *keys: str) -> list[NDArray[np.int64]]:
     import torch
 
-    # weights_only refuses every name but these, with which old and new numpy write an array of int64.
+    # weights_only refuses all names except these, which old and new numpy use to store int64 arrays
     rebuild = np.empty(0).__reduce__()[0]
     arrays: list[Any] = [
         (rebuild, "numpy.core.multiarray._reconstruct"),
@@ -77,6 +78,8 @@ def _read_labels(path: Path, *keys: str) -> list[np.ndarray]:
         with torch.serialization.safe_globals(arrays):
             content = torch.load(path, map_location="cpu", weights_only=True)
         return [np.asarray(content[key], np.int64) for key in keys]
-    except Exception as error:  # what a broken file raises is not bounded
+    except Exception as error:  # a broken file may raise anything
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is not the label file of CIFAR-10N ({reason}); get it again from {PAGE}") from error
+        raise InputError(
+            f"{path} is not the label file of CIFAR-10N ({reason}); download it again from {PAGE}"
+        ) from error

@@ -1,14 +1,13 @@
 """Clothing1M: a million photographs of clothes in 14 classes, labeled from the text around them.
 
-Xiao et al., CVPR 2015; about 38 % of these labels are wrong. The official folder ``clothing1M`` (or
-``Clothing1M``) holds ``images/``, the class names, two label files with lines "key label" (a key is a path
-such as ``images/0/...jpg``), and one list of keys per split.
+Xiao et al., CVPR 2015; about 38 % of these labels are wrong. The official folder ``clothing1M`` (or ``Clothing1M``)
+contains ``images/``, the class names, two label files with lines "key label" (a key is a path such as
+``images/0/...jpg``), and one list of keys per split.
 
-Training rows of ``clothing1m`` are the noisy training keys (1,000,000) with their noisy labels, then the clean
-training keys (47,570) with their clean labels, marked ``trusted``; ``clothing1m_noisy`` has the former alone,
-``clothing1m_clean`` the latter. A clean key that also stands in the noisy list is kept once, as clean. The test set
-is the clean test keys (10,526); the clean validation keys (14,313) are not read. No checksum is published, and none
-is checked.
+The training rows of ``clothing1m`` are the noisy training keys (1,000,000) with their noisy labels, followed by the
+clean training keys (47,570) with their clean labels, marked ``trusted``. ``clothing1m_noisy`` has only the former,
+``clothing1m_clean`` only the latter. A clean key that is also in the noisy list is only used as clean. The test set has
+the clean test keys (10,526). The clean validation keys (14,313) are not read. There is no published checksum to check.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.data import official
 from goldvein.data.dataset import Dataset
@@ -36,21 +36,21 @@ FILES = tuple(
         "images",
     )
 )
-SIZE = (256, 256)  # pixels, from which crops of 224 are taken
+SIZE = (256, 256)  # pixels; training takes crops of 224
 
 
 def load(name: str, data_dir: Path) -> Dataset:
-    """Clothing1M as (N, 3, 256, 256) uint8 images, decoded when they are asked for.
+    """Return Clothing1M as (N, 3, 256, 256) uint8 images, which are decoded on access.
 
     Raises
     ------
     InputError
-        A file is missing, a line is not "key label", or a key has no label.
+        If a file is missing, a line is not "key label", or a key has no label.
     """
     from goldvein.data.images import ImageFiles
 
     names, noisy_labels, clean_labels, noisy_list, clean_list, test_list, images = (
-        official.find(data_dir, forms, PAGE) for forms in FILES
+        official.find_file(data_dir, forms, PAGE) for forms in FILES
     )
     classes = tuple(_lines(names))
     trusted_keys, test_keys = _lines(clean_list), _lines(test_list)
@@ -60,7 +60,7 @@ def load(name: str, data_dir: Path) -> Dataset:
         noisy_keys = []
     elif name == "clothing1m_noisy":
         trusted_keys = []
-    given = _look_up(noisy_keys, noisy_labels)
+    noisy = _look_up(noisy_keys, noisy_labels)
     right = _look_up(trusted_keys + test_keys, clean_labels)
     keys = noisy_keys + trusted_keys
     root = images.parent
@@ -68,7 +68,7 @@ def load(name: str, data_dir: Path) -> Dataset:
         name=name,
         kind="image",
         x=ImageFiles([root / key for key in keys], SIZE, channels=3),
-        y=np.concatenate([given, right[: len(trusted_keys)]]),
+        y=np.concatenate([noisy, right[: len(trusted_keys)]]),
         classes=classes,
         ids=np.array(keys),
         trusted=np.arange(len(keys)) >= len(noisy_keys),
@@ -81,17 +81,17 @@ def _lines(path: Path) -> list[str]:
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def _look_up(keys: list[str], path: Path) -> np.ndarray:
+def _look_up(keys: list[str], path: Path) -> NDArray[np.int64]:
     label_of = {}
     for line in _lines(path):
         key, _, label = line.rpartition(" ")
         if not (key and label.isdecimal() and int(label) < N_CLASSES):
             raise InputError(
-                f"{path} has the line {line!r}: each must be a key and a label from 0 to {N_CLASSES - 1}; "
-                f"get the file again from {PAGE}"
+                f"{path} has the line {line!r}: each line must be a key and a label from 0 to {N_CLASSES - 1}; "
+                f"download the file again from {PAGE}"
             )
         label_of[key] = int(label)
     missing = next((key for key in keys if key not in label_of), None)
     if missing is not None:
-        raise InputError(f"{path} has no label for {missing!r} of a key list; get both again from {PAGE}")
+        raise InputError(f"{path} has no label for the key {missing!r}; download both again from {PAGE}")
     return np.array([label_of[key] for key in keys], np.int64)

@@ -1,8 +1,8 @@
-"""Digits: 1,797 handwritten digits of 8x8 pixels, which come with scikit-learn and need no file.
+"""Digits: 1,797 handwritten digits of 8x8 pixels, which are part of scikit-learn.
 
-Source: the test part of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998), as
-``sklearn.datasets.load_digits`` gives it. It has no official split: here a third of every class, drawn by
-``RandomState(0)``, is the test set (596 rows; 1,201 remain). ``ids`` are scikit-learn's row numbers.
+Source: the test part of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998), from
+``sklearn.datasets.load_digits``. There is no official split. Here the test set is a third of each class, drawn by
+``RandomState(0)`` (596 rows; 1,201 remain). ``ids`` are scikit-learn's row numbers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.data.dataset import Dataset
 
@@ -17,11 +18,11 @@ NAMES = ("digits",)
 PAGE = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
 FILES: tuple[tuple[str, ...], ...] = ()
 N_CLASSES = 10
-SHOWN_AS = (8, 8)  # pixels, where a person is to see a row
+SHOWN_AS = (8, 8)  # height and width in pixels, for display
 
 
 def load(name: str, data_dir: Path) -> Dataset:
-    """The digits as (N, 64) float32 vectors in [0, 1]; ``data_dir`` is not read.
+    """Return the digits as (N, 64) float32 vectors in [0, 1]; ``data_dir`` is not used.
 
     Examples
     --------
@@ -33,7 +34,7 @@ def load(name: str, data_dir: Path) -> Dataset:
 
     pixels, y = load_digits(return_X_y=True)
     x, y = (pixels / 16).astype(np.float32), y.astype(np.int64)
-    test = _third_of_each_class(y)
+    test = _choose_third(y)
     return Dataset(
         name=name,
         kind="vector",
@@ -46,7 +47,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     )
 
 
-def _third_of_each_class(y: np.ndarray) -> np.ndarray:
+def _choose_third(y: NDArray[np.int64]) -> NDArray[np.bool_]:
     rng = np.random.RandomState(0)
     chosen = np.zeros(len(y), dtype=bool)
     for label in range(N_CLASSES):

@@ -1,14 +1,13 @@
 """Fashion-MNIST: 60,000 + 10,000 articles of clothing, 28x28 gray pixels (Xiao, Rasul and Vollgraf 2017).
 
-Four IDX files in ``FashionMNIST/raw``, as .gz or uncompressed, see :mod:`goldvein.data.sets.mnist`. The md5s
-of the .gz files are those of the official page; those of the uncompressed files were taken from these .gz.
+Four IDX files in ``FashionMNIST/raw``, compressed (.gz) or not; for the format see :mod:`goldvein.data.sets.mnist`.
+The md5s of the .gz files are from the official page. Those of the uncompressed files were computed from these .gz.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from goldvein.data import official
 from goldvein.data.dataset import Dataset
 from goldvein.data.sets import mnist
 
@@ -41,12 +40,11 @@ CLASSES = (
 
 
 def load(name: str, data_dir: Path) -> Dataset:
-    """Fashion-MNIST as (N, 1, 28, 28) uint8 images.
+    """Return Fashion-MNIST as (N, 1, 28, 28) uint8 images.
 
     Raises
     ------
     InputError
-        A file is missing, cut short or altered.
+        If a file is missing, truncated or altered.
     """
-    x, y, x_test, y_test = (mnist.read_idx(official.find(data_dir, forms, PAGE), MD5, PAGE) for forms in FILES)
-    return mnist.image_dataset(name, x, y, x_test, y_test, CLASSES)
+    return mnist.read_dataset(name, data_dir, FILES, MD5, PAGE, CLASSES)

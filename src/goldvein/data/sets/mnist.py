@@ -1,8 +1,8 @@
 """MNIST: 60,000 + 10,000 handwritten digits of 28x28 gray pixels (LeCun, Cortes and Burges 1998).
 
-Four IDX files in ``MNIST/raw``, as .gz or uncompressed: a big-endian header (0, 0, 8 for bytes, number of
-dimensions, each dimension as 4 bytes), then the bytes. The md5s of the .gz files are the official ones that
-the common loaders check; those of the uncompressed files were taken from .gz files with these md5s.
+Four IDX files in ``MNIST/raw``, compressed (.gz) or not: a big-endian header (0, 0, 8 for bytes, the number of
+dimensions, and each dimension as 4 bytes), then the bytes. The md5s of the .gz files are the official ones, which other
+loaders check too. Those of the uncompressed files were computed from .gz files with these md5s.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.data import official
-from goldvein.data.dataset import Dataset
+from goldvein.data.dataset import Dataset, make_benchmark
 
 NAMES = ("mnist",)
 PAGE = "http://yann.lecun.com/exdb/mnist/"
@@ -40,50 +41,34 @@ MD5 = {
 
 
 def load(name: str, data_dir: Path) -> Dataset:
-    """MNIST as (N, 1, 28, 28) uint8 images, classes 0 to 9.
+    """Return MNIST as (N, 1, 28, 28) uint8 images, classes 0 to 9.
 
     Raises
     ------
     InputError
-        A file is missing, cut short or altered.
+        If a file is missing, truncated or altered.
     """
-    x, y, x_test, y_test = (read_idx(official.find(data_dir, forms, PAGE), MD5, PAGE) for forms in FILES)
-    return image_dataset(name, x, y, x_test, y_test, tuple(range(N_CLASSES)))
+    return read_dataset(name, data_dir, FILES, MD5, PAGE, tuple(range(N_CLASSES)))
 
 
-def image_dataset(
+def read_dataset(
     name: str,
-    x: np.ndarray,
-    y: np.ndarray,
-    x_test: np.ndarray,
-    y_test: np.ndarray,
+    data_dir: Path,
+    files: tuple[tuple[str, ...], ...],
+    md5: dict[str, str],
+    page: str,
     classes: tuple[str | int, ...],
 ) -> Dataset:
-    """A :class:`Dataset` from four uint8 arrays: images (N, 28, 28) and labels (N,), to train and to test."""
-    return Dataset(
-        name=name,
-        kind="image",
-        x=x[:, None],
-        y=y.astype(np.int64),
-        classes=classes,
-        ids=np.arange(len(y)).astype(str),
-        x_test=x_test[:, None],
-        y_test=y_test.astype(np.int64),
-    )
+    """Return a data set in the format of MNIST; ``md5`` has the md5 of each file by its name."""
+    x, y, x_test, y_test = (_read_idx(official.find_file(data_dir, forms, page), md5, page) for forms in files)
+    return make_benchmark(name, "image", (x[:, None], y), (x_test[:, None], y_test), classes)
 
 
-def read_idx(path: Path, md5: dict[str, str], page: str) -> np.ndarray:
-    """The uint8 array in an IDX file, compressed or not, whose md5 stands in ``md5`` by file name.
-
-    Raises
-    ------
-    InputError
-        The file is cut short or altered.
-    """
-    content = official.read(path, md5[path.name], page)
+def _read_idx(path: Path, md5: dict[str, str], page: str) -> NDArray[np.uint8]:
+    content = official.read_checked(path, md5[path.name], page)
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     n_dims = content[3]
     shape = np.frombuffer(content, ">u4", count=n_dims, offset=4)
-    # A copy, since torch warns about the read-only memory of `content`.
+    # a copy, because torch warns about the read-only memory of `content`
     return np.frombuffer(content, np.uint8, offset=4 + 4 * n_dims).reshape(shape).copy()

@@ -1,8 +1,8 @@
 """SVHN, cropped digits: 73,257 + 26,032 house numbers of 32x32 color pixels (Netzer et al. 2011).
 
-``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat`` ("format 2" of the official page): ``X`` is
-(32, 32, 3, N) uint8, ``y`` is (N, 1) with 10 for the digit 0. The md5s are those the common loaders check;
-the additional training images (``extra_32x32.mat``) are not read.
+``SVHN/train_32x32.mat`` and ``SVHN/test_32x32.mat`` ("format 2" of the official page): ``X`` is (32, 32, 3, N) uint8,
+``y`` is (N, 1) with 10 for the digit 0. Other loaders check the same md5s. The additional training images
+(``extra_32x32.mat``) are not read.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import io
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldvein.data import official
-from goldvein.data.dataset import Dataset
+from goldvein.data.dataset import Dataset, make_benchmark
 
 NAMES = ("svhn",)
 PAGE = "http://ufldl.stanford.edu/housenumbers/"
@@ -26,29 +27,20 @@ MD5 = {
 
 
 def load(name: str, data_dir: Path) -> Dataset:
-    """SVHN as (N, 3, 32, 32) uint8 images, classes 0 to 9.
+    """Return SVHN as (N, 3, 32, 32) uint8 images, classes 0 to 9.
 
     Raises
     ------
     InputError
-        A file is missing, cut short or altered.
+        If a file is missing, truncated or altered.
     """
-    (x, y), (x_test, y_test) = (_read(official.find(data_dir, forms, PAGE)) for forms in FILES)
-    return Dataset(
-        name=name,
-        kind="image",
-        x=x,
-        y=y,
-        classes=tuple(range(N_CLASSES)),
-        ids=np.arange(len(y)).astype(str),
-        x_test=x_test,
-        y_test=y_test,
-    )
+    train, test = (_read_file(official.find_file(data_dir, forms, PAGE)) for forms in FILES)
+    return make_benchmark(name, "image", train, test, tuple(range(N_CLASSES)))
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_file(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     from scipy.io import loadmat
 
-    content = loadmat(io.BytesIO(official.read(path, MD5[path.name], PAGE)))
+    content = loadmat(io.BytesIO(official.read_checked(path, MD5[path.name], PAGE)))
     images = content["X"].transpose(3, 2, 0, 1)  # (N, 3, 32, 32)
-    return np.ascontiguousarray(images), content["y"].ravel().astype(np.int64) % 10
+    return np.ascontiguousarray(images), content["y"].ravel().astype(np.int64) % 10  # the digit 0 has label 10

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldvein.data.given import hold_out, trusted_rows
+from goldvein.data.targets import as_trusted_mask, hold_out
 from goldvein.errors import InputError
 
 
@@ -36,18 +36,18 @@ def test_a_single_trusted_label_is_trained_on() -> None:
 
 def test_trusted_rows() -> None:
     labels = np.array([0, 1, -1])
-    assert trusted_rows([1, 0, 0], labels).tolist() == [True, False, False]
-    with pytest.raises(InputError, match="row 2 is trusted but has no label: give it a label"):
-        trusted_rows([False, True, True], labels)
+    assert as_trusted_mask([1, 0, 0], labels).tolist() == [True, False, False]
+    with pytest.raises(InputError, match="row 2 is trusted but has no label: label it"):
+        as_trusted_mask([False, True, True], labels)
     with pytest.raises(InputError, match=r"trusted has shape \(2,\): give one bool for each of the 3 rows"):
-        trusted_rows([False, True], labels)
+        as_trusted_mask([False, True], labels)
 
 
 @pytest.mark.parametrize(("mask", "shown"), [(["no", "yes"], "'no'"), ([0.0, float("nan")], "nan"), ([1, 2], "2")])
 def test_a_mask_that_is_none(mask: list, shown: str) -> None:
     with pytest.raises(InputError, match=f"trusted holds {shown}: give True or False for each row"):
-        trusted_rows(mask, np.array([0, 1]))
+        as_trusted_mask(mask, np.array([0, 1]))
 
 
 def test_zeros_and_ones_are_a_mask() -> None:
-    assert trusted_rows([0, 1.0], np.array([0, 1])).tolist() == [False, True]
+    assert as_trusted_mask([0, 1.0], np.array([0, 1])).tolist() == [False, True]

@@ -1,0 +1,178 @@
+"""From labels in Python (arrays, lists and columns, some missing) to class indices, and which rows to hold out."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from goldvein.data.check import check_labels, check_trusted
+from goldvein.errors import InputError
+
+MIN_VALIDATION = 10  # held-out labels per class that validation needs
+
+
+def split_missing(y: ArrayLike | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels (N,), and the mask of the missing ones: -1, NaN, None and "".
+
+    Raises
+    ------
+    InputError
+        If there is not one label per row.
+
+    Examples
+    --------
+    >>> labels, missing = split_missing(["cat", None, "dog", ""])
+    >>> missing.tolist()
+    [False, True, False, True]
+    """
+    if y is None:
+        raise InputError("fit requires y to be passed, but the target y is None: give labels, with -1 for missing ones")
+    values = np.asarray(y)
+    if values.dtype.kind in "US" and not hasattr(y, "dtype"):
+        values = np.asarray(y, dtype=object)  # numpy turns a NaN in a list of names into "nan"
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = column_or_1d(values, warn=True)
+    if values.ndim != 1:
+        raise InputError(f"y has shape {values.shape}: give one label per row, shape (n_samples,)")
+    if values.dtype.kind in "iufb":
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
+        return values, missing | (values == -1 if values.dtype.kind in "if" else False)
+    import pandas as pd
+
+    missing = np.asarray(pd.isna(values))
+    missing[~missing] = [v in ("", -1) for v in values[~missing].tolist()]
+    if all(isinstance(v, Integral) for v in values[~missing]):
+        values = np.where(missing, -1, values).astype(np.int64)
+    return values, missing
+
+
+def as_trusted_mask(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the mask (n,) of labels known to be right.
+
+    Raises
+    ------
+    InputError
+        If the mask has another length or holds other values than True, False, 1 and 0, or a trusted row has no label.
+    """
+    values = np.asarray(trusted)
+    invalid = [value for value in values.ravel().tolist() if value not in (True, False)]
+    if invalid:
+        raise InputError(f"trusted holds {invalid[0]!r}: give True or False for each row")
+    mask = values.astype(bool)
+    if mask.shape != labels.shape:
+        raise InputError(f"trusted has shape {mask.shape}: give one bool for each of the {len(labels)} rows")
+    check_trusted(mask, labels)
+    return mask
+
+
+def encode_targets(y: ArrayLike, n: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the sorted classes (K,) of the labels of n rows, and the labels as class indices, -1 for missing ones.
+
+    Raises
+    ------
+    InputError
+        If there is not one label per row, or :func:`goldvein.data.check.check_labels` refuses the labels.
+
+    Examples
+    --------
+    >>> encode_targets(["b", "", "a", "b", "a"], 5)
+    (array(['a', 'b'], dtype=object), array([ 1, -1,  0,  1,  0]))
+    """
+    values, missing = split_missing(y)
+    if len(values) != n:
+        raise InputError(f"y has {len(values)} labels and X {n} rows: give one label (or -1) for each row")
+    if not missing.all():
+        check_classification_targets(values[~missing])
+    classes, codes = np.unique(values[~missing], return_inverse=True)
+    labels = np.full(n, -1, dtype=np.int64)
+    labels[~missing] = codes
+    check_labels(labels, tuple(classes.tolist()))
+    return classes, labels
+
+
+def encode_as(y: NDArray[Any], classes: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """Return labels (n,), none of them missing, as indices into the classes of training (K,).
+
+    Raises
+    ------
+    InputError
+        If a label is not one of the classes; the message calls ``y`` by ``name``.
+
+    Examples
+    --------
+    >>> encode_as(np.array(["b", "a"]), np.array(["a", "b"]), "y_val")
+    array([1, 0])
+    """
+    known = {label: k for k, label in enumerate(classes.tolist())}
+    for label in y.tolist():
+        if label not in known:
+            raise InputError(f"{name} holds {label!r}, which y does not have: remove it, or give a row of X this label")
+    return np.array([known[label] for label in y.tolist()], dtype=np.int64)
+
+
+def encode_known(y: ArrayLike | None, n: int, classes: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """Return labels (n,) as indices into the classes of training (K,); -1 for missing labels and other classes.
+
+    Raises
+    ------
+    InputError
+        If there is not one label per row; the message calls ``y`` by ``name``.
+
+    Examples
+    --------
+    >>> encode_known(["b", "", "z"], 3, np.array(["a", "b"]), "y_test")
+    array([ 1, -1, -1])
+    """
+    values, missing = split_missing(y)
+    if len(values) != n:
+        raise InputError(f"{name} has {len(values)} labels for {n} rows: give one for each row")
+    same = (values[:, None] == classes) & ~missing[:, None]
+    return np.where(same.any(1), same.argmax(1), -1)
+
+
+def hold_out(
+    labels: NDArray[np.int64],
+    n_classes: int,
+    fraction: float | str,
+    seed: int,
+    trusted: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_]:
+    """Choose labeled rows to validate on: a share of each class, but never all of its rows.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (N,), int64
+        -1 is a missing label, which is never held out.
+    fraction : float in [0, 1), or "auto"
+        ``auto`` is 0.1, or 0 if that gives fewer than 10 rows per class on average.
+    seed : int
+    trusted : ndarray of shape (N,), bool, optional
+        Labels known to be right. The same share of these is held out in each class, but never all of them.
+
+    Returns
+    -------
+    ndarray of shape (N,), bool
+
+    Examples
+    --------
+    >>> hold_out(np.array([0] * 5 + [1] * 5 + [-1]), 2, 0.4, seed=0).sum()
+    np.int64(4)
+    """
+    n_labeled = int((labels >= 0).sum())
+    if fraction == "auto":
+        fraction = 0.1 if 0.1 * n_labeled >= MIN_VALIDATION * n_classes else 0.0
+    if isinstance(fraction, str) or not 0 <= fraction < 1:
+        raise InputError(f"validation_fraction={fraction}: it must be at least 0 and below 1, or auto")
+    held_out = np.zeros(len(labels), dtype=bool)
+    rng = np.random.default_rng(seed)
+    parts = [labels >= 0] if trusted is None else [~trusted, trusted]
+    for k in range(n_classes):
+        for part in parts:
+            of_class = rng.permutation(np.flatnonzero(part & (labels == k)))
+            held_out[of_class[: max(0, min(round(fraction * len(of_class)), len(of_class) - 1))]] = True
+    return held_out
