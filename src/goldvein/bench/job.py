@@ -13,19 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import goldvein
+from goldvein import metrics
 from goldvein.bench.code_version import find_code_version
 from goldvein.bench.plan import Job
 from goldvein.bench.results import IssueQuality, JobResult
 from goldvein.config.build import arguments, build_method
 from goldvein.errors import InputError
-from goldvein.metrics import (
-    ScoreQuality,
-    balanced_accuracy,
-    calibration_error,
-    correct_by_transition,
-    count_kept,
-    judge_score,
-)
 
 if TYPE_CHECKING:
     from goldvein.classifier import NoisyLabelClassifier
@@ -100,7 +93,7 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> JobResult:
         "key": job.key,
         "job": asdict(job),
         "accuracy": float((predicted == data.y_test).mean()),
-        "balanced_accuracy": balanced_accuracy(data.y_test, predicted),
+        "balanced_accuracy": metrics.balanced_accuracy(data.y_test, predicted),
         "noise_rate": float((y != y_true)[counted].mean()) if counted.any() else None,
         "validation_accuracy": None if math.isnan(validation) else validation,
         "n_iter": model.n_iter_,
@@ -118,10 +111,12 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> JobResult:
         labels = kept.cpu().numpy()
         labels = np.where(labels >= 0, model.classes_[labels], -1)
         rows = ~model.validation_
-        result["kept"] = count_kept(y[rows], labels[rows], y_true[rows], len(data.classes))
+        result["kept"] = metrics.count_kept(y[rows], labels[rows], y_true[rows], len(data.classes))
     T = getattr(model.method_, "T", None)
     if T is not None:
-        result["corrected"] = correct_by_transition(y[counted], y_true[counted], T.detach().cpu().numpy(), job.seed)
+        result["corrected"] = metrics.correct_by_transition(
+            y[counted], y_true[counted], T.detach().cpu().numpy(), job.seed
+        )
     if job.curve:
         result["curve"] = [round(entry["test_accuracy"], 5) for entry in model.history_ if "test_accuracy" in entry]
     if job.issues:
@@ -196,24 +191,26 @@ def judge_issues(model: NoisyLabelClassifier, y: NDArray[np.int64], y_true: NDAr
     wrong = (y != y_true)[rows][known]
     p_wrong, listed = table["p_wrong"].to_numpy()[known], table["is_issue"].to_numpy()[known]
     T = describe(y_true, y).transition
-    listing = judge_score(p_wrong, listed, wrong)
+    listing = metrics.judge_score(p_wrong, listed, wrong)
     quality: IssueQuality = {
         "auroc": listing["auroc"],
         "average_precision": listing["average_precision"],
         "precision": listing["precision"],
         "recall": listing["recall"],
         "f1": listing["f1"],
-        "calibration_error": calibration_error(p_wrong, wrong),
+        "calibration_error": metrics.calibration_error(p_wrong, wrong),
         "noise_rate": audit.noise_rate,
         "transition_error": float(np.nanmean(np.abs(audit.transition[: len(T), : len(T)] - T))),
     }
-    scores: dict[str, ScoreQuality] = {}
+    scores: dict[str, metrics.ScoreQuality] = {}
     for name in (str(column) for column in table if column not in COLUMNS):
         score = table[name].to_numpy(dtype=float)[known]
         finite = np.isfinite(score)  # a method may have no score for some labels
         suspicion = name in model.method_.doubts
         listed_by_score = score > 0 if suspicion else score < 0.5
-        scores[name] = judge_score((score if suspicion else -score)[finite], listed_by_score[finite], wrong[finite])
+        scores[name] = metrics.judge_score(
+            (score if suspicion else -score)[finite], listed_by_score[finite], wrong[finite]
+        )
     if scores:
         quality["scores"] = scores
     return quality

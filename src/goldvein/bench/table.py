@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
+from typing import Literal, get_args
 
 from goldvein.bench.plan import Column, Job, Row, Table
 from goldvein.bench.results import JobResult
-from goldvein.metrics import KeptCounts, ScoreQuality
+from goldvein.metrics import KeptCounts
 
 MAX_POINTS = 1.5  # largest acceptable distance to the published mean,
 MAX_STDS = 2  # or this many published standard deviations, if that is less
 MIN_STD = 0.1  # the last digit that papers print
+Score = Literal["auroc", "average_precision", "precision", "recall", "f1"]
+Issue = Literal["auroc", "precision", "recall", "f1", "calibration_error", "noise_rate"]
+Count = Literal["kept", "right", "wrong"]
+SCORES: tuple[Score, ...] = get_args(Score)
+ISSUES: tuple[Issue, ...] = get_args(Issue)
+COUNTS: tuple[Count, ...] = get_args(Count)
 RULE = (
     "Each cell shows: mean ± standard deviation (number of seeds) vs published value: difference in points. **!** "
     f"marks a mean that is worse than the published mean by more than {MAX_POINTS} points, or by more than {MAX_STDS} "
@@ -113,11 +120,7 @@ def render_issues(table: Table, results: Iterable[JobResult]) -> str:
         judged = [(r["noise_rate"], r["issues"]) for r in found if "issues" in r]
         if judged:
             of_seeds = [
-                (
-                    *(issues["auroc"], issues["precision"], issues["recall"], issues["f1"]),
-                    *(issues["calibration_error"], issues["noise_rate"], true_rate, issues["transition_error"]),
-                )
-                for true_rate, issues in judged
+                (*(issues[name] for name in ISSUES), rate, issues["transition_error"]) for rate, issues in judged
             ]
             lines.append([row, column, *_format_means(of_seeds, 4)])
     return _format_section("Wrong labels found", head, lines)
@@ -141,7 +144,7 @@ def render_scores(table: Table, results: Iterable[JobResult]) -> str:
     for (row, column), found in group_by_cell(table, results).items():
         judged = [r["issues"]["scores"] for r in found if "issues" in r and "scores" in r["issues"]]
         for name in dict.fromkeys(name for scores in judged for name in scores):
-            of_seeds = [_list_values(scores[name]) for scores in judged if name in scores]
+            of_seeds = [tuple(scores[name][key] for key in SCORES) for scores in judged if name in scores]
             lines.append([row, column, name, *_format_means(of_seeds, 3, len(judged))])
     head = ["", "", "score", "AUROC", "average precision", "precision", "recall", "F1"]
     note = (
@@ -150,11 +153,6 @@ def render_scores(table: Table, results: Iterable[JobResult]) -> str:
         "trusted label, the list has the labels with a score below 1/2."
     )
     return _format_section("Scores of the methods", head, lines, note, "")
-
-
-def _list_values(quality: ScoreQuality) -> tuple[float | None, ...]:
-    curves = quality["auroc"], quality["average_precision"]
-    return *curves, quality["precision"], quality["recall"], quality["f1"]
 
 
 def _format_means(of_seeds: Sequence[tuple[float | None, ...]], digits: int, n_seeds: int = 0) -> list[str]:
@@ -263,27 +261,17 @@ def _format_shares(right: float, wrong: float, removed: float) -> list[str]:
     return [f"{share:.1f}" for share in (right, wrong, removed)]
 
 
-def _kept_shares(kept: Sequence[KeptCounts]) -> tuple[float, float, float]:
+def _kept_shares(kept: Sequence[KeptCounts]) -> list[float]:
     """Return the shares of kept, right and wrong labels in percent of the rows, means over seeds."""
-    return (
-        fmean(100 * sum(counts["kept"]) / counts["rows"] for counts in kept),
-        fmean(100 * sum(counts["right"]) / counts["rows"] for counts in kept),
-        fmean(100 * sum(counts["wrong"]) / counts["rows"] for counts in kept),
-    )
+    return [fmean(100 * sum(counts[name]) / counts["rows"] for counts in kept) for name in COUNTS]
 
 
 def _format_counts(kept: Sequence[KeptCounts]) -> list[str]:
     """Format the mean counts of each class, then the shares of all rows."""
-    by_class = [
-        (
-            fmean(counts["kept"][k] for counts in kept),
-            fmean(counts["right"][k] for counts in kept),
-            fmean(counts["wrong"][k] for counts in kept),
-        )
-        for k in range(len(kept[0]["kept"]))
-    ]
+    n_classes = len(kept[0]["kept"])
+    by_class = [[fmean(counts[name][k] for counts in kept) for name in COUNTS] for k in range(n_classes)]
     return [
-        *(f"{n_kept:.0f} = {right:.0f} + {wrong:.0f}" for n_kept, right, wrong in by_class),
+        *("{:.0f} = {:.0f} + {:.0f}".format(*means) for means in by_class),
         "{:.1f} % = {:.1f} + {:.1f}".format(*_kept_shares(kept)),
     ]
 
