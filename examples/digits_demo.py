@@ -1,9 +1,10 @@
-"""The main job on real data that scikit-learn carries: 10 labels a digit, 30 % of them wrong, all others missing.
+"""Train on 100 noisy labels of handwritten digits: 10 labels per digit, 30 % of them wrong, all others missing.
 
     python examples/digits_demo.py [FOLDER]
 
-Trains on the labels as they are, then in two stages, compares both on 500 test digits, counts how many of the wrong
-labels are found, and writes FOLDER/issues.csv and FOLDER/predictions.csv.
+The digits come with scikit-learn. The script trains on the labels as given and then in two stages, compares both on
+the official test digits, and counts how many of the wrong labels are found. It writes FOLDER/issues.csv and
+FOLDER/predictions.csv. FOLDER is ``demo`` by default.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def main(folder: Path) -> None:
     issues = model.label_issues()
     flagged = issues[issues.is_issue].id.to_numpy()
     found = np.isin(given[wrong], flagged).sum()
-    print(f"{len(flagged)} labels are listed as wrong; {found} of the {wrong.sum()} wrong ones are among them")
+    print(f"{len(flagged)} labels are listed as wrong; {found} of the {wrong.sum()} wrong labels are among them")
     folder.mkdir(exist_ok=True)
     issues.to_csv(folder / "issues.csv", index=False)
     np.savetxt(folder / "predictions.csv", model.predict(digits.x), fmt="%d", header="predicted", comments="")

@@ -1,4 +1,4 @@
-"""What the examples on text share: the methods that they compare, and what is printed of each."""
+"""Shared by the text examples: the methods that they compare, and what they print about each one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.two_stage import TwoStage
 from goldvein.training.method import Method
 
-EPOCHS = 20  # of each stage; after eight a network knows all given labels by heart
+EPOCHS = 20  # in each stage; after eight epochs a network has memorized all given labels
 METHODS: Mapping[str, str | Method] = {
     "cross_entropy": "cross_entropy",
     "two_stage": "two_stage",
@@ -27,7 +27,7 @@ METHODS: Mapping[str, str | Method] = {
 def compare(
     train: Dataset, test: Dataset, methods: Mapping[str, str | Method], seeds: Iterable[int], epochs: int
 ) -> dict[str, list[dict[str, float]]]:
-    """Train by each method, once for each seed; print a line for each, return what :func:`judge` says of each run."""
+    """Train each method once per seed, print a line per method, and return the values of :func:`judge` per run."""
     results: dict[str, list[dict[str, float]]] = {}
     for name, method in methods.items():
         start = time.perf_counter()
@@ -35,12 +35,12 @@ def compare(
         for seed in seeds:
             model = NoisyLabelClassifier(method, epochs=epochs, keep="last", random_state=seed)
             runs.append(judge(model.fit(train.x, train.y), train, test))
-        print(line(name, runs, time.perf_counter() - start), flush=True)
+        print(format_line(name, runs, time.perf_counter() - start), flush=True)
     return results
 
 
 def judge(model: NoisyLabelClassifier, train: Dataset, test: Dataset) -> dict[str, float]:
-    """What one training run reached; only the accuracy on held-out given labels may choose between methods."""
+    """Measure one training run. Only ``noisy``, the accuracy on held-out given labels, may help to choose a method."""
     issues = model.label_issues()
     assert train.y_true is not None
     truth = train.y_true[issues.id]
@@ -57,10 +57,10 @@ def judge(model: NoisyLabelClassifier, train: Dataset, test: Dataset) -> dict[st
     }
 
 
-def line(name: str, runs: Sequence[Mapping[str, float]], seconds: float) -> str:
+def format_line(name: str, runs: Sequence[Mapping[str, float]], seconds: float) -> str:
     mean = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
     spread = np.std([run["test"] for run in runs], ddof=1) if len(runs) > 1 else 0.0
-    found = f"{mean['hits']:.1f} of {mean['wrong']:.0f} wrong ones among {mean['listed']:.1f} listed"
+    found = f"{mean['hits']:.1f} of {mean['wrong']:.0f} wrong labels among {mean['listed']:.1f} listed"
     return (
         f"{name:24} test {mean['test']:.2%} ± {spread:.2%}  held-out given labels {mean['noisy']:.2%}  "
         f"AUROC of p_wrong {mean['auroc']:.3f}  {found}  ({seconds:.0f} s)"

@@ -1,17 +1,19 @@
-"""Yoruba news headlines by topic, labeled by word lists in place of people: a third of the labels is wrong.
+"""Yoruba news headlines by topic. Word lists gave the labels, and a third of them is wrong.
 
     python examples/yoruba_news.py DATA_DIR [FOLDER]
 
-DATA_DIR/text/yoruba holds the headlines of BBC Yoruba by Hedderich et al. (2020), seven topics. The labels to train on
-come from distant supervision: rules that look for names and words of a topic. All 2,844 headlines have such a label.
-For 1,340 of them the true topic is known as well, and 446 of those (33.3 %) are wrong: more than half of "world",
-for instance, is news of Nigeria. The true topics are used to count which wrong labels are found, and nowhere else; 379
+DATA_DIR/text/yoruba holds the headlines of BBC Yoruba by Hedderich et al. (2020), in seven topics. The training
+labels come from distant supervision: rules that look for names and words of a topic. All 2,844 headlines have such a
+label. For 1,340 of them the true topic is known too, and 446 of these labels (33.3 %) are wrong. For example, more
+than half of "world" is news of Nigeria. The true topics are only used to count which wrong labels are found. 379
 headlines with true topics are the test set. The clean development set is not used.
 
-Two stages reach 65.0 ± 0.7 % on the test set, plain training 59.4 ± 1.1 % (docs/results/text.md has the whole table).
+Two-stage training reaches 65.0 ± 0.7 % on the test set, plain training 59.4 ± 1.1 %. docs/results/text.md has the
+whole table.
 
-Writes FOLDER/train.csv and FOLDER/test.csv, trains on the first by several methods, five seeds each, and prints the
-accuracy on the second. The same table serves the command line: ``goldvein train FOLDER/train.csv --out run``.
+The script writes FOLDER/train.csv and FOLDER/test.csv (FOLDER is ``yoruba`` by default). It trains on the first with
+several methods and five seeds each, and prints the accuracy on the second. The command line can use the same table:
+``goldvein train FOLDER/train.csv --out run``.
 """
 
 from __future__ import annotations
@@ -26,20 +28,20 @@ from text_methods import EPOCHS, METHODS, compare
 from goldvein.data.read import read_data
 
 
-def headlines(path: Path) -> list[dict[str, str]]:
+def read_headlines(path: Path) -> list[dict[str, str]]:
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def write_tables(data_dir: Path, folder: Path, most_rows: int | None) -> None:
-    """train.csv with text, label and, where it is known, y_true; test.csv with text and true label."""
+    """Write train.csv with text, label and y_true (empty if unknown), and test.csv with text and true label."""
     folder.mkdir(parents=True, exist_ok=True)
     source = data_dir / "text" / "yoruba"
-    doubtful, true = headlines(source / "train_clean_noisy_labels.tsv"), headlines(source / "train_clean.tsv")
-    assert [row["news_title"] for row in doubtful] == [row["news_title"] for row in true]
-    rows = [(row["news_title"], row["label"], known["label"]) for row, known in zip(doubtful, true, strict=True)]
-    rows += [(row["news_title"], row["label"], "") for row in headlines(source / "train_noisy.tsv")]
-    test = [(row["news_title"], row["label"]) for row in headlines(source / "test.tsv")]
+    noisy, true = read_headlines(source / "train_clean_noisy_labels.tsv"), read_headlines(source / "train_clean.tsv")
+    assert [row["news_title"] for row in noisy] == [row["news_title"] for row in true]
+    rows = [(row["news_title"], row["label"], known["label"]) for row, known in zip(noisy, true, strict=True)]
+    rows += [(row["news_title"], row["label"], "") for row in read_headlines(source / "train_noisy.tsv")]
+    test = [(row["news_title"], row["label"]) for row in read_headlines(source / "test.tsv")]
     tables: dict[str, Sequence[tuple[str, ...]]] = {
         "train.csv": [("text", "label", "y_true"), *rows[:most_rows]],
         "test.csv": [("text", "label"), *test[:most_rows]],
@@ -58,7 +60,8 @@ def main(
     assert train.y_true is not None
     known = train.y_true >= 0
     n_wrong = (train.y != train.y_true)[known].sum()
-    print(f"{len(train.y)} labels; {known.sum()} can be checked: {n_wrong} of those are wrong; {len(test.y)} test rows")
+    print(f"{len(train.y)} labels; {known.sum()} have a known true topic: {n_wrong} of these are wrong")
+    print(f"{len(test.y)} test rows")
     return compare(train, test, METHODS, seeds, epochs)
 
 

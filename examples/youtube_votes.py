@@ -1,19 +1,20 @@
-"""YouTube comments, spam or not, labeled by ten hand-written rules of which each may be wrong or silent.
+"""YouTube comments, spam or not. Ten hand-written rules gave the labels. Each rule may be wrong or abstain.
 
     python examples/youtube_votes.py DATA_DIR [FOLDER]
 
 DATA_DIR/text/youtube holds the YouTube Spam Collection (UCI; Alberto, Lochter & Almeida 2015) with the votes of the
-WRENCH benchmark (Zhang et al. 2021): 1,586 comments to train on and 250 with clean labels to test on. A rule looks for
-a word such as "subscribe", a link, or a short text, and votes or abstains. The majority is the given label; where no
-rule votes, or as many vote for either class, it is missing: the shape that goldvein takes. That leaves 1,158 labels, 77
-of them wrong, and 428 comments without one.
+WRENCH benchmark (Zhang et al. 2021): 1,586 training comments and 250 test comments with clean labels. A rule looks
+for a word such as "subscribe", a link, or a short text, and votes or abstains. The majority is the given label. If no
+rule votes, or as many vote for one class as for the other, the label is missing. This gives 1,158 labels, of which 77
+are wrong, and 428 comments without a label.
 
-Plain training reaches 89.4 ± 0.9 % on the test set, two stages by default 89.0 ± 1.6 %, no gain, and with a plain
-learner 91.0 ± 1.2 %. Of the 77 labels that look worst, 30 are wrong, against 10 after plain training. All figures stand
-in docs/results/text.md.
+Plain training reaches 89.4 ± 0.9 % on the test set. The default two-stage training reaches 89.0 ± 1.6 %, so it gains
+nothing. With a plain learner it reaches 91.0 ± 1.2 %. Of the 77 labels that look worst, 30 are wrong; after plain
+training it is 10. docs/results/text.md has all values.
 
-Writes FOLDER/train.csv and FOLDER/test.csv, trains on the first by several methods, five seeds each, and prints the
-accuracy on the second. The same table serves the command line: ``goldvein train FOLDER/train.csv --out run``.
+The script writes FOLDER/train.csv and FOLDER/test.csv (FOLDER is ``youtube`` by default). It trains on the first with
+several methods and five seeds each, and prints the accuracy on the second. The command line can use the same table:
+``goldvein train FOLDER/train.csv --out run``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ METHODS = {**OTHERS, "umn": "umn"}
 
 
 def majority(votes: Sequence[int]) -> str:
-    """The class that most rules vote for (-1 abstains); "" where there is none.
+    """Return the class that most rules vote for (-1 abstains), or "" if there is none.
 
     Examples
     --------
@@ -49,7 +50,7 @@ def majority(votes: Sequence[int]) -> str:
 
 
 def write_tables(data_dir: Path, folder: Path, most_rows: int | None) -> None:
-    """train.csv with text, label (of the votes) and y_true, and test.csv with text and true label."""
+    """Write train.csv with text, label (from the votes) and y_true, and test.csv with text and true label."""
     folder.mkdir(parents=True, exist_ok=True)
     for split in ("train", "test"):
         path = data_dir / "text" / "youtube" / f"{split}.json"
@@ -73,7 +74,7 @@ def main(
     assert train.y_true is not None
     given = train.y >= 0
     n_wrong = (train.y != train.y_true)[given].sum()
-    print(f"{len(train.y)} comments, {given.sum()} with a label, {n_wrong} of those wrong; {len(test.y)} to test on")
+    print(f"{len(train.y)} comments, {given.sum()} with a label, {n_wrong} of these wrong; {len(test.y)} test comments")
     return compare(train, test, METHODS, seeds, epochs)
 
 

@@ -1,12 +1,13 @@
-"""Images a second of the engine against a plain float32 loop: ResNet-14 on 32x32 color images, one thread.
+"""Images per second in goldvein, compared with a plain float32 loop: ResNet-14 on 32x32 color images, one thread.
 
-    python benchmarks/engine_resnet14.py                    speed, on random images
-    python benchmarks/engine_resnet14.py --processes 2      in two processes at once, one a core, as tables are run
-    python benchmarks/engine_resnet14.py --accuracy DIR     accuracy too, CIFAR-10 in DIR, float32 against bfloat16
+    python perf/engine_resnet14.py                    speed on random images
+    python perf/engine_resnet14.py --processes 2      the same in two processes at once, one per core, as in tables
+    python perf/engine_resnet14.py --accuracy DIR     also the accuracy in float32 and bfloat16, with CIFAR-10 in DIR
 
-The engine computes convolutions in bfloat16, channels last, and augments batches on the fly; the plain loop does
-neither, and ``plain bfloat16`` only the first, by autocast. All take turns within one process, batch 128, SGD with
-momentum; printed are medians and the median ratio.
+goldvein computes convolutions in bfloat16 with channels last, and augments batches during training. The plain loop
+does neither. ``plain bfloat16`` uses bfloat16 by autocast and channels last, without augmentation. All take turns in
+one process, with batches of 128 and SGD with momentum. The script prints medians, and the median ratio to the plain
+loop.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from goldvein.training.task import Task
 SHAPE, BATCH, N, TURNS = (3, 32, 32), 128, 12 * 128, 5
 
 
-def speed() -> None:
+def measure_speed() -> None:
+    """Print images per second of each loop."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (N, *SHAPE), dtype=np.uint8)
@@ -67,11 +69,11 @@ def speed() -> None:
     run = Run(method, task, inputs, Recipe(epochs=TURNS + 1, optimizer="sgd", lr=0.1), watch=False)
     epochs = run.epochs()
 
-    def engine() -> None:
+    def goldvein() -> None:
         for batch in run.batches():
             run.update(method.loss(batch))
 
-    rivals = {"plain float32": plain(x, low=False), "plain bfloat16": plain(x, low=True), "engine": engine}
+    rivals = {"plain float32": plain(x, low=False), "plain bfloat16": plain(x, low=True), "goldvein": goldvein}
     rates: dict[str, list[float]] = {name: [] for name in rivals}
     for turn in range(TURNS + 1):
         next(epochs)
@@ -85,9 +87,12 @@ def speed() -> None:
         print(f"{name:14} {statistics.median(rate):6.0f} images/s, {ratio:.2f} of the plain loop")
 
 
-def accuracy(data_dir: Path) -> None:
+def measure_accuracy(data_dir: Path) -> None:
+    """Print the test accuracy of short trainings in float32 and bfloat16."""
     torch.set_num_threads(1)
     cifar = standard.load_dataset("cifar10", data_dir)
+    assert cifar.x_test is not None
+    assert cifar.y_test is not None
     for precision in ("float32", "bfloat16"):
         scores = []
         for seed in (0, 1):
@@ -107,15 +112,15 @@ def accuracy(data_dir: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--accuracy", type=Path, metavar="DIR")
-    parser.add_argument("--processes", type=int, default=1)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--accuracy", type=Path, metavar="DIR", help="also measure accuracy, with CIFAR-10 in DIR")
+    parser.add_argument("--processes", type=int, default=1, help="processes that measure at the same time")
     args = parser.parse_args()
-    workers = [get_context("spawn").Process(target=speed) for _ in range(args.processes - 1)]
+    workers = [get_context("spawn").Process(target=measure_speed) for _ in range(args.processes - 1)]
     for worker in workers:
         worker.start()
-    speed()
+    measure_speed()
     for worker in workers:
         worker.join()
     if args.accuracy:
-        accuracy(args.accuracy)
+        measure_accuracy(args.accuracy)

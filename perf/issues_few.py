@@ -1,12 +1,13 @@
-"""Wrong labels among a few hundred: what 20 to 99 held-out labels tell of those that the network has learned.
+"""Wrong labels among a few hundred labels: how much 20 to 99 held-out labels help.
 
-    OMP_NUM_THREADS=1 python benchmarks/issues_few.py --seeds 200 201 202 203 204 205 206 207 208 209 210 211
+    OMP_NUM_THREADS=1 python perf/issues_few.py --seeds 200 201 202 203 204 205 206 207 208 209 210 211
 
-Made-up classes, normal around a center each: 2 to 4 of them, 5 to 80 features, 0 to 30 % of the labels wrong. Each run
-is judged twice: as it is, and as if no label had been held out. One line of JSON a run, and a summary.
+The classes are synthetic: normal distributions around 2 to 4 centers, with 5 to 80 features and 0 to 30 % wrong
+labels. Each run is judged twice: with its held-out labels, and as if no label had been held out. The script prints
+one line of JSON per run, then a summary.
 
-That 20 held-out labels are enough, and 10 of them for each knot (``goldvein.noise.model``), was chosen on five sets of
-this kind with seeds 1 to 5; of 100 to 111 the outcome had been seen.
+Two settings of ``goldvein.noise.model`` were chosen on five data sets of this kind with seeds 1 to 5: 20 held-out
+labels are enough, and each knot needs 10 of them. The results for seeds 100 to 111 were already known then.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ METHODS = ("cross_entropy", "joint_optimization", "mean_teacher")
 SIZES = (250, 1000)  # rows
 
 
-def made(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inputs, given labels, true labels."""
+def make_data(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return inputs, given labels and true labels."""
     rng = np.random.default_rng(seed)
     n_classes, n, n_features = (int(rng.integers(*ends)) for ends in ((2, 5), SIZES, (5, 80)))
     spread, rate = rng.uniform(0.4, 1.2), rng.choice([0, 0.05, 0.1, 0.2, 0.3])
@@ -40,6 +41,7 @@ def made(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def judge(evidence: Evidence, classes: np.ndarray, wrong: np.ndarray) -> dict[str, Any]:
+    """Return how many wrong labels are listed, and whether the interval contains their number."""
     audit = evidence.audit(classes)
     listed = np.zeros(len(wrong), dtype=bool)
     listed[audit.table["id"][audit.table["is_issue"]]] = True
@@ -53,12 +55,12 @@ def judge(evidence: Evidence, classes: np.ndarray, wrong: np.ndarray) -> dict[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, nargs="+", default=[200, 201])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[200, 201], help="one data set per seed")
     torch.set_num_threads(1)
     lines = []
     for seed in parser.parse_args().seeds:
-        x, y, true = made(seed)
+        x, y, true = make_data(seed)
         for method in METHODS:
             model = NoisyLabelClassifier(method, random_state=seed).fit(x, y)
             evidence, wrong = model.evidence_, y != true
@@ -74,7 +76,7 @@ def main() -> None:
         inside = sum(line[name]["inside"] for line in lines)
         totals = [line["true_n_wrong"] + line[name]["listed"] for line in lines]
         f1 = fmean(2 * line[name]["hits"] / n if n else 1.0 for line, n in zip(lines, totals, strict=True))
-        print(f"{name}: mean F1 {f1:.2f}, interval right in {inside} of {len(lines)}")
+        print(f"{name}: mean F1 {f1:.2f}, the interval is right in {inside} of {len(lines)} runs")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Ranking of label errors that people confirmed, from class probabilities alone: p_wrong beside self-confidence.
+"""Ranking of label errors that people confirmed, from class probabilities alone: p_wrong and self-confidence.
 
-    GOLDVEIN_DATA=... python benchmarks/issues_human_checked.py
+    GOLDVEIN_DATA=... python perf/issues_human_checked.py
 
-The test sets of Northcutt, Athalye & Mueller 2021 with the probabilities that they published. Five people looked at
-each suspect; it is an error if fewer than three chose the given label. AUROC is over the rows that were looked at,
-which were suspects of a rule to begin with: the easy part of the ranking is not in it. Intervals, 95 %, and the share
-of resamples in which p_wrong is ahead, are of 2,000 bootstrap samples of those rows.
+The data are the test sets of Northcutt, Athalye & Mueller 2021 with the probabilities that they published. Five
+people looked at each suspicious label. It is an error if fewer than three chose the given label. AUROC is computed
+over the checked rows only. A rule had selected these rows, so the easy part of the ranking is missing. The 95 %
+intervals, and the share of samples in which p_wrong is better, come from 2,000 bootstrap samples of these rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ SAMPLES = 2000
 def main() -> None:
     folder = Path(os.environ["GOLDVEIN_DATA"]) / "label_errors"
     rng = np.random.default_rng(0)
-    print("| set | checked | errors | p_wrong | self-confidence | ahead in |\n| --- | --- | --- | --- | --- | --- |")
+    print("| set | checked | errors | p_wrong | self-confidence | p_wrong better in |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for name in SETS:
         with np.load(folder / f"{name}.npz") as file:
             y, probs = file["given_labels"].astype(np.int64), file["pred_probs"].astype(np.float32)

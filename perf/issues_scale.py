@@ -1,12 +1,12 @@
-"""A list of wrong labels from a million rows of class probabilities, beside cleanlab where it can be imported.
+"""A list of wrong labels from a million rows of class probabilities: time and memory, compared with cleanlab.
 
-    OMP_NUM_THREADS=1 python benchmarks/issues_scale.py [--rows 1000000] [--classes 100] [--turns 3]
+    OMP_NUM_THREADS=1 python perf/issues_scale.py [--rows 1000000] [--classes 100] [--turns 3]
 
-1,000,000 x 100 float32 (400 MB), a tenth of the labels wrong, one thread. The probabilities are made up twice: of the
-true class (``clean``), and with the noise in them as a network trained on the labels has it (``noisy``). Each
-measurement is a process of its own; the contestants take turns, printed are the medians of the seconds, the processor
-seconds (which a busy machine stretches less) and the peak of the memory above what the inputs take. F1 is of the list
-as it is.
+The default is 1,000,000 x 100 float32 (400 MB), a tenth of the labels wrong, one thread. There are two kinds of
+synthetic probabilities: of the true class (``clean``), and of the noisy class, as from a network trained on the noisy
+labels (``noisy``). Each measurement is a process of its own, and the tools take turns. cleanlab is measured if it is
+installed. The script prints medians of the seconds, of the processor seconds (a busy machine changes them less), of
+the peak memory above that of the inputs, and F1 of the list.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import time
 
 import numpy as np
 
-CONTESTANTS = ("goldvein", "cleanlab default", "cleanlab counts")
+TOOLS = ("goldvein", "cleanlab default", "cleanlab counts")
 RATE = 0.1
 
 
 def make(kind: str, n: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probabilities (n, k) float32, given labels, true labels."""
+    """Return probabilities (n, k) float32, given labels and true labels."""
     rng = np.random.default_rng(0)
     y_true = rng.integers(0, k, n)
     y = np.where(rng.random(n) < RATE, (y_true + rng.integers(1, k, n)) % k, y_true)
@@ -43,38 +43,39 @@ def make(kind: str, n: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return probs, y, y_true
 
 
-def listed(contestant: str, probs: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Numbers of the rows that a contestant lists."""
-    if contestant == "goldvein":
+def list_issues(tool: str, probs: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the numbers of the rows that a tool lists."""
+    if tool == "goldvein":
         from goldvein import find_label_issues
 
         table = find_label_issues(y, probs=probs)
-        return table["id"].to_numpy()[table["is_issue"].to_numpy()]
+        return np.asarray(table["id"][table["is_issue"]])
     from cleanlab.filter import find_label_issues as find
 
-    rule = "prune_by_noise_rate" if contestant == "cleanlab default" else "confident_learning"
+    rule = "prune_by_noise_rate" if tool == "cleanlab default" else "confident_learning"
     return np.flatnonzero(find(y, probs, filter_by=rule, n_jobs=1))
 
 
-def resident() -> float:
-    """Memory of this process in MB."""
+def read_memory() -> float:
+    """Return the memory of this process in MiB (Linux)."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def measure(contestant: str, kind: str, n: int, k: int) -> dict[str, float]:
+def measure(tool: str, kind: str, n: int, k: int) -> dict[str, float]:
+    """Return seconds, processor seconds, memory and F1 of one call."""
     probs, y, y_true = make(kind, n, k)
-    listed(contestant, probs[: 50 * k], y[: 50 * k])  # imports and first calls
-    peak, done = [resident()], threading.Event()
+    list_issues(tool, probs[: 50 * k], y[: 50 * k])  # so that imports and first calls are not timed
+    peak, done = [read_memory()], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.005):
-            peak.append(resident())
+            peak.append(read_memory())
 
     start, watcher = peak[0], threading.Thread(target=watch)
     watcher.start()
     wall, cpu = time.perf_counter(), time.thread_time()
-    found = listed(contestant, probs, y)
+    found = list_issues(tool, probs, y)
     wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
     done.set()
     watcher.join()
@@ -84,17 +85,18 @@ def measure(contestant: str, kind: str, n: int, k: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--classes", type=int, default=100)
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--one", nargs=2, help="one measurement, as JSON: contestant and kind")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="number of rows")
+    parser.add_argument("--classes", type=int, default=100, help="number of classes")
+    parser.add_argument("--turns", type=int, default=3, help="measurements per tool")
+    parser.add_argument("--one", nargs=2, metavar=("TOOL", "KIND"), help="print one measurement as JSON")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(*options.one, options.rows, options.classes)))
+        tool, kind = options.one
+        print(json.dumps(measure(tool, kind, options.rows, options.classes)))
         return
     size = ["--rows", str(options.rows), "--classes", str(options.classes)]
-    names = CONTESTANTS if importlib.util.find_spec("cleanlab") else CONTESTANTS[:1]
+    names = TOOLS if importlib.util.find_spec("cleanlab") else TOOLS[:1]
     for kind in ("clean", "noisy"):
         results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
         for _ in range(options.turns):

@@ -1,11 +1,12 @@
-"""What a person's review is worth: train, decide on the labels that the planner puts first, train again.
+"""What a review is worth: train, decide on the labels that the planner puts first, and train again.
 
-    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python benchmarks/review_gain.py --seeds 0 1 2
+    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python perf/review_gain.py --seeds 0 1 2
 
-5,000 MNIST images with labels of which 30 % are wrong (symmetric), the perceptron of Patrini et al. 2017, plain
-training and two stages. The person is the true labels. Reviewed are 250, 500 and 1,000 labels, in the order of
-``goldvein review`` or drawn at random; decided labels are trusted in the next training. One line of JSON a training:
-accuracy before and after, how many labels are still wrong, how many the new run expects, how well it lists them.
+The data are 5,000 MNIST images with 30 % wrong labels (symmetric). The perceptron of Patrini et al. 2017 trains
+plainly and in two stages. The true labels play the reviewer. 250, 500 or 1,000 labels are reviewed, in the order of
+``goldvein review`` or in random order. Reviewed labels are trusted in the next training. The script prints one line
+of JSON per training: the accuracy before and after, the number of labels that are still wrong, the number that the
+new run expects, and F1 of its list.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ ROWS, RATE, BUDGETS = 5000, 0.3, (250, 500, 1000)
 NET: dict[str, Any] = {"model": "mlp", "optimizer": "adam", "lr": 0.001, "epochs": 20, "augment": "none"}
 
 
-def train(method: str, seed: int, data: Dataset, x: Any, y: np.ndarray, **beside: Any) -> tuple[Any, float]:
-    model = NoisyLabelClassifier(method, random_state=seed, **NET).fit(x, y, **beside)
+def train(method: str, seed: int, data: Dataset, x: Any, y: np.ndarray, **reviewed: Any) -> tuple[Any, float]:
+    """Return the model and its test accuracy."""
+    model = NoisyLabelClassifier(method, random_state=seed, **NET).fit(x, y, **reviewed)
     return model, float((model.predict(data.x_test) == data.y_test).mean())
 
 
-def left(model: NoisyLabelClassifier, wrong: np.ndarray) -> dict[str, Any]:
-    """What the list of the new run says of the labels that are still wrong."""
+def judge_list(model: NoisyLabelClassifier, wrong: np.ndarray) -> dict[str, Any]:
+    """Compare the list of the new run with the labels that are still wrong."""
     found = model.audit()
     listed = np.zeros(len(wrong), dtype=bool)
     listed[found.table["id"][found.table["is_issue"]]] = True
@@ -44,8 +46,8 @@ def left(model: NoisyLabelClassifier, wrong: np.ndarray) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds")
     seeds = parser.parse_args().seeds
     torch.set_num_threads(1)
     data = standard.load_dataset("mnist")
@@ -65,7 +67,7 @@ def main() -> None:
             again, after = train(method, seed, data, x, y, trusted=reviewed, y_before=given)
             line = {"seed": seed, "method": method, "order": order, "reviewed": budget}
             wrong = int((reviewed & (given != true)).sum())
-            line |= {"wrong": wrong, "before": before, "after": after, **left(again, y != true)}
+            line |= {"wrong": wrong, "before": before, "after": after, **judge_list(again, y != true)}
             print(json.dumps(line), flush=True)
 
 

@@ -1,12 +1,12 @@
-"""Does a change move a number? Digests of a short training of every method, compared with those of another commit.
+"""Digests of a short training of every method, to see whether a change of the code moves a number.
 
     python perf/same_numbers.py before.json     # at the old commit
-    python perf/same_numbers.py after.json      # at the new one
+    python perf/same_numbers.py after.json      # at the new commit
     python perf/same_numbers.py before.json after.json
 
-Each method trains for three epochs on 600 digits with 300 labels, a fifth of them wrong and some trusted. What is
-compared, bit by bit: the weights of the network that predicts, its probabilities, and the numbers in the issue table
-(its sentences may change). Both files must come from one machine: processors round differently.
+Each method trains for three epochs on 600 digits with 300 labels, of which a fifth are wrong and some are trusted.
+The comparison is bit by bit: the weights of the network that predicts, its probabilities, and the numbers in the
+issue table (its sentences may change). Both files must come from one machine, because processors round differently.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MORE: list[tuple[str, dict, dict]] = [
 
 
 def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """600 images (N, 1, 12, 12), labels with noise and gaps, and which of them are trusted."""
+    """Return 600 images (N, 1, 12, 12), noisy and missing labels, and which of them are trusted."""
     from sklearn.datasets import load_digits
 
     images, y = load_digits(return_X_y=True)
@@ -58,7 +58,7 @@ def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def digest(*arrays: np.ndarray) -> str:
-    """A short hexadecimal digest of arrays."""
+    """Return a short hexadecimal digest of arrays."""
     found = hashlib.sha256()
     for array in arrays:
         found.update(np.ascontiguousarray(array).tobytes())
@@ -66,7 +66,7 @@ def digest(*arrays: np.ndarray) -> str:
 
 
 def train(name: str, options: dict, params: dict) -> dict[str, str]:
-    """Digests of one training."""
+    """Return the digests of one training."""
     from goldvein import NoisyLabelClassifier
 
     model = NoisyLabelClassifier(name, random_state=0, **{"epochs": 3, "device": "cpu", **options})
@@ -87,7 +87,7 @@ def train(name: str, options: dict, params: dict) -> dict[str, str]:
 
 
 def model_of(name: str) -> object:
-    """A method with default parameters."""
+    """Return a method with default parameters."""
     import importlib
 
     module = importlib.import_module(f"goldvein.methods.{name}")
@@ -95,14 +95,14 @@ def model_of(name: str) -> object:
 
 
 def names() -> list[str]:
-    """All methods."""
+    """Return the names of all methods."""
     import goldvein.methods
 
     return sorted(path.stem for path in Path(goldvein.methods.__path__[0]).glob("[a-z]*.py"))
 
 
 def record(path: Path) -> None:
-    """Train everything and write the digests."""
+    """Train all methods and write the digests."""
     warnings.simplefilter("ignore")
     found = {}
     for name, options, params in [*((name, {}, {}) for name in names()), *MORE]:
@@ -113,7 +113,7 @@ def record(path: Path) -> None:
 
 
 def compare(before: Path, after: Path) -> int:
-    """Print what differs; 1 if anything does."""
+    """Print what differs, and return 1 if anything does."""
     old, new = json.loads(before.read_text()), json.loads(after.read_text())
     changed = [
         f"{key}: {', '.join(k for k in old[key] if old[key][k] != new.get(key, {}).get(k))}"

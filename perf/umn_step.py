@@ -1,12 +1,13 @@
-"""A training step of UMN on MNIST against the same step written without care: one thread.
+"""A training step of UMN on MNIST, compared with a naive version of the same step, on one thread.
 
-    python benchmarks/umn_step.py DATA_DIR
+    python perf/umn_step.py DATA_DIR
 
-784-500-(50, 50), 10 classes, 100 labels with 30 % noise, 5 + 95 rows. The naive step computes in float32, repeats z for
-each class and appends the class as one-hot, draws noise for each class, lets the guider look at all rows, and uses
-torch's default Adam. ``gemm`` is the matrix products of that step alone, in our precision. All take turns in one
-process; printed are medians of wall and processor time, and the median of the ratios of processor time of each turn, at
-the start, when every class of every row is possible, and after six epochs, when ours skips most.
+The network is 784-500-(50, 50) with 10 classes, on 100 labels with 30 % noise and batches of 5 + 95 rows. The naive
+step computes in float32, repeats z for each class, appends the class as one-hot, draws noise for each class, runs the
+guider on all rows, and uses the default Adam of torch. ``gemm`` is the matrix products of that step alone, in the
+precision of goldvein. All take turns in one process. The script prints medians of wall time and processor time, and
+the median over the turns of the ratio of processor times. It does so at the start, when every class of every row is
+possible, and after six epochs, when goldvein skips most of them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ STEPS, TURNS, LATER = 10, 15, 3000  # LATER: six epochs of 350
 
 
 class Naive(nn.Module):
-    """The model of Sun et al. 2021, as the equations read."""
+    """The model of Sun et al. 2021, written like the equations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,8 +82,8 @@ def log_normal(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return -0.5 * (math.log(2 * math.pi) + log_var + (x - mean) ** 2 / log_var.exp()).sum(1)
 
 
-def naive(images: Tensor, y: Tensor, fused: bool) -> Callable[[], None]:
-    """A turn of the naive loop."""
+def make_naive(images: Tensor, y: Tensor, fused: bool) -> Callable[[], None]:
+    """Return a function that runs one turn of the naive loop."""
     net = Naive()
     guider = copy.deepcopy(net)
     optimizer = torch.optim.Adam(net.parameters(), 1e-3, (0.9, 0.99), fused=fused)
@@ -103,11 +104,11 @@ def naive(images: Tensor, y: Tensor, fused: bool) -> Callable[[], None]:
     return turn
 
 
-def ours(images: Tensor, y: Tensor) -> Callable[[], None]:
-    """A turn of the method in the engine."""
-    shape, nobody = (PIXELS,), torch.zeros(len(y), dtype=torch.bool)
-    task = Task(len(y), K, shape, y, None, nobody, lambda: MLP(shape, K, hidden=(HIDDEN,), dropout=0))
-    method = UMN(z_b=Z)  # as the naive one
+def make_goldvein(images: Tensor, y: Tensor) -> Callable[[], None]:
+    """Return a function that runs one turn of goldvein."""
+    shape, none = (PIXELS,), torch.zeros(len(y), dtype=torch.bool)
+    task = Task(len(y), K, shape, y, None, none, lambda: MLP(shape, K, hidden=(HIDDEN,), dropout=0))
+    method = UMN(z_b=Z)  # the size of the naive model
     method.setup(task)
     inputs = Inputs(images.numpy(), Transform(shape, "none"), torch.device("cpu"))
     method.learner.settle(inputs)
@@ -123,11 +124,16 @@ def ours(images: Tensor, y: Tensor) -> Callable[[], None]:
                 yield
 
     endless = steps()
-    return lambda: [next(endless) for _ in range(STEPS)] and None
+
+    def turn() -> None:
+        for _ in range(STEPS):
+            next(endless)
+
+    return turn
 
 
-def gemm(dtype: torch.dtype) -> Callable[[], None]:
-    """The products of a step, forward and backward, with nothing between them."""
+def make_gemm(dtype: torch.dtype) -> Callable[[], None]:
+    """Return a function that computes only the matrix products of a turn, forward and backward."""
     rows = sum(SIZES)
     layers = [(rows, PIXELS, HIDDEN), (rows, HIDDEN, 2 * Z)]  # encoder
     layers += [(rows, Z, HIDDEN), (rows, HIDDEN, K)]  # classifier
@@ -146,20 +152,21 @@ def gemm(dtype: torch.dtype) -> Callable[[], None]:
     return turn
 
 
-def compare(rivals: dict[str, Callable[[], None]]) -> None:
-    wall: dict[str, list[float]] = {name: [] for name in rivals}
-    processor: dict[str, list[float]] = {name: [] for name in rivals}
+def compare(loops: dict[str, Callable[[], None]]) -> None:
+    """Let the loops take turns, and print their times."""
+    wall: dict[str, list[float]] = {name: [] for name in loops}
+    processor: dict[str, list[float]] = {name: [] for name in loops}
     for turn in range(TURNS + 1):
-        for name, work in rivals.items():
+        for name, work in loops.items():
             start, start_processor = time.perf_counter(), time.process_time()
             work()
             if turn:  # the first turn warms up
                 wall[name].append((time.perf_counter() - start) / STEPS * 1000)
                 processor[name].append((time.process_time() - start_processor) / STEPS * 1000)
-    for name in rivals:
+    for name in loops:
         ratios = [a / b for a, b in zip(processor["naive"], processor[name], strict=True)]
         print(
-            f"{name:18} {statistics.median(wall[name]):6.2f} ms a step, {statistics.median(processor[name]):6.2f} ms "
+            f"{name:18} {statistics.median(wall[name]):6.2f} ms per step, {statistics.median(processor[name]):6.2f} ms "
             f"of processor time, {statistics.median(ratios):5.2f} times as fast as naive",
             flush=True,
         )
@@ -173,15 +180,15 @@ def main() -> None:
     y = torch.as_tensor(noise.keep_labels(data.y, 10, 0))
     y = torch.as_tensor(noise.corrupt(y.numpy(), noise.transition("symmetric", K, 0.3), 0, how="exact"))
     dtype = torch.bfloat16 if has_bfloat16(torch.device("cpu")) else torch.float32
-    own = ours(images, y)
-    rivals = {"naive": naive(images, y, fused=False), "naive, fused Adam": naive(images, y, fused=True)}
-    rivals |= {"ours": own, "gemm": gemm(dtype)}
+    goldvein = make_goldvein(images, y)
+    loops = {"naive": make_naive(images, y, fused=False), "naive, fused Adam": make_naive(images, y, fused=True)}
+    loops |= {"goldvein": goldvein, "gemm": make_gemm(dtype)}
     print("at the start")
-    compare(rivals)
+    compare(loops)
     for _ in range(LATER // STEPS):
-        own()
+        goldvein()
     print(f"{LATER} steps later")
-    compare(rivals)
+    compare(loops)
 
 
 if __name__ == "__main__":

@@ -52,10 +52,10 @@ def test_methods_of_many_and_of_few_epochs_share_an_axis(tmp_path):
     assert "<!-- epoch -->" in (tmp_path / "alike.svg").read_text()
     found[1]["n_iter"] = 300
     draw_curves(TABLE, found, tmp_path / "apart.svg")
-    assert "<!-- done of the training, % -->" in (tmp_path / "apart.svg").read_text()
+    assert "<!-- training done, % -->" in (tmp_path / "apart.svg").read_text()
 
 
-def test_what_cannot_be_drawn_is_told(tmp_path):
+def test_errors_say_what_cannot_be_drawn(tmp_path):
     with pytest.raises(InputError, match="no result of the table has a curve"):
         draw_curves(TABLE, results(0, 0, None), tmp_path / "curves.svg")
     with pytest.raises(InputError, match=r"must end in one of \.svg"):

@@ -31,7 +31,7 @@ def write(tmp_path):
 
 
 def test_smoke_table_is_read():
-    table = plan.load(SMOKE)
+    table = plan.read_plan(SMOKE)
     assert [row.name for row in table.rows] == ["cross-entropy", "two-stage"]
     assert [(column.noise, column.rate) for column in table.columns] == [("none", 0.0), ("symmetric", 0.2)]
     assert table.published["cross-entropy"]["clean"] == (91.2, None)
@@ -42,13 +42,13 @@ def test_smoke_table_is_read():
 
 @pytest.mark.parametrize("path", sorted(TABLES.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_table_is_read_and_its_methods_exist(path):
-    table = plan.load(path)
+    table = plan.read_plan(path)
     assert {row.method for row in table.rows} <= set(names("methods"))
     plan.validate(table)
 
 
 def test_published_values_of_ding_table_3():
-    table = plan.load(TABLES / "ding_table3_mnist.toml")
+    table = plan.read_plan(TABLES / "ding_table3_mnist.toml")
     last = table.columns[-1]
     assert (last.noise, last.rate) == ("patrini_mnist", 0.6)
     cells = {row.name: table.published[row.name][last.name] for row in table.rows}
@@ -57,22 +57,24 @@ def test_published_values_of_ding_table_3():
     assert cells["cross-entropy"] == (52.9, 0.6)
     assert cells["forward [38]"] == (64.9, 4.4)
     assert cells["ours"] == cells["ours, literal rule"] == (83.4, 1.3)
-    assert len(plan.jobs(table)) == len(table.rows) * 4 * 5
+    assert len(plan.list_jobs(table)) == len(table.rows) * 4 * 5
 
 
 def test_jobs_merge_the_estimator_and_go_seed_by_seed():
-    table = plan.load(SMOKE)
-    jobs = plan.jobs(table)
+    table = plan.read_plan(SMOKE)
+    jobs = plan.list_jobs(table)
     assert [job.seed for job in jobs] == [0] * 4 + [1] * 4
     own, shared = table.rows[1].estimator, table.estimator
     assert own["epochs"] != shared["epochs"]
     assert jobs[2].estimator == {**shared, **own}
-    assert [job.seed for job in plan.jobs(table, [7])] == [7] * 4
+    assert [job.seed for job in plan.list_jobs(table, [7])] == [7] * 4
 
 
 def test_a_row_may_have_data_of_its_own():
-    table = plan.load(TABLES / "ding_table4_clothing1m.toml")
-    data = {row.name: {job.data for job in plan.jobs(replace(table, rows=(row,), published={}))} for row in table.rows}
+    table = plan.read_plan(TABLES / "ding_table4_clothing1m.toml")
+    data = {
+        row.name: {job.data for job in plan.list_jobs(replace(table, rows=(row,), published={}))} for row in table.rows
+    }
     assert data["4: cross-entropy"] == {"clothing1m_noisy"}
     assert data["8: ours, clean set"] == {"clothing1m"}
     assert data["10: cross-entropy, clean set alone"] == {"clothing1m_clean"}
@@ -80,33 +82,33 @@ def test_a_row_may_have_data_of_its_own():
         plan.validate(replace(table, rows=(replace(table.rows[0], data="mnist"),), published={}))
 
 
-def test_a_column_may_tell_a_method_more():
-    table = plan.load(TABLES / "umn_table1_mnist.toml")
-    told = next(row for row in table.rows if row.name == "M-VAE")
-    jobs = plan.jobs(replace(table, rows=(told,), published={}), [0])
+def test_a_column_may_add_hyper_parameters():
+    table = plan.read_plan(TABLES / "umn_table1_mnist.toml")
+    m_vae = next(row for row in table.rows if row.name == "M-VAE")
+    jobs = plan.list_jobs(replace(table, rows=(m_vae,), published={}), [0])
     assert [job.params for job in jobs] == [{"z_b": 10, "noise_rate": job.rate} for job in jobs]
     assert [job.rate for job in jobs] == [0.1, 0.2, 0.3, 0.4, 0.5]
     with pytest.raises(InputError, match=r"unknown column in by_column of row 'M-VAE' '60 %'"):
-        replace(table, rows=(replace(told, by_column={"60 %": {}}),), published={})
+        replace(table, rows=(replace(m_vae, by_column={"60 %": {}}),), published={})
     with pytest.raises(InputError, match="row 'M-VAE': unknown hyper-parameter 'rate'"):
-        plan.validate(replace(table, rows=(replace(told, by_column={"10 %": {"rate": 0.1}}),), published={}))
+        plan.validate(replace(table, rows=(replace(m_vae, by_column={"10 %": {"rate": 0.1}}),), published={}))
 
 
 def test_some_rows_and_columns_alone():
-    table = plan.load(TABLES / "ding_table3_mnist.toml")
-    some = plan.jobs(table, [3], ["ours", "savage"], ["p = 0"])
+    table = plan.read_plan(TABLES / "ding_table3_mnist.toml")
+    some = plan.list_jobs(table, [3], ["ours", "savage"], ["p = 0"])
     assert [(job.method, job.noise, job.seed) for job in some] == [("savage", "none", 3), ("two_stage", "none", 3)]
-    assert {job.key for job in some} < {job.key for job in plan.jobs(table, [3])}
+    assert {job.key for job in some} < {job.key for job in plan.list_jobs(table, [3])}
     with pytest.raises(InputError, match="unknown row 'our': did you mean 'ours'"):
-        plan.jobs(table, rows=["our"])
+        plan.list_jobs(table, rows=["our"])
     with pytest.raises(InputError, match="unknown column 'p'"):
-        plan.jobs(table, columns=["p"])
+        plan.list_jobs(table, columns=["p"])
 
 
 def test_equal_jobs_are_run_once():
-    table = plan.load(SMOKE)
+    table = plan.read_plan(SMOKE)
     twin = replace(table.rows[0], name="twin")
-    assert len(plan.jobs(replace(table, rows=(table.rows[0], twin), published={}))) == 4
+    assert len(plan.list_jobs(replace(table, rows=(table.rows[0], twin), published={}))) == 4
 
 
 def test_key_is_the_content():
@@ -137,12 +139,12 @@ def test_key_does_not_depend_on_the_order(params):
         ("seeds = [0, 1]", "seeds = []", "has no seed"),
         ("seeds = [0, 1]", 'seeds = ["a"]', "whole numbers"),
         ("seeds = [0, 1]", "seeds = 0", "seeds=0: it must be a list"),
-        ('name = "digits"', 'nam = "digits"', "it must hold a name, and rows if not all"),
+        ('name = "digits"', 'nam = "digits"', "it must hold a name, and may hold rows"),
         ("[data]", "[date]", "has no 'data'"),
         ('method = "cross_entropy"', "", "row 1: the key 'method' is missing"),
         ("rate = 0.2", "rat = 0.2", "column 2: unknown key 'rat': did you mean 'rate'"),
         ("rate = 0.2", 'rate = "much"', "column 2: rate='much': it must be a number"),
-        ('name = "clean"', 'name = "symmetric .2"', "'symmetric .2' is there twice"),
+        ('name = "clean"', 'name = "symmetric .2"', "'symmetric .2' occurs twice"),
         ('"clean" = 91.2', '"cleen" = 91.2', "unknown column of published values 'cleen': did you mean 'clean'"),
         ("[published.cross-entropy]", "[published.ce]", "unknown row of published values 'ce'"),
         ("[90.6, 0.5]", "[90.6, 0.5, 1]", "a mean, or .mean, standard deviation."),
@@ -151,14 +153,14 @@ def test_key_does_not_depend_on_the_order(params):
 )
 def test_a_wrong_file(write, old, new, message):
     path = write(old, new)
-    with pytest.raises(InputError, match=message) as told:
-        plan.load(path)
-    assert str(told.value).startswith(str(path))
+    with pytest.raises(InputError, match=message) as caught:
+        plan.read_plan(path)
+    assert str(caught.value).startswith(str(path))
 
 
 def test_a_missing_file(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
-        plan.load(tmp_path / "none.toml")
+        plan.read_plan(tmp_path / "none.toml")
 
 
 @pytest.mark.parametrize(
@@ -175,13 +177,13 @@ def test_a_missing_file(tmp_path):
         ("threshold = 0.8", 'threshold = "high"', "threshold='high': it must be a number"),
         ('model = "mlp"', 'model = "mpl"', "unknown model 'mpl': did you mean 'mlp'"),
         ('model = "mlp"', "modell = 3", "unknown argument of the estimator 'modell': did you mean 'model'"),
-        ('model = "mlp"', "random_state = 3", "random_state=3 stands in estimator"),
+        ('model = "mlp"', "random_state = 3", "random_state=3 in estimator: the table sets this argument"),
         ('model = "mlp"', 'optimizer = "sdg"', "optimizer='sdg'"),
         ('model = "mlp"', "lr = 0", "lr=0.0: it must be a number above 0"),
     ],
 )
 def test_a_dry_run_finds_wrong_names_and_values(write, old, new, message):
-    table = plan.load(write(old, new))
+    table = plan.read_plan(write(old, new))
     with pytest.raises(InputError, match=message):
         plan.validate(table)
 
@@ -190,12 +192,12 @@ def test_a_dry_run_reads_no_data_and_does_not_train(write, monkeypatch):
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.data import standard
 
-    def refuse(*given, **named):
+    def refuse(*values, **options):
         raise AssertionError("a dry run went too far")
 
     monkeypatch.setattr(standard, "load_dataset", refuse)
     monkeypatch.setattr(NoisyLabelClassifier, "fit", refuse)
-    plan.validate(plan.load(write('name = "digits"', 'name = "mnist"')))
+    plan.validate(plan.read_plan(write('name = "digits"', 'name = "mnist"')))
 
 
 def test_the_head_of_the_module_shows_a_table_that_loads(tmp_path):
@@ -207,12 +209,12 @@ def test_the_head_of_the_module_shows_a_table_that_loads(tmp_path):
     text = "\n".join(lines)
     assert "published" in tomllib.loads(text)
     (tmp_path / "shown.toml").write_text(text)
-    plan.validate(plan.load(tmp_path / "shown.toml"))
+    plan.validate(plan.read_plan(tmp_path / "shown.toml"))
 
 
 def test_a_method_that_needs_trusted_rows_gets_them_in_its_row_alone():
-    table = plan.load(TABLES / "umn_table1_cifar10.toml")
-    assert {(job.method == "learning_to_reweight", job.trusted_per_class) for job in plan.jobs(table)} == {
+    table = plan.read_plan(TABLES / "umn_table1_cifar10.toml")
+    assert {(job.method == "learning_to_reweight", job.trusted_per_class) for job in plan.list_jobs(table)} == {
         (True, 10),
         (False, 0),
     }

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from goldvein.bench import plan
-from goldvein.bench.run import read_results, run
+from goldvein.bench.code_version import find_code_version
+from goldvein.bench.results import read_results
+from goldvein.bench.run import run_table
 from goldvein.errors import InputError
 
 SMOKE = Path(__file__).parents[2] / "tables" / "digits_smoke.toml"
@@ -33,13 +35,13 @@ GOOD = '{ name = "good", method = "cross_entropy" }'
 def smoke(tmp_path_factory):
     """The file of results of digits_smoke, run by two workers."""
     path = tmp_path_factory.mktemp("bench") / "new" / "results.jsonl"
-    assert run(SMOKE, path, jobs=2) == 0
+    assert run_table(plan.read_plan(SMOKE), path, jobs=2) == 0
     return path
 
 
 @pytest.fixture
 def no_workers(monkeypatch):
-    def refuse(*given):
+    def refuse(*values):
         raise AssertionError("a worker was started")
 
     monkeypatch.setattr("goldvein.bench.run.Worker", refuse)
@@ -47,7 +49,7 @@ def no_workers(monkeypatch):
 
 def test_every_job_leaves_a_line(smoke):
     results = read_results(smoke)
-    jobs = {job.key: job for job in plan.jobs(plan.load(SMOKE))}
+    jobs = {job.key: job for job in plan.list_jobs(plan.read_plan(SMOKE))}
     assert len(results) == len(jobs) == 8
     for result in results:
         job = jobs.pop(result["key"])
@@ -58,6 +60,7 @@ def test_every_job_leaves_a_line(smoke):
         assert result["seconds"] > 0
         assert 50 < result["peak_mb"] < 20_000
         assert set(result["versions"]) >= {"python", "torch", "numpy", "sklearn", "goldvein", "cpu"}
+        assert result["source"] == find_code_version()
 
 
 def test_kept_labels_are_of_training_rows(smoke):
@@ -75,7 +78,7 @@ def test_kept_labels_are_of_training_rows(smoke):
 
 def test_a_second_run_has_nothing_to_do(smoke, no_workers):
     before = smoke.read_bytes()
-    assert run(SMOKE, smoke, jobs=2) == 0
+    assert run_table(plan.read_plan(SMOKE), smoke, jobs=2) == 0
     assert smoke.read_bytes() == before
 
 
@@ -84,7 +87,7 @@ def test_a_truncated_line_is_cut_off_and_run_again(smoke, tmp_path):
     lines = smoke.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]) + lines[-1][:-40])
     assert len(read_results(path)) == 7
-    assert run(SMOKE, path) == 0
+    assert run_table(plan.read_plan(SMOKE), path) == 0
     again = path.read_bytes().splitlines(keepends=True)
     assert again[:7] == lines[:7]
     assert json.loads(again[7])["key"] == json.loads(lines[7])["key"]
@@ -92,13 +95,13 @@ def test_a_truncated_line_is_cut_off_and_run_again(smoke, tmp_path):
 
 
 def test_seeds_in_place_of_the_tables_own(smoke, no_workers, capsys):
-    assert run(SMOKE, smoke, seeds=[1]) == 0
-    assert run(SMOKE, smoke, seeds=[1, 2], limit_s=0) == 1
+    assert run_table(plan.read_plan(SMOKE), smoke, seeds=[1]) == 0
+    assert run_table(plan.read_plan(SMOKE), smoke, seeds=[1, 2], limit_s=0) == 1
     assert "4 of 8 runs are not done" in capsys.readouterr().err
 
 
 def test_a_limit_that_is_over_begins_nothing(tmp_path, no_workers):
-    assert run(SMOKE, tmp_path / "results.jsonl", limit_s=0) == 1
+    assert run_table(plan.read_plan(SMOKE), tmp_path / "results.jsonl", limit_s=0) == 1
     assert (tmp_path / "results.jsonl").read_bytes() == b""
 
 
@@ -115,22 +118,22 @@ def test_failures_do_not_stop_the_others(tmp_path, monkeypatch, capfd):
     )
     table = tmp_path / "table.toml"
     table.write_text(QUICK.format(rows=", ".join([*bad, GOOD])))
-    assert run(table, tmp_path / "results.jsonl") == 1
+    assert run_table(plan.read_plan(table), tmp_path / "results.jsonl") == 1
     (result,) = read_results(tmp_path / "results.jsonl")
     assert result["job"]["estimator"] == {"epochs": 1}
-    told = capfd.readouterr().err
-    assert "failed: digits none 0 cross_entropy seed 0: its process ended with code -9" in told
-    assert "RuntimeError: no network today" in told
-    assert "2 of 3 runs are not done" in told
+    printed = capfd.readouterr().err
+    assert "failed: digits none 0 cross_entropy seed 0: its process ended with code -9" in printed
+    assert "RuntimeError: no network today" in printed
+    assert "2 of 3 runs are not done" in printed
     assert multiprocessing.active_children() == []
 
 
 def test_ctrl_c_leaves_what_is_finished(tmp_path):
     process, path = _underway(tmp_path)
     os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, printed = process.communicate(timeout=30)
     assert process.returncode != 0
-    assert "KeyboardInterrupt" in told
+    assert "KeyboardInterrupt" in printed
     assert 1 <= len(read_results(path)) < 6
     assert path.read_bytes().endswith(b"}\n")
     assert _ends(process.pid)
@@ -153,7 +156,11 @@ def _underway(tmp_path, epochs=20):
     )
     table, path = tmp_path / "table.toml", tmp_path / "results.jsonl"
     table.write_text(QUICK.format(rows=rows))
-    code = f"from goldvein.bench.run import run\nif __name__ == '__main__': run({str(table)!r}, {str(path)!r})"
+    code = (
+        "from goldvein.bench.plan import read_plan\n"
+        "from goldvein.bench.run import run_table\n"
+        f"if __name__ == '__main__': run_table(read_plan({str(table)!r}), {str(path)!r})"
+    )
     (tmp_path / "main.py").write_text(code)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
@@ -183,32 +190,22 @@ def test_one_run_at_a_time_adds_to_a_file(tmp_path):
     with path.open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="another run is adding"):
-            run(SMOKE, path)
-
-
-def test_a_line_that_is_no_result(tmp_path):
-    path = tmp_path / "results.jsonl"
-    path.write_text('{"key": 1}\n')
-    with pytest.raises(InputError, match=r"line 1 of .* is not a result"):
-        read_results(path)
-    path.write_text("")
-    assert read_results(path) == []
-    assert read_results(tmp_path / "none.jsonl") == []
+            run_table(plan.read_plan(SMOKE), path)
 
 
 def test_wrong_arguments(tmp_path):
     with pytest.raises(InputError, match="jobs=0"):
-        run(SMOKE, tmp_path / "results.jsonl", jobs=0)
+        run_table(plan.read_plan(SMOKE), tmp_path / "results.jsonl", jobs=0)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
-        run(SMOKE, tmp_path / "file" / "results.jsonl")
+        run_table(plan.read_plan(SMOKE), tmp_path / "file" / "results.jsonl")
 
 
 def test_bench_needs_torch_numpy_and_scikit_learn_alone():
     code = (
         "import sys\n"
         "for name in ('pandas', 'rich', 'typer', 'PIL', 'matplotlib'): sys.modules[name] = None\n"
-        "from goldvein.bench import job, plan, run, table\n"
+        "from goldvein.bench import job, plan, results, run, table\n"
         "assert 'torch' not in sys.modules\n"
         "print(job.run_job(plan.Job('digits', 'two_stage', 0, estimator={'epochs': 1}))['n_iter'])\n"
     )

@@ -104,7 +104,7 @@ def test_stage_1_is_judged_by_its_best_network(start: Start, blobs: Any, monkeyp
     method = TwoStage(selector=Every(2), learner=CrossEntropy(), rounds=1, folds=0)
     accuracies, after = [0.5, 0.9, 0.6], []
 
-    def script(y: Tensor, predicted: Tensor) -> float:
+    def script(y: np.ndarray, predicted: np.ndarray) -> float:
         after.append([p.detach().clone() for p in method.net.parameters()])
         return accuracies[len(after) - 1]
 

@@ -1,5 +1,4 @@
-"""Published tables, made again: TOML (``plan``), training runs (``job``, ``run``), Markdown (``table``).
+"""Published tables: read them from TOML (``plan``), train (``job``, ``run``), print them in Markdown (``table``).
 
-Needs torch, numpy, scikit-learn and the standard library alone, so that it runs where a GPU is; a column that asks for
-``issues`` needs pandas as well.
+Only needs torch, numpy and scikit-learn. A column with ``issues = true`` also needs pandas.
 """

@@ -1,16 +1,18 @@
-"""The test set's accuracy or error after each epoch, drawn from results that hold a curve; needs matplotlib."""
+"""Curves of the test accuracy or error over the epochs. Needs matplotlib."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from goldvein.bench.plan import Column, Row, Table, named
-from goldvein.bench.table import Result, by_cell
+from goldvein.bench.plan import Column, Row, Table, select_by_name
+from goldvein.bench.results import JobResult
+from goldvein.bench.table import group_by_cell
 from goldvein.errors import InputError
 from goldvein.files import write_whole
 
@@ -22,21 +24,22 @@ FORMATS = ("svg", "png", "pdf")
 
 def draw_curves(
     table: Table,
-    results: Iterable[Result],
+    results: Iterable[JobResult],
     path: str | Path,
     *,
     rows: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
 ) -> None:
-    """One panel for each column, one line for each row: the mean over seeds, and the span between them.
+    """Draw the curves of a table to a file: one panel for each column, one line for each row.
 
-    Along the epochs, or, where one method has over twice as many as another, along the share that is done.
+    A line is the mean over seeds; the band around it goes from the lowest to the highest seed. The x axis shows
+    epochs, or percent of the training if one method has more than twice as many epochs as another.
 
     Parameters
     ----------
     table : Table
     results : iterable of dict
-        As :func:`goldvein.bench.run.read_results` returns them; those without a curve are passed over.
+        From :func:`goldvein.bench.results.read_results`. Results without a curve are ignored.
     path : path
         Ends in .svg, .png or .pdf.
     rows, columns : sequence of str, optional
@@ -45,45 +48,45 @@ def draw_curves(
     Raises
     ------
     InputError
-        No result has a curve, a row or column is not the table's, the ending is another, or matplotlib is missing.
+        No result has a curve, a row or column is unknown, the file name has another ending, or matplotlib is missing.
     """
     path = Path(path)
     kind = path.suffix.lstrip(".").lower()
     if kind not in FORMATS:
-        raise InputError(f"{path} must end in one of .{', .'.join(FORMATS)}: that is what can be drawn")
-    cells = by_cell(table, results)
-    lines = named(table.rows, rows, "row")
-    known = named(table.columns, columns, "column")
-    drawn = [c for c in known if any("curve" in r for row in lines for r in cells[row.name, c.name])]
+        raise InputError(f"{path} must end in one of .{', .'.join(FORMATS)}: only these formats can be written")
+    cells = group_by_cell(table, results)
+    lines = select_by_name(table.rows, rows, "row")
+    chosen = select_by_name(table.columns, columns, "column")
+    drawn = [c for c in chosen if any("curve" in r for row in lines for r in cells[row.name, c.name])]
     if not drawn:
-        raise InputError("no result of the table has a curve: set curve = true in a column, and run it")
-    figure = _figure(table, cells, lines, drawn)
+        raise InputError("no result of the table has a curve: set curve = true in a column and run it")
+    figure = _draw(table, cells, lines, drawn)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, bbox_inches="tight", metadata={"Date": None} if kind == "svg" else None)
     write_whole(path, lambda file: file.write(buffer.getvalue()))
 
 
-def _figure(table: Table, cells: dict[tuple[str, str], list[Any]], lines: list[Row], drawn: list[Column]) -> Figure:
+def _draw(table: Table, cells: dict[tuple[str, str], list[JobResult]], lines: list[Row], drawn: list[Column]) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("a figure needs matplotlib: pip install matplotlib") from error
+        raise InputError("curves need matplotlib: pip install matplotlib") from error
     figure = Figure(figsize=(3.2 * len(drawn) + 0.6, 3.2), layout="constrained")
     axes = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
     n = [r["n_iter"] for row in lines for column in drawn for r in cells[row.name, column.name] if "curve" in r]
-    shares = max(n) > 2 * min(n)
+    in_percent = max(n) > 2 * min(n)
     for axis, column in zip(axes, drawn, strict=True):
         for k, row in enumerate(lines):
             results = [r for r in cells[row.name, column.name] if "curve" in r]
             if not results:
                 continue
-            values, apart = _curves(results)
+            values, spacing = _align_curves(results)
             values = values if table.measure == "accuracy" else 100 - values
-            x = np.arange(1, values.shape[1] + 1) * (100 / values.shape[1] if shares else apart)
+            x = np.arange(1, values.shape[1] + 1) * (100 / values.shape[1] if in_percent else spacing)
             axis.plot(x, values.mean(0), color=f"C{k}", linewidth=1.2, label=row.name)
             axis.fill_between(x, values.min(0), values.max(0), color=f"C{k}", alpha=0.15, linewidth=0)
         axis.set_title(column.name, fontsize=10)
-        axis.set_xlabel("done of the training, %" if shares else "epoch")
+        axis.set_xlabel("training done, %" if in_percent else "epoch")
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel(f"test {table.measure}, %")
@@ -92,10 +95,10 @@ def _figure(table: Table, cells: dict[tuple[str, str], list[Any]], lines: list[R
     return figure
 
 
-def _curves(results: list[Result]) -> tuple[np.ndarray, int]:
-    """Accuracies in % (seeds, points) at the points that all curves have, and the epochs between two points."""
-    spacing = [max(1, round(r["n_iter"] / len(r["curve"]))) for r in results]
-    apart = max(spacing)
-    curves = [r["curve"][apart // s - 1 :: apart // s] for r, s in zip(results, spacing, strict=True)]
+def _align_curves(results: list[JobResult]) -> tuple[NDArray[np.float64], int]:
+    """Return accuracies in % (seeds, points) at the points that all curves have, and the epochs between two points."""
+    spacings = [max(1, round(r["n_iter"] / len(r["curve"]))) for r in results]
+    widest = max(spacings)
+    curves = [r["curve"][widest // s - 1 :: widest // s] for r, s in zip(results, spacings, strict=True)]
     length = min(map(len, curves))
-    return 100 * np.array([curve[:length] for curve in curves]), apart
+    return 100 * np.array([curve[:length] for curve in curves]), widest

@@ -1,40 +1,40 @@
-"""A published table as a TOML file, and the training runs that make it up.
+"""A published table as a TOML file, and the training runs that it needs.
 
 ::
 
     title = "MNIST"                                what the table shows
     citation = "Ding et al. 2018, WACV"            where it was published
-    source = "Table 3, MNIST"                      which table there
+    source = "Table 3, MNIST"                      which table of the publication
     cost = "2 h on one core"                       measured
     command = "goldvein bench tables/name.toml"    how to make it
-    measure = "accuracy"                           (default) or "error": of the test set, in percent
-    seeds = [0, 1, 2]                              each draws its own noise, weights and order of rows
+    measure = "accuracy"                           (default) or "error", on the test set, in percent
+    seeds = [0, 1, 2]                              random seeds: noise, weights and row order
 
     [data]
     name = "mnist"                                 one of goldvein.data.standard.names()
-    rows = 50000                                   train on the first of them (default: all)
+    rows = 50000                                   train on the first rows only (default: all)
 
-    [estimator]                                    arguments of NoisyLabelClassifier, for all rows
+    [estimator]                                    arguments of NoisyLabelClassifier, for all rows of the table
     epochs = 40
 
     [[rows]]
     name = "ours"
     method = "two_stage"
-    params = { selector__threshold = 0.95 }        as goldvein.config.build.build_method takes them
-    by_column = { "asymmetric .2" = { rounds = 2 } }    more of them, in some columns
-    estimator = { lr = 0.1 }                       in place of those above
-    data = "mnist"                                 in place of the one above
-    trusted_per_class = 10                         as that of a column, below
+    params = { selector__threshold = 0.95 }        hyper-parameters, see goldvein.config.build.build_method
+    by_column = { "asymmetric .2" = { rounds = 2 } }    more hyper-parameters in some columns
+    estimator = { lr = 0.1 }                       replaces arguments of [estimator]
+    data = "mnist"                                 replaces the data set
+    trusted_per_class = 10                         as in a column, below
 
     [[columns]]
     name = "asymmetric .2"
     noise = "patrini_mnist"                        one of goldvein.noise.synthetic.names(), or "none" (default)
     rate = 0.2
     draw = "independent"                           (default) or "exact": see Column
-    labels_per_class = 100                         (default: all)
-    trusted_per_class = 20                         rows whose true label is given and trusted (default: 0)
-    curve = true                                   also measure the test set after each epoch, for a figure
-    issues = true                                  also measure how well wrong labels are found; costs time
+    labels_per_class = 100                         labels that are not missing (default: all)
+    trusted_per_class = 20                         rows with a true label that the method may trust (default: 0)
+    curve = true                                   also test after each epoch, for a figure
+    issues = true                                  also measure how well wrong labels are found; takes more time
 
     [published]
     ours = { "asymmetric .2" = [97.8, 0.1] }       [mean, standard deviation], or the mean alone
@@ -46,7 +46,7 @@ import hashlib
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,11 +60,24 @@ SET_BY_THE_TABLE = ("method", "random_state", "verbose")
 
 @dataclass(frozen=True)
 class Row:
-    """A method: its name in the table, its file, its hyper-parameters, its own arguments of the estimator.
+    """A row of the table: one method and its settings.
 
-    ``by_column`` adds hyper-parameters where a method is told what a column does (its rate of noise, say). ``data`` is
-    what it is trained on instead of the table's data set, where that has the same classes and test set.
-    ``trusted_per_class`` is as that of a column, for a method that needs such rows.
+    Attributes
+    ----------
+    name : str
+        Name in the table.
+    method : str
+        A file in ``goldvein/methods``.
+    params : dict
+        Hyper-parameters of the method.
+    estimator : dict
+        Arguments of NoisyLabelClassifier that replace those of the table.
+    by_column : dict
+        More hyper-parameters in some columns, for a method that knows the noise rate, for example.
+    data : str or None
+        Data set to train on instead of that of the table. It must have the same classes and test set.
+    trusted_per_class : int
+        As in :class:`Column`, for a method that needs trusted rows.
     """
 
     name: str
@@ -76,29 +89,29 @@ class Row:
     trusted_per_class: int = 0
 
     def params_in(self, column: str) -> dict[str, Any]:
-        """The hyper-parameters in a column, by its name."""
+        """Return the hyper-parameters in the column of this name."""
         return {**self.params, **self.by_column.get(column, {})}
 
 
 @dataclass(frozen=True)
 class Column:
-    """What happens to the labels.
+    """A column of the table: how the labels are changed before training.
 
     Attributes
     ----------
     noise, rate : str and float
-        As :func:`goldvein.noise.synthetic.transition` takes them; ``none`` leaves the labels of the data set.
+        As in :func:`goldvein.noise.synthetic.transition`; ``none`` keeps the labels of the data set.
     draw : {"independent", "exact"}
-        ``independent``: each label flips by itself, then ``labels_per_class`` are kept by given label.
-        ``exact``: ``labels_per_class`` are kept by true label, then an exact number of them flips.
+        ``independent``: each label flips independently, then ``labels_per_class`` labels of each given class are kept.
+        ``exact``: ``labels_per_class`` labels of each true class are kept, then an exact number of them flips.
     labels_per_class : int or None
-        Labels that are not missing; None is all.
+        Labels of each class that are not missing; None keeps all.
     trusted_per_class : int
-        Rows of each class, drawn by the seed, whose label is the true one and is known to be.
+        Rows of each class whose true label is given and marked as trusted, drawn with the seed.
     issues : bool
-        Whether the list of suspicious labels is measured too.
+        Whether to measure how well wrong labels are found.
     curve : bool
-        Whether the test set is measured after each epoch; no choice sees it.
+        Whether to measure the test accuracy after each epoch. Training never uses it.
     """
 
     name: str
@@ -112,11 +125,12 @@ class Column:
 
 
 Part = TypeVar("Part", Row, Column)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table to make: see the head of this file. ``published`` is row -> column -> (mean, std or None)."""
+    """A published table: see the head of this file. ``published`` is row -> column -> (mean, std or None)."""
 
     title: str
     citation: str
@@ -134,11 +148,11 @@ class Table:
 
     def __post_init__(self) -> None:
         rows, columns = [row.name for row in self.rows], [column.name for column in self.columns]
-        for what, given in (("row", rows), ("column", columns), ("seed", self.seeds)):
-            twice = [name for name, n in Counter[Any](given).items() if n > 1]
+        for what, values in (("row", rows), ("column", columns), ("seed", self.seeds)):
+            twice = [name for name, n in Counter[Any](values).items() if n > 1]
             if twice:
-                raise InputError(f"the {what} {twice[0]!r} is there twice: give each its own")
-            if not given:
+                raise InputError(f"the {what} {twice[0]!r} occurs twice: each {what} must be unique")
+            if not values:
                 raise InputError(f"the table has no {what}: give at least one")
         for name, cells in self.published.items():
             if name not in rows:
@@ -152,7 +166,7 @@ class Table:
                     raise unknown(f"column in by_column of row {row.name!r}", column, columns)
 
     def job(self, row: Row, column: Column, seed: int) -> Job:
-        """The training run of a cell with a seed."""
+        """Return the training run of a cell, for one seed."""
         return Job(
             data=row.data or self.data,
             n_rows=self.n_rows,
@@ -172,7 +186,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Job:
-    """One training run, in plain JSON values; the attributes are those of :class:`Table`, Row and Column."""
+    """One training run, in JSON values. The attributes are those of :class:`Table`, Row and Column."""
 
     data: str
     method: str
@@ -190,9 +204,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Digest of the content: equal jobs of any two tables have equal keys.
-
-        What holds its default is left out, so that a new field leaves the keys of old results as they are.
+        """Return a digest of the job: equal jobs of two tables have equal keys.
 
         Examples
         --------
@@ -200,6 +212,7 @@ class Job:
         >>> job.key == Job("digits", "cross_entropy", seed=0, rate=0.0).key
         True
         """
+        # Without default values, a new field does not change the keys of old results.
         default = asdict(Job("", "", -1))
         content = {name: value for name, value in asdict(self).items() if value != default[name]}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -209,14 +222,14 @@ class Job:
         return f"{self.data} {self.noise} {self.rate:g} {self.method}{params} seed {self.seed}"
 
 
-def load(path: str | Path) -> Table:
+def read_plan(path: str | Path) -> Table:
     """Read a table from a TOML file.
 
     Raises
     ------
     InputError
-        The file cannot be read or is not TOML, a key is missing, unknown or of the wrong type, or a published
-        value names no row or column.
+        The file cannot be read or is not TOML; a key is missing, unknown or of the wrong type; or a published
+        value has an unknown row or column.
     """
     try:
         raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -225,24 +238,26 @@ def load(path: str | Path) -> Table:
     except ValueError as error:
         raise InputError(f"{path} is not TOML ({error}): mend that line") from error
     try:
-        return _table(raw)
+        return _parse_table(raw)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def jobs(
+def list_jobs(
     table: Table,
     seeds: Sequence[int] | None = None,
     rows: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
 ) -> list[Job]:
-    """The training runs of a table, seed after seed, so that an interrupted run has something in every cell.
+    """Return the training runs of a table, all cells of the first seed first.
+
+    In this order, an interrupted run has results in every cell.
 
     Parameters
     ----------
     table : Table
     seeds : sequence of int, optional
-        In place of the table's own.
+        By default those of the table.
     rows, columns : sequence of str, optional
         Names; by default all.
 
@@ -251,14 +266,14 @@ def jobs(
     InputError
         The table has no row or column of that name.
     """
-    wanted = table.seeds if seeds is None else seeds
-    chosen = named(table.rows, rows, "row"), named(table.columns, columns, "column")
-    found = [table.job(row, column, s) for s in wanted for row in chosen[0] for column in chosen[1]]
-    return list({job.key: job for job in found}.values())
+    seeds = table.seeds if seeds is None else seeds
+    parts = select_by_name(table.rows, rows, "row"), select_by_name(table.columns, columns, "column")
+    jobs = [table.job(row, column, seed) for seed in seeds for row in parts[0] for column in parts[1]]
+    return list({job.key: job for job in jobs}.values())  # rows with equal settings share a run
 
 
-def named(parts: Sequence[Part], names: Sequence[str] | None, kind: str) -> list[Part]:
-    """The rows, or columns, of some names, in the order of the table."""
+def select_by_name(parts: Sequence[Part], names: Sequence[str] | None, kind: str) -> list[Part]:
+    """Return the rows, or columns, with these names, in the order of the table."""
     known = [part.name for part in parts]
     for name in names or ():
         if name not in known:
@@ -267,7 +282,7 @@ def named(parts: Sequence[Part], names: Sequence[str] | None, kind: str) -> list
 
 
 def validate(table: Table) -> None:
-    """Check every name and value of a table, without reading data or training.
+    """Check every name and value of a table. No data is read and nothing is trained.
 
     Raises
     ------
@@ -286,43 +301,45 @@ def validate(table: Table) -> None:
         _at(f"column {column.name!r}", _check_column, column, n_classes)
     for row in table.rows:
         if row.data is not None and standard.describe(row.data).n_classes != n_classes:
-            raise InputError(f"row {row.name!r}: {row.data} has other classes than {table.data}; give it its own table")
+            raise InputError(
+                f"row {row.name!r}: {row.data} has other classes than {table.data}; use a table of its own"
+            )
         for column in table.columns:
             _at(f"row {row.name!r}", build_method, row.method, row.params_in(column.name))
         _at(f"row {row.name!r}", _check_trusted, row)
         _at(f"row {row.name!r}", _check_estimator, {**table.estimator, **row.estimator})
 
 
-def _table(raw: dict[str, Any]) -> Table:
+def _parse_table(raw: dict[str, Any]) -> Table:
     for key in ("data", "rows", "columns"):
         if key not in raw:
-            raise InputError(f"the table has no {key!r}: every table needs them")
+            raise InputError(f"the table has no {key!r}: add it; every table needs data, rows and columns")
     data = raw["data"]
     if not isinstance(data, dict) or "name" not in data or set(data) - {"name", "rows"}:
-        raise InputError(f'data={data!r}: it must hold a name, and rows if not all, as in [data] name = "mnist"')
+        raise InputError(f'data={data!r}: it must hold a name, and may hold rows, as in [data] name = "mnist"')
     values = arguments(Table, {**raw, "data": data["name"], "n_rows": data.get("rows")}, "key of a table")
-    values["rows"] = tuple(_at(f"row {i}", _part, Row, row) for i, row in enumerate(values["rows"], 1))
-    values["columns"] = tuple(_at(f"column {i}", _part, Column, c) for i, c in enumerate(values["columns"], 1))
+    values["rows"] = tuple(_at(f"row {i}", _parse_part, Row, row) for i, row in enumerate(values["rows"], 1))
+    values["columns"] = tuple(_at(f"column {i}", _parse_part, Column, c) for i, c in enumerate(values["columns"], 1))
     if not all(isinstance(seed, int) for seed in values["seeds"]):
-        raise InputError(f"seeds={list(values['seeds'])}: they must be whole numbers; give [0, 1, 2]")
+        raise InputError(f"seeds={list(values['seeds'])}: they must be whole numbers, as in [0, 1, 2]")
     published = values.get("published", {})
-    values["published"] = {row: _at(f"published {row!r}", _values, cells) for row, cells in published.items()}
+    values["published"] = {row: _at(f"published {row!r}", _parse_published, cells) for row, cells in published.items()}
     return Table(**values)
 
 
-def _part(cls: type, given: Any) -> Any:
-    if not isinstance(given, dict):
-        raise InputError(f"it is {given!r}: it must be a table of keys and values")
-    return cls(**arguments(cls, given, "key"))
+def _parse_part(cls: type[Part], raw: Any) -> Part:
+    if not isinstance(raw, dict):
+        raise InputError(f"it is {raw!r}: it must be a table of keys and values")
+    return cls(**arguments(cls, raw, "key"))
 
 
-def _values(cells: Any) -> dict[str, tuple[float, float | None]]:
+def _parse_published(cells: Any) -> dict[str, tuple[float, float | None]]:
     if not isinstance(cells, dict):
         raise InputError(f"it is {cells!r}: it must be a table of columns and values")
-    return {column: _at(f"column {column!r}", _published, cell) for column, cell in cells.items()}
+    return {column: _at(f"column {column!r}", _parse_cell, cell) for column, cell in cells.items()}
 
 
-def _published(cell: Any) -> tuple[float, float | None]:
+def _parse_cell(cell: Any) -> tuple[float, float | None]:
     numbers = cell if isinstance(cell, list) else [cell]
     if not all(isinstance(number, int | float) for number in numbers) or len(numbers) not in (1, 2):
         raise InputError(f"it is {cell!r}: it must be a mean, or [mean, standard deviation]")
@@ -335,7 +352,7 @@ def _check_column(column: Column, n_classes: int) -> None:
     if column.noise not in noise.names() and column.noise != "none":
         raise unknown("noise", column.noise, ["none", *noise.names()])
     if column.noise == "none" and column.rate:
-        raise InputError(f"rate={column.rate} without noise: name the noise, or leave the rate out")
+        raise InputError(f"rate={column.rate} without noise: name the noise, or remove the rate")
     if column.noise != "none":
         noise.transition(column.noise, n_classes, column.rate)
     if column.draw not in ("independent", "exact"):
@@ -350,23 +367,23 @@ def _check_trusted(part: Row | Column) -> None:
         raise InputError(f"trusted_per_class={part.trusted_per_class}: it must be 0 or more")
 
 
-def _check_estimator(given: dict[str, Any]) -> None:
+def _check_estimator(options: dict[str, Any]) -> None:
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.training import network
     from goldvein.training.recipe import Recipe
 
     for name in SET_BY_THE_TABLE:
-        if name in given:
-            raise InputError(f"{name}={given[name]!r} stands in estimator, but the table sets it: take it out")
-    values = arguments(NoisyLabelClassifier, given, "argument of the estimator")
+        if name in options:
+            raise InputError(f"{name}={options[name]!r} in estimator: the table sets this argument; remove it")
+    values = arguments(NoisyLabelClassifier, options, "argument of the estimator")
     network.find_factory(values.get("model", "auto"), (1,))
     recipe = {f.name for f in fields(Recipe)} & values.keys()
     Recipe(**{name: values[name] for name in recipe if values[name] != "auto"})
 
 
-def _at(where: str, check: Any, *given: Any) -> Any:
-    """What a check returns; its error says where."""
+def _at(where: str, function: Callable[..., T], *values: Any) -> T:
+    """Call a function; say in its error message where it failed."""
     try:
-        return check(*given)
+        return function(*values)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error

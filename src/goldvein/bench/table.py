@@ -1,156 +1,178 @@
-"""Results beside the published values, as Markdown; shortfalls are marked, cells that were not run say so."""
+"""Results next to the published values, as Markdown. Worse results are marked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
-from typing import Any
+from typing import Literal, get_args
 
 from goldvein.bench.plan import Column, Job, Row, Table
+from goldvein.bench.results import JobResult
+from goldvein.metrics import KeptCounts
 
-MOST = 1.5  # points worse than the published mean
-MOST_STD = 2  # published standard deviations worse, where that is less
-LEAST_STD = 0.1  # the last digit that papers print
-SCORES = ("auroc", "average_precision", "precision", "recall", "f1")
+MAX_POINTS = 1.5  # largest acceptable distance to the published mean,
+MAX_STDS = 2  # or this many published standard deviations, if that is less
+MIN_STD = 0.1  # the last digit that papers print
+Score = Literal["auroc", "average_precision", "precision", "recall", "f1"]
+Issue = Literal["auroc", "precision", "recall", "f1", "calibration_error", "noise_rate"]
+Count = Literal["kept", "right", "wrong"]
+SCORES: tuple[Score, ...] = get_args(Score)
+ISSUES: tuple[Issue, ...] = get_args(Issue)
+COUNTS: tuple[Count, ...] = get_args(Count)
 RULE = (
-    "mean ± standard deviation (seeds) vs published value: difference in points. **!** marks a mean that is "
-    f"worse than the published one by more than {MOST} points, or by more than {MOST_STD} published standard "
-    f"deviations (of at least {LEAST_STD}) where that is less."
+    "Each cell shows: mean ± standard deviation (number of seeds) vs published value: difference in points. **!** "
+    f"marks a mean that is worse than the published mean by more than {MAX_POINTS} points, or by more than {MAX_STDS} "
+    f"published standard deviations if that is less. Published standard deviations below {MIN_STD} count as {MIN_STD}."
 )
-Result = Mapping[str, Any]
 
 
-def render(table: Table, results: Iterable[Result]) -> str:
-    """The table, with the published values, and what it was made with.
+def render_page(table: Table, results: Iterable[JobResult]) -> str:
+    """Return the whole page of a table in Markdown: all parts of this module that are not empty."""
+    results = list(results)
+    parts = (render_table, render_others, render_corrected, render_issues, render_scores, render_kept)
+    return "\n".join(filter(None, (render(table, results) for render in parts)))
+
+
+def render_table(table: Table, results: Iterable[JobResult]) -> str:
+    """Return the table with the published values, and how it was made.
 
     Parameters
     ----------
     table : Table
     results : iterable of dict
-        As :func:`goldvein.bench.run.read_results` returns them. Those of other tables are passed over; seeds
-        beyond the table's own count.
+        From :func:`goldvein.bench.results.read_results`. Results of other tables are ignored. Seeds that the table
+        does not list are included.
 
     Returns
     -------
     str
-        Markdown. Standard deviations divide by n - 1; one seed has none.
+        Markdown. Standard deviations divide by n - 1. A single seed has none.
 
     Examples
     --------
     >>> rows, columns = (Row("ce", "cross_entropy"),), (Column("clean"),)
     >>> table = Table("T", "", "", "", "", "digits", rows, columns, seeds=(0,))
-    >>> print(render(table, []).splitlines()[6])
+    >>> print(render_table(table, []).splitlines()[6])
     | ce | not run |
     """
-    cells = by_cell(table, results)
-    body = [[r.name, *(_cell(table, r, c, cells[r.name, c.name]) for c in table.columns)] for r in table.rows]
+    cells = group_by_cell(table, results)
+    body = [[r.name, *(_format_cell(table, r, c, cells[r.name, c.name]) for c in table.columns)] for r in table.rows]
     lines = [
         f"### {table.title}",
         "",
         f"{table.citation}: {table.source}. Values: test {table.measure}, %.",
         "",
-        *_grid(["", *(column.name for column in table.columns)], body),
+        *_format_grid(["", *(column.name for column in table.columns)], body),
         "",
         RULE,
         "",
-        *_made_with(table, [result for found in cells.values() for result in found]),
+        *_describe_runs(table, [result for found in cells.values() for result in found]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def per_class(table: Table, results: Iterable[Result]) -> str:
-    """Labels kept, right and wrong, by class, for the rows whose method drops labels; empty if none does.
+def render_kept(table: Table, results: Iterable[JobResult]) -> str:
+    """Return how many labels were kept, right and wrong, for each method that drops labels; empty if none does.
 
-    Counts of training rows, by class as labeled, are means over seeds; the last column has the shares of all
-    training rows.
+    Counts are by label, means over seeds. The last column has shares of all training rows.
     """
-    cells = by_cell(table, results)
+    cells = group_by_cell(table, results)
     parts = []
     for row in table.rows:
         counts = {c.name: [r["kept"] for r in cells[row.name, c.name] if "kept" in r] for c in table.columns}
-        lines = [[name, *_counts(found)] for name, found in counts.items() if found]
+        lines = [[name, *_format_counts(found)] for name, found in counts.items() if found]
         if lines:
             head = ["", *(f"class {k}" for k in range(len(lines[0]) - 2)), "all"]
-            parts += [f"**{row.name}**: labels kept = right + wrong", "", *_grid(head, lines), ""]
-    return "\n".join(["### Labels kept", "", *parts]) if parts else ""
+            parts += [f"**{row.name}**: labels kept = right + wrong", "", *_format_grid(head, lines), ""]
+    return "\n".join(["### Labels kept, by class", "", *parts]) if parts else ""
 
 
-def corrected(table: Table, results: Iterable[Result]) -> str:
-    """Labels right, wrong and removed, in percent of the training rows: means over seeds.
+def render_corrected(table: Table, results: Iterable[JobResult]) -> str:
+    """Return the shares of right, wrong and removed labels in percent, means over seeds.
 
-    For the labels as given, after each method that drops labels, and after correction by the T of each method that
-    estimates one (Ding et al. 2018, Table 2); empty if there is none.
+    The lines are: the labels as given, the labels that a method kept, and the labels after correction by the T of a
+    method (Ding et al. 2018, Table 2). Empty if no method drops labels or estimates T.
     """
-    cells = by_cell(table, results)
+    cells = group_by_cell(table, results)
     lines: list[list[str]] = []
     for column in table.columns:
-        after = [line for row in table.rows for line in _after(row.name, cells[row.name, column.name])]
-        usual = [row for row in table.rows if not row.trusted_per_class]  # which have the labels of the column
-        known = [r["noise_rate"] for row in usual for r in cells[row.name, column.name]]
+        after = [line for row in table.rows for line in _correction_lines(row.name, cells[row.name, column.name])]
+        # Rows with trusted labels of their own have other labels than the column.
+        plain = [row for row in table.rows if not row.trusted_per_class]
+        known = [r["noise_rate"] for row in plain for r in cells[row.name, column.name]]
         rates = [rate for rate in known if rate is not None]
         if after and rates:
             wrong = 100 * fmean(rates)
-            after.insert(0, ["as given", *_shares(100 - wrong, wrong, 0.0), ""])
+            after.insert(0, ["as given", *_format_shares(100 - wrong, wrong, 0.0), ""])
         lines += [[column.name, *line] for line in after]
     head = ["", "", "right", "wrong", "removed", "mean error of T"]
-    return "\n".join(["### Labels after correction or selection, %", "", *_grid(head, lines), ""]) if lines else ""
+    return _format_section("Labels after correction or selection, %", head, lines)
 
 
-def issues(table: Table, results: Iterable[Result]) -> str:
-    """How well wrong labels are found, for the columns that ask for it: means over seeds; empty if none does."""
-    cells = by_cell(table, results)
-    head = ["", "", "AUROC", "precision", "recall", "F1", "calibration error", "estimated noise rate", "true one"]
-    head.append("mean error of T")
-    names = ("auroc", "precision", "recall", "f1", "calibration_error", "noise_rate")
+def render_issues(table: Table, results: Iterable[JobResult]) -> str:
+    """Return how well wrong labels are found, means over seeds; empty if no column has ``issues = true``."""
+    cells = group_by_cell(table, results)
+    head = ["", "", "AUROC", "precision", "recall", "F1", "calibration error", "estimated noise rate"]
+    head += ["true noise rate", "mean error of T"]
     lines = []
     for (row, column), found in cells.items():
-        judged = [r for r in found if "issues" in r]
+        judged = [(r["noise_rate"], r["issues"]) for r in found if "issues" in r]
         if judged:
-            means = [fmean(r["issues"][name] for r in judged) for name in names]
-            rest = (fmean(r["noise_rate"] for r in judged), fmean(r["issues"]["transition_error"] for r in judged))
-            lines.append([row, column, *(f"{value:.4f}" for value in (*means, *rest))])
-    return "\n".join(["### Wrong labels found", "", *_grid(head, lines), ""]) if lines else ""
+            of_seeds = [
+                (*(issues[name] for name in ISSUES), rate, issues["transition_error"]) for rate, issues in judged
+            ]
+            lines.append([row, column, *_format_means(of_seeds, 4)])
+    return _format_section("Wrong labels found", head, lines)
 
 
-def others(table: Table, results: Iterable[Result]) -> str:
-    """The measure of the further networks of methods that have some; empty if none has."""
+def render_others(table: Table, results: Iterable[JobResult]) -> str:
+    """Return the accuracy or error of the other networks of the methods; empty if no method has any."""
     lines = []
-    for (row, column), found in by_cell(table, results).items():
+    for (row, column), found in group_by_cell(table, results).items():
         known = [r["others"] for r in found if "others" in r]
         for name in known[0] if known else ():
-            values = [100 * _measured(table, of[name]) for of in known]
-            lines.append([row, column, name, _mean(values)])
+            values = [_percent(table, accuracies[name]) for accuracies in known]
+            lines.append([row, column, name, _format_mean(values)])
     head = ["", "", "network", f"test {table.measure}, %"]
-    return "\n".join(["### Other networks of the methods", "", *_grid(head, lines), ""]) if lines else ""
+    return _format_section("Other networks of the methods", head, lines)
 
 
-def scores(table: Table, results: Iterable[Result]) -> str:
-    """How well the scores of a method's own tell wrong labels: means over seeds; empty if no method has any."""
+def render_scores(table: Table, results: Iterable[JobResult]) -> str:
+    """Return how well the scores of a method find wrong labels, means over seeds; empty if no method has scores."""
     lines = []
-    for (row, column), found in by_cell(table, results).items():
-        judged = [r["issues"]["scores"] for r in found if "scores" in r.get("issues", ())]
-        for name in dict.fromkeys(name for of in judged for name in of):
-            values = [[of[name][key] for of in judged if name in of and of[name][key] is not None] for key in SCORES]
-            lines.append([row, column, name, *(_of_seeds(v, len(judged)) for v in values)])
-    head = ["", "", "score", "AUROC", "average precision", "list: precision", "recall", "F1"]
-    note = "Listed are labels whose doubt is above 0 (Sun et al. 2021, Table 3), or whose share of trust is below 1/2."
-    return "\n".join(["### Scores of the methods", "", *_grid(head, lines), "", note, ""]) if lines else ""
+    for (row, column), found in group_by_cell(table, results).items():
+        judged = [r["issues"]["scores"] for r in found if "issues" in r and "scores" in r["issues"]]
+        for name in dict.fromkeys(name for scores in judged for name in scores):
+            of_seeds = [tuple(scores[name][key] for key in SCORES) for scores in judged if name in scores]
+            lines.append([row, column, name, *_format_means(of_seeds, 3, len(judged))])
+    head = ["", "", "score", "AUROC", "average precision", "precision", "recall", "F1"]
+    note = (
+        "Precision, recall and F1 describe the list of labels that a score gives. If a high score means a suspicious "
+        "label, the list has the labels with a score above 0 (Sun et al. 2021, Table 3). If a high score means a "
+        "trusted label, the list has the labels with a score below 1/2."
+    )
+    return _format_section("Scores of the methods", head, lines, note, "")
 
 
-def _of_seeds(values: Sequence[float], n: int) -> str:
-    """Their mean, and of how many of n seeds it is if not of all."""
-    part = f" ({len(values)} of {n})" if len(values) < n else ""
-    return f"{fmean(values):.3f}{part}" if values else ""
+def _format_means(of_seeds: Sequence[tuple[float | None, ...]], digits: int, n_seeds: int = 0) -> list[str]:
+    """Format the mean of each value over the seeds; say how many seeds have the value unless all have it."""
+    cells = []
+    for values in zip(*of_seeds, strict=True):
+        known = [value for value in values if value is not None]
+        n = max(n_seeds, len(values))
+        part = f" ({len(known)} of {n})" if len(known) < n else ""
+        cells.append(f"{fmean(known):.{digits}f}{part}" if known else "")
+    return cells
 
 
 def is_worse(points: float, std: float | None) -> bool:
-    """Whether a mean is worse than the published one by the rule under the table.
+    """Return whether a mean is worse than the published mean by the rule under the table.
 
     Parameters
     ----------
     points : float
-        By how much it is worse.
+        Distance to the published mean, in points; positive is worse.
     std : float or None
         Published standard deviation.
 
@@ -159,13 +181,13 @@ def is_worse(points: float, std: float | None) -> bool:
     >>> is_worse(0.3, 0.1), is_worse(0.3, None), is_worse(1.9, 3.0)
     (True, False, True)
     """
-    most = MOST if std is None else min(MOST, MOST_STD * max(std, LEAST_STD))
-    return points > most + 1e-9  # 98.0 - 97.8 is a hair above 0.2
+    limit = MAX_POINTS if std is None else min(MAX_POINTS, MAX_STDS * max(std, MIN_STD))
+    return points > limit + 1e-9  # 98.0 - 97.8 is slightly above 0.2
 
 
-def by_cell(table: Table, results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:
-    """Results by row and column, each seed once."""
-    by_job: dict[str, dict[int, Result]] = {}
+def group_by_cell(table: Table, results: Iterable[JobResult]) -> dict[tuple[str, str], list[JobResult]]:
+    """Return the results of each row and column, one for each seed."""
+    by_job: dict[str, dict[int, JobResult]] = {}
     for result in results:
         job = Job(**result["job"])
         by_job.setdefault(replace(job, seed=0).key, {})[job.seed] = result
@@ -176,81 +198,96 @@ def by_cell(table: Table, results: Iterable[Result]) -> dict[tuple[str, str], li
     }
 
 
-def _cell(table: Table, row: Row, column: Column, found: Sequence[Result]) -> str:
+def _format_cell(table: Table, row: Row, column: Column, found: Sequence[JobResult]) -> str:
     published, std = table.published.get(row.name, {}).get(column.name, (None, None))
-    beside = "" if published is None else f" vs {published}" + ("" if std is None else f" ± {std}")
+    comparison = "" if published is None else f" vs {published}" + ("" if std is None else f" ± {std}")
     if not found:
-        return f"not run{beside}"
-    values = [100 * _measured(table, result["accuracy"]) for result in found]
+        return f"not run{comparison}"
+    values = [_percent(table, result["accuracy"]) for result in found]
     mean = fmean(values)
     n = f"{len(values)}" if len(values) >= len(table.seeds) else f"{len(values)} of {len(table.seeds)}"
-    text = f"{_mean(values)} ({n}){beside}"
+    text = f"{_format_mean(values)} ({n}){comparison}"
     if published is None:
         return text
     worse = published - mean if table.measure == "accuracy" else mean - published
     return f"{text}: {mean - published:+.2f}{' **!**' if is_worse(worse, std) else ''}"
 
 
-def _mean(values: Sequence[float]) -> str:
+def _format_mean(values: Sequence[float]) -> str:
     return f"{fmean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
 
 
-def _measured(table: Table, accuracy: float) -> float:
-    return accuracy if table.measure == "accuracy" else 1 - accuracy
+def _percent(table: Table, accuracy: float) -> float:
+    """Return an accuracy as the table measures it: accuracy or error in percent."""
+    return 100 * (accuracy if table.measure == "accuracy" else 1 - accuracy)
 
 
-def _made_with(table: Table, results: Sequence[Result]) -> list[str]:
+def _describe_runs(table: Table, results: Sequence[JobResult]) -> list[str]:
     planned = len(table.rows) * len(table.columns) * len(table.seeds)
-    spent = _duration(sum(result["seconds"] for result in results))
-    more = sum(result["job"]["seed"] not in table.seeds for result in results)
+    spent = _format_duration(sum(result["seconds"] for result in results))
+    extra = sum(result["job"]["seed"] not in table.seeds for result in results)
     seeds = sorted({result["job"]["seed"] for result in results})
-    made = sorted({", ".join(f"{k} {v}" for k, v in result["versions"].items()) for result in results})
+    versions = sorted({", ".join(f"{k} {v}" for k, v in result["versions"].items()) for result in results})
+    done = f"{len(results) - extra} of {planned} planned runs" + (f" and {extra} with other seeds" if extra else "")
     return [
         f"- command: `{table.command}`",
         f"- seeds: {', '.join(map(str, seeds)) or 'none'}; planned: {', '.join(map(str, table.seeds))}",
-        f"- time: {spent} of training, {len(results) - more} of {planned} runs{f' and {more} more' if more else ''}",
-        *(f"- made with: {versions}" for versions in made),
+        f"- training time: {spent} for {done}",
+        *(f"- versions: {line}" for line in versions),
     ]
 
 
-def _after(row: str, found: Sequence[Result]) -> list[list[str]]:
-    """Lines of :func:`corrected` for a row in one column."""
+def _correction_lines(row: str, found: Sequence[JobResult]) -> list[list[str]]:
+    """Return the lines of :func:`render_corrected` for a row in one column."""
     lines = []
-    for how, key in (("T, most likely class", "argmax"), ("T, a class drawn", "sampled")):
-        right = [100 * result["corrected"][key] for result in found if "corrected" in result]
-        if right:
-            off = [r["corrected"]["transition_error"] for r in found if "transition_error" in r.get("corrected", ())]
-            error = f"{fmean(off):.4f}" if off else ""
-            lines.append([f"{row}: {how}", *_shares(fmean(right), 100 - fmean(right), 0.0), error])
+    corrected = [result["corrected"] for result in found if "corrected" in result]
+    if corrected:
+        errors = [shares["transition_error"] for shares in corrected if "transition_error" in shares]
+        error = f"{fmean(errors):.4f}" if errors else ""
+        for how, right in (
+            ("most likely class by T", 100 * fmean(shares["argmax"] for shares in corrected)),
+            ("class drawn by T", 100 * fmean(shares["sampled"] for shares in corrected)),
+        ):
+            lines.append([f"{row}: {how}", *_format_shares(right, 100 - right, 0.0), error])
     kept = [result["kept"] for result in found if "kept" in result]
     if kept:
-        shares = {what: fmean(100 * sum(k[what]) / k["rows"] for k in kept) for what in ("right", "wrong", "kept")}
-        lines.append([f"{row}: labels kept", *_shares(shares["right"], shares["wrong"], 100 - shares["kept"]), ""])
+        all_kept, right, wrong = _kept_shares(kept)
+        lines.append([f"{row}: labels kept", *_format_shares(right, wrong, 100 - all_kept), ""])
     return lines
 
 
-def _shares(right: float, wrong: float, removed: float) -> list[str]:
-    """In percent; what is missing to 100 is kept, and not known to be right or wrong."""
+def _format_shares(right: float, wrong: float, removed: float) -> list[str]:
+    """Format shares in percent. The rest to 100 is kept but not known to be right or wrong."""
     return [f"{share:.1f}" for share in (right, wrong, removed)]
 
 
-def _counts(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    counts = ("kept", "right", "wrong")
-    by_class = [[fmean(f[count][k] for f in found) for count in counts] for k in range(len(found[0]["kept"]))]
-    shares = [fmean(100 * sum(f[count]) / f["rows"] for f in found) for count in counts]
+def _kept_shares(kept: Sequence[KeptCounts]) -> list[float]:
+    """Return the shares of kept, right and wrong labels in percent of the rows, means over seeds."""
+    return [fmean(100 * sum(counts[name]) / counts["rows"] for counts in kept) for name in COUNTS]
+
+
+def _format_counts(kept: Sequence[KeptCounts]) -> list[str]:
+    """Format the mean counts of each class, then the shares of all rows."""
+    n_classes = len(kept[0]["kept"])
+    by_class = [[fmean(counts[name][k] for counts in kept) for name in COUNTS] for k in range(n_classes)]
     return [
-        *(f"{kept:.0f} = {right:.0f} + {wrong:.0f}" for kept, right, wrong in by_class),
-        "{:.1f} % = {:.1f} + {:.1f}".format(*shares),
+        *("{:.0f} = {:.0f} + {:.0f}".format(*means) for means in by_class),
+        "{:.1f} % = {:.1f} + {:.1f}".format(*_kept_shares(kept)),
     ]
 
 
-def _grid(head: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
+def _format_section(title: str, head: Sequence[str], lines: Sequence[Sequence[str]], *notes: str) -> str:
+    """Format a part of the page: a title, a grid and notes; empty without lines."""
+    return "\n".join([f"### {title}", "", *_format_grid(head, lines), "", *notes]) if lines else ""
+
+
+def _format_grid(head: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
     rule = ["---"] * len(head)
     return [f"| {' | '.join(cells)} |" for cells in (head, rule, *lines)]
 
 
-def _duration(seconds: float) -> str:
-    """Examples: 45 s, 12 min, 3 h 05 min."""
+def _format_duration(seconds: float) -> str:
+    """Format seconds as 45 s, 12 min or 3 h 05 min."""
     minutes = round(seconds / 60)
     if seconds < 120:
         return f"{seconds:.0f} s"

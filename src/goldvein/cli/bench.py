@@ -36,21 +36,22 @@ def bench(
     The command runs only what is missing in the file of results. It can be stopped and started again at any time. The
     exit code is 1 if a training run failed or was not started.
     """
-    from goldvein.bench import plan, run
-    from goldvein.bench.table import corrected, issues, others, per_class, render, scores
+    from goldvein.bench import plan
+    from goldvein.bench.results import list_missing, read_results
+    from goldvein.bench.run import run_table
+    from goldvein.bench.table import render_page
     from goldvein.progress import Progress
 
     chosen = None if seeds is None else _parse_seeds(seeds)
-    planned = plan.load(table)
+    planned = plan.read_plan(table)
     if dry_run:
         plan.validate(planned)
-        done = {result["key"] for result in run.read_results(results)}
-        todo = [job for job in plan.jobs(planned, chosen, row, column) if job.key not in done]
+        todo = list_missing(plan.list_jobs(planned, chosen, row, column), results)
         typer.echo("\n".join([*map(str, todo), f"training runs to do: {len(todo)}"]))
         return
     progress = Progress(quiet=quiet)
-    status = run.run(
-        table,
+    status = run_table(
+        planned,
         results,
         jobs=jobs,
         seeds=chosen,
@@ -60,9 +61,8 @@ def bench(
         limit_s=limit,
         progress=progress,
     )
-    found = run.read_results(results)
-    parts = (show(planned, found) for show in (render, others, corrected, issues, scores, per_class))
-    typer.echo("\n".join(filter(None, parts)), nl=False)
+    found = read_results(results)
+    typer.echo(render_page(planned, found), nl=False)
     if curves is not None:
         from goldvein.bench.figure import draw_curves
 

@@ -336,7 +336,7 @@ class Run:
         self.signals.update(self.watched.cpu(), probs.cpu())
         held_out = self.task.validation[self.watched] & (self.y[self.watched] >= 0)
         y = self.y[self.watched][held_out]
-        return balanced_accuracy(y.cpu(), probs[held_out].argmax(1).cpu())
+        return balanced_accuracy(y.cpu().numpy(), probs[held_out].argmax(1).cpu().numpy())
 
     def _save(self, next_epoch: int) -> None:
         now = time.monotonic()
