@@ -30,7 +30,8 @@ FLOORS = (
     ("__main__",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS, 1) for room in rooms}
-TORCH = {"functional", "methods", "models", "training"}  # the rooms that may import torch
+TORCH = {"functional", "methods", "models", "training"}  # the rooms that may import torch,
+TORCH_FORMAT = PACKAGE / "data" / "sets" / "cifar10n.py"  # and the reader of labels that are published in its format
 MOST_ROOMS, MOST_FLOORS, MOST_SHARE = 25, 10, 0.2  # of the lines, in one room
 FILE_LINES, METHOD_LINES, FUNCTION_LINES = 400, 200, 80  # the last without docstrings
 LEAST_COMMENTS = 0.05  # of the lines with code or a comment
@@ -97,7 +98,7 @@ def test_imports_go_down(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_torch_is_imported_where_networks_are(path: Path) -> None:
-    if room_of(path) not in TORCH:
+    if room_of(path) not in TORCH and path != TORCH_FORMAT:
         found = [line for line, name in imports(path) if name.split(".")[0] in ("torch", "safetensors")]
         assert not found, f"{path}:{found}: {room_of(path)} knows no torch"
 

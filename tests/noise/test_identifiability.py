@@ -57,7 +57,9 @@ def test_the_swapped_explanation_is_ambiguous_as_well() -> None:
     for seen in (T, named):
         assert (5, 6) in groups(seen, MANY)
         (found,) = [a for a in find_ambiguous_in(seen, MANY) if a.classes == (5, 6)]
-        assert "look the same whether 40% or 60% of their names are wrong" in found.message(range(10))
+        assert "look the same whether 40% or 60% of their names are wrong" in found.message(
+            range(10), "two_stage_clean"
+        )
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.5, 0.9])
@@ -124,7 +126,7 @@ def test_trusted_labels_that_the_network_contradicts() -> None:
     confusion[[5, 6]] = confusion[[6, 5]]
     (found,) = find_ambiguous_in(T, MANY, confusion)
     assert found.swapped
-    assert found.message(range(10)).startswith("classes 5 and 6 have swapped names in most labels")
+    assert found.message(range(10), "two_stage_clean").startswith("classes 5 and 6 have swapped names in most labels")
     (unsure,) = find_ambiguous_in(T, MANY, confusion / 10)
     assert not unsure.swapped
     memorized = np.eye(10)  # nothing stands out in the network's predictions for the given labels
@@ -155,7 +157,7 @@ def test_shares_of_a_class_without_labels_of_its_own() -> None:
 
 
 def test_the_message_names_them_all() -> None:
-    text = Ambiguity((0, 2, 3), 0.4444, 5).message(["ant", "bee", "cat", "dog"])
+    text = Ambiguity((0, 2, 3), 0.4444, 5).message(["ant", "bee", "cat", "dog"], "two_stage_clean")
     assert text.startswith("classes ant, cat and dog may have swapped names")
     assert "44%" in text
     assert "56%" in text

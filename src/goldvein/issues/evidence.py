@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from goldvein.config.names import CLEAN_SET_METHOD
 from goldvein.issues.audit import Audit, audit
 from goldvein.issues.duplicates import find_duplicates
 from goldvein.noise.identifiability import find_ambiguous_classes
@@ -99,7 +100,7 @@ class Evidence:
             **target,
         )
         doubt = find_ambiguous_classes(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
-        messages = tuple(found.message(classes.tolist()) for found in doubt)
+        messages = tuple(found.message(classes.tolist(), CLEAN_SET_METHOD) for found in doubt)
         return replace(judged, ambiguous=messages + self._known_by_heart())
 
     def _known_by_heart(self) -> tuple[str, ...]:

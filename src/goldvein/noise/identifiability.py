@@ -85,26 +85,33 @@ class Ambiguity:
     trusted_needed: int
     swapped: bool = False
 
-    def message(self, names: Sequence[object]) -> str:
-        """Return a one-sentence warning; ``names`` are the names of all K classes.
+    def message(self, names: Sequence[object], method: str) -> str:
+        """Return a one-sentence warning.
+
+        Parameters
+        ----------
+        names : sequence of length K
+            Names of all classes.
+        method : str
+            Name of the method to use with labels known to be right.
 
         Examples
         --------
-        >>> print(Ambiguity((0, 1), 0.41, 5).message(["cat", "dog"]))  # doctest: +NORMALIZE_WHITESPACE
+        >>> print(Ambiguity((0, 1), 0.41, 5).message(["cat", "dog"], "two_stage_clean"))  # doctest: +NORMALIZE_WHITESPACE
         classes cat and dog may have swapped names: the labels look the same whether 41% or 59% of their names are
         wrong; mark 5 right labels of each class as trusted and train with two_stage_clean to decide
         """
         *others, last = (str(names[c]) for c in self.classes)
         who = f"classes {', '.join(others)} and {last}"
         if self.swapped:
-            return f"{who} have swapped names in most labels, according to the trusted ones; train with two_stage_clean"
+            return f"{who} have swapped names in most labels, according to the trusted ones; train with {method}"
         low, high = (f"{share:.0%}" for share in sorted((self.share, 1 - self.share)))
         looks = f"the labels look the same whether {low} or {high} of their names are wrong"
         if low == high:
             looks = "half of their names are wrong, and the labels do not show which half"
         return (
             f"{who} may have swapped names: {looks}; mark {self.trusted_needed} right labels of each class as "
-            "trusted and train with two_stage_clean to decide"
+            f"trusted and train with {method} to decide"
         )
 
 

@@ -176,16 +176,14 @@ def _true_noise(dataset: Dataset, issues: pd.DataFrame) -> TrueNoise:
 
 
 def _environment(classifier: NoisyLabelClassifier) -> dict[str, Any]:
-    import torch
+    from goldvein.training.machine import find_device
 
-    device = next(classifier.net_.parameters()).device
     return {
         "goldvein": goldvein.__version__,
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in DISTRIBUTIONS},
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "threads": torch.get_num_threads(),
+        **find_device(classifier.net_),
     }
 
 

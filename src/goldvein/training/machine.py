@@ -11,6 +11,7 @@ from typing import TypedDict
 import numpy as np
 import sklearn
 import torch
+from torch import nn
 
 
 class _MainMemory(TypedDict):
@@ -37,6 +38,13 @@ def find_processors() -> dict[str, str]:
     """Return the name of the processor as ``cpu``, and the name of the GPU as ``gpu`` if there is one."""
     names = {"cpu": _cpu_name()}
     return names | ({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
+
+
+def find_device(net: nn.Module) -> dict[str, str | int]:
+    """Return the name of the device of a network as ``device``, and the number of torch's threads as ``threads``."""
+    device = next(net.parameters()).device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {"device": name, "threads": torch.get_num_threads()}
 
 
 def set_threads(n: int) -> None:
