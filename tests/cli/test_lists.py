@@ -86,7 +86,7 @@ def test_what_only_tells_does_not_import_torch(arguments):
         f"assert CliRunner().invoke(app, {arguments}).exit_code == 0\n"
         "assert not {'torch', 'sklearn', 'pandas'} & set(sys.modules), 'slow to start'"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_usage_errors_and_bad_input_end_with_2(tmp_path):
