@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from goldvein.bench import plan
 from goldvein.bench.run import read_results, run
 from goldvein.errors import InputError
 
-SMOKE = Path(__file__).parents[2] / "tables" / "digits_smoke.toml"
+SMOKE = "digits_smoke"
 QUICK = """
 title = "quick"
 citation = ""

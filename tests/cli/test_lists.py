@@ -116,6 +116,12 @@ name = "clean"
 """
 
 
+def test_bench_knows_the_published_tables_from_anywhere(goldvein, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert goldvein("bench", "ding_table3_mnist", "--dry-run").stdout.endswith(" training runs to do\n")
+    assert "did you mean 'ding_table3_mnist'?" in refused("bench", "ding_table3_mnits", "--dry-run")
+
+
 def test_bench_runs_what_is_missing_and_prints_the_table(goldvein, refused, tmp_path):
     table, results = tmp_path / "digits.toml", tmp_path / "results.jsonl"
     table.write_text(TABLE)

@@ -6,7 +6,7 @@
     citation = "Ding et al. 2018, WACV"            where it was published
     source = "Table 3, MNIST"                      which table there
     cost = "2 h on one core"                       measured
-    command = "goldvein bench tables/name.toml"    how to make it
+    command = "goldvein bench name"                how to make it
     measure = "accuracy"                           (default) or "error": of the test set, in percent
     seeds = [0, 1, 2]                              each draws its own noise, weights and order of rows
 
@@ -48,12 +48,14 @@ import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
 from goldvein.configure import arguments, build_method
 from goldvein.errors import InputError, unknown
 
+TABLES = Path(str(files("goldvein.bench") / "tables"))  # published ones, a file each
 MEASURES = ("accuracy", "error")
 SET_BY_THE_TABLE = ("method", "random_state", "verbose")
 
@@ -209,8 +211,40 @@ class Job:
         return f"{self.data} {self.noise} {self.rate:g} {self.method}{params} seed {self.seed}"
 
 
-def load(path: str | Path) -> Table:
-    """Read a table from a TOML file.
+def names() -> list[str]:
+    """The published tables, by name.
+
+    Examples
+    --------
+    >>> "digits_smoke" in names()
+    True
+    """
+    return sorted(path.stem for path in TABLES.glob("*.toml"))
+
+
+def find(table: str | Path) -> Path:
+    """The file of a table.
+
+    Parameters
+    ----------
+    table : str or Path
+        Name of a published table, or a path.
+
+    Raises
+    ------
+    InputError
+        There is no published table of that name, and no such file.
+    """
+    path = Path(table)
+    if str(table) in names():
+        return TABLES / f"{table}.toml"
+    if path.name == str(table) and not path.suffix and not path.exists():
+        raise unknown("published table", str(table), names())
+    return path
+
+
+def load(table: str | Path) -> Table:
+    """Read a table: a published one by its name, or any by the path of its TOML file.
 
     Raises
     ------
@@ -218,10 +252,12 @@ def load(path: str | Path) -> Table:
         The file cannot be read or is not TOML, a key is missing, unknown or of the wrong type, or a published
         value names no row or column.
     """
+    path = find(table)
     try:
         raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): give the path of a table") from error
+        name = path.stem if path.stem in names() else "the path of a table, or the name of a published one"
+        raise InputError(f"{path} cannot be read ({error.strerror}): give {name}") from error
     except ValueError as error:
         raise InputError(f"{path} is not TOML ({error}): mend that line") from error
     try:

@@ -45,8 +45,8 @@ def run(
 
     Parameters
     ----------
-    table_path : path
-        A TOML file: see :mod:`goldvein.bench.plan`.
+    table_path : str or path
+        A TOML file, or the name of a published table: see :mod:`goldvein.bench.plan`.
     results_path : path
         JSON lines; made where it does not exist, else added to.
     jobs : int, default=1

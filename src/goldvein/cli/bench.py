@@ -14,7 +14,9 @@ RESULTS = Path("results.jsonl")
 
 
 def bench(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="TOML file of a published table.")],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="Name of a published table, or the path of a TOML file.")
+    ],
     jobs: Annotated[int, typer.Option(help="Processes that train at once, one thread each.", min=1)] = 1,
     seeds: Annotated[str | None, typer.Option(help="As 0,1.  [default: the table's own]")] = None,
     row: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this row; may be repeated.")] = None,
