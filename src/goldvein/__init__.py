@@ -1,11 +1,11 @@
-"""goldvein: train the best classifier that doubtful labels allow, and find the labels that are wrong."""
+"""goldvein: train the best classifier that noisy labels allow, and find the labels that are wrong."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # a literal, here alone: building the package reads it without importing anything
 
 _HOME = {
     "NoisyLabelClassifier": "goldvein.classifier",

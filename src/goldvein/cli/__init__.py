@@ -76,7 +76,7 @@ def _goldvein(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train the best classifier that doubtful labels allow, and find the labels that are wrong."""
+    """Train the best classifier that noisy labels allow, and find the labels that are wrong."""
 
 
 def main() -> None:
