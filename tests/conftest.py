@@ -27,7 +27,7 @@ from goldvein.task import Task
 torch.set_num_threads(1)  # small networks are slower with more
 hypothesis.settings.register_profile("goldvein", deadline=None)  # the first call of torch takes a second
 hypothesis.settings.load_profile("goldvein")
-HANG = 600  # seconds until a wait gives up: it ends a hang, and the busiest machine needs less
+HANG = 1800  # seconds until a wait gives up: it ends a hang, and the busiest machine needs less
 
 
 @dataclass(frozen=True)
