@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -27,6 +28,9 @@ from goldvein.task import Task
 torch.set_num_threads(1)  # small networks are slower with more
 hypothesis.settings.register_profile("goldvein", deadline=None)  # the first call of torch takes a second
 hypothesis.settings.load_profile("goldvein")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a script that starts the suite in the background has it ignore Ctrl-C, and so would all that the tests start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 HANG = 1800  # seconds until a wait gives up: it ends a hang, and the busiest machine needs less
 
 
