@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -159,6 +160,15 @@ def _wait_for(file: Path, process: subprocess.Popen[str]) -> None:
 def wait_for() -> Callable[[Path, subprocess.Popen[str]], None]:
     """``wait_for(file, process)``: until the process has made the file; it fails if the process ends before."""
     return _wait_for
+
+
+@pytest.fixture(scope="session")
+def lifeline() -> Iterator[int]:
+    """Standard input, for processes that would never end, which ends with this process, even if it is killed."""
+    theirs, ours = os.pipe()
+    yield theirs
+    os.close(theirs)
+    os.close(ours)
 
 
 @pytest.fixture(scope="session")

@@ -152,8 +152,22 @@ def net(shape, n_classes):
 """
 
 
+MAIN = """
+import os, sys, threading
+from goldvein.bench.run import run
+
+def end_with_the_tests():
+    os.read(0, 1)
+    os._exit(1)
+
+if __name__ == "__main__":
+    threading.Thread(target=end_with_the_tests, daemon=True).start()
+    run(*sys.argv[1:])
+"""
+
+
 @pytest.fixture
-def underway(tmp_path, wait_for):
+def underway(tmp_path, wait_for, lifeline):
     """A run of three jobs in a process group of its own: the first is done, the second trains and never ends."""
     table, path, started = (tmp_path / name for name in ("table.toml", "results.jsonl", "started"))
     (tmp_path / "endless.py").write_text(ENDLESS.format(started=started))
@@ -163,12 +177,11 @@ def underway(tmp_path, wait_for):
         for lr in (0.001, 0.002)
     )
     table.write_text(QUICK.format(rows=", ".join([GOOD, *endless])))
-    code = f"from goldvein.bench.run import run\nif __name__ == '__main__': run({str(table)!r}, {str(path)!r})"
-    (tmp_path / "main.py").write_text(code)
+    (tmp_path / "main.py").write_text(MAIN)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
-    process = subprocess.Popen(
-        [sys.executable, tmp_path / "main.py"], start_new_session=True, env=env, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, tmp_path / "main.py", table, path]
+    pipes = {"stdin": lifeline, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, start_new_session=True, env=env, text=True, **pipes)
     try:
         wait_for(started, process)
         yield process, path

@@ -18,7 +18,7 @@ SETTINGS = ("--model", "held:net", "--set", "epochs=3", "--set", "batch_size=64"
 # a network that, where HELD names a file, makes it and trains no further once there is a checkpoint: however fast or
 # slow the machine is, the signal comes in the middle
 NETWORK = """
-import os, threading
+import os
 from pathlib import Path
 from goldvein import models
 
@@ -26,7 +26,7 @@ def hold(net, x):
     held = os.environ.get("HELD")
     if held and net.training and Path(os.environ["CHECKPOINT"]).exists():
         Path(held).touch()
-        threading.Event().wait()
+        os.read(0, 1)
 
 def net(shape, n_classes):
     made = models.build("mlp", shape, n_classes)
@@ -47,7 +47,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def interrupted(
-    tmp_path_factory: pytest.TempPathFactory, network: Path, wait_for: Callable[..., None], hang: int
+    tmp_path_factory: pytest.TempPathFactory, network: Path, wait_for: Callable[..., None], lifeline: int, hang: int
 ) -> Path:
     """A folder that a training, in a process of its own, left when it was stopped after its first checkpoint."""
     out = tmp_path_factory.mktemp("interrupted") / "run"
@@ -55,7 +55,7 @@ def interrupted(
     environment = {"OMP_NUM_THREADS": "1", "HELD": str(held), "CHECKPOINT": str(out / "checkpoint.pt")}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)  # with the network
     command = [sys.executable, "-m", "goldvein", *TRAIN, "--out", str(out), *SETTINGS]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = {"stdin": lifeline, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(command, text=True, env={**os.environ, **environment}, **pipes)
     try:
         wait_for(held, process)
