@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import runpy
-from collections.abc import Callable
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +31,10 @@ pytest_plugins = ["pages"]  # tests/pages.py: what the tests of report and revie
 torch.set_num_threads(1)  # small networks are slower with more
 hypothesis.settings.register_profile("goldvein", deadline=None)  # the first call of torch takes a second
 hypothesis.settings.load_profile("goldvein")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a script that starts the suite in the background has it ignore Ctrl-C, and so would all that the tests start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+HANG = 1800  # seconds until a wait gives up: it ends a hang, and the busiest machine needs less
 
 
 @dataclass(frozen=True)
@@ -142,8 +150,38 @@ def make_clothing1m() -> Callable[..., float]:
     return runpy.run_path(str(path))["make"]
 
 
+def _wait_for(file: Path, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + HANG
+    while not file.exists():
+        assert process.poll() is None, f"it ended with {process.returncode}: {process.communicate()[1]}"
+        assert time.monotonic() < end, f"there is no {file} after {HANG} s"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Path, subprocess.Popen[str]], None]:
+    """``wait_for(file, process)``: until the process has made the file; it fails if the process ends before."""
+    return _wait_for
+
+
+@pytest.fixture(scope="session")
+def lifeline() -> Iterator[int]:
+    """Standard input, for processes that would never end, which ends with this process, even if it is killed."""
+    theirs, ours = os.pipe()
+    yield theirs
+    os.close(theirs)
+    os.close(ours)
+
+
+@pytest.fixture(scope="session")
+def hang() -> int:
+    """Seconds after which something that should have ended is taken to hang."""
+    return HANG
+
+
 @pytest.fixture(autouse=True)
 def _random_numbers_as_they_were() -> Any:
-    """No test's seed reaches another test."""
+    """No test's seed reaches another test, and none depends on what ran before it."""
     with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # a literal, here alone: building the package reads it without importing anything
 
 _HOME = {
     "NoisyLabelClassifier": "goldvein.classifier",

@@ -1,7 +1,6 @@
 import json
 import tomllib
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from goldvein.bench.plan import Job
 from goldvein.config.names import names
 from goldvein.errors import InputError
 
-TABLES = Path(__file__).parents[2] / "tables"
+TABLES = plan.TABLES
 SMOKE = TABLES / "digits_smoke.toml"
 
 
@@ -45,6 +44,18 @@ def test_every_table_is_read_and_its_methods_exist(path):
     table = plan.read_plan(path)
     assert {row.method for row in table.rows} <= set(names("methods"))
     plan.validate(table)
+
+
+def test_a_published_table_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert plan.names() == sorted(path.stem for path in TABLES.glob("*.toml"))
+    assert plan.load("digits_smoke") == plan.load(SMOKE)
+    with pytest.raises(InputError, match=r"^unknown published table 'digit_smok': did you mean 'digits_smoke'\?"):
+        plan.load("digit_smok")
+    with pytest.raises(InputError, match=r"tables/digits_smoke.toml cannot be read \(.*\): give digits_smoke$"):
+        plan.load("tables/digits_smoke.toml")
+    (tmp_path / "own").write_text(SMOKE.read_text())
+    assert plan.load("own") == plan.load(SMOKE)
 
 
 def test_published_values_of_ding_table_3():

@@ -24,7 +24,7 @@ HOSTILE = (
 def send(server, method: str = "GET", path: str = "/start", body: object = None, **headers: str) -> tuple[int, str]:
     """Send a request as any program could."""
     _, _, port = server.origin.rpartition(":")
-    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=600)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, None if body is None else json.dumps(body), names)
     answer = connection.getresponse()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -132,18 +131,16 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory, make_clothing1m: Callable[..., float]) -> dict[str, Any]:
+def found(tmp_path_factory: pytest.TempPathFactory, make_clothing1m: Callable[..., float], hang: int) -> dict[str, Any]:
     """What one process, this one, and each of two report."""
     folder = tmp_path_factory.mktemp("distributed")
     script = folder / "script.py"
     script.write_text(SCRIPT)
     make_clothing1m(folder, 140, sides=(16, 30))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1"]
-    command = [*launch, "--master-port", str(port), str(script), str(folder)]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    launch += ["--standalone", "--local-addr", "127.0.0.1"]  # it binds a port that is free, so no other can take it
+    command = [*launch, str(script), str(folder)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=hang)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (folder / "checkpoint0").exists()
     assert not (folder / "checkpoint1").exists()

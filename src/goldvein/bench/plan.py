@@ -6,7 +6,7 @@
     citation = "Ding et al. 2018, WACV"            where it was published
     source = "Table 3, MNIST"                      which table of the publication
     cost = "2 h on one core"                       measured
-    command = "goldvein bench tables/name.toml"    how to make it
+    command = "goldvein bench name"                how to make it
     measure = "accuracy"                           (default) or "error", on the test set, in percent
     seeds = [0, 1, 2]                              random seeds: noise, weights and row order
 
@@ -48,12 +48,14 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
 from goldvein.config.build import arguments, build_method
 from goldvein.errors import InputError, unknown
 
+TABLES = Path(str(files("goldvein.bench") / "tables"))  # published ones, a file each
 MEASURES = ("accuracy", "error")
 SET_BY_THE_TABLE = ("method", "random_state", "verbose")
 
@@ -222,8 +224,35 @@ class Job:
         return f"{self.data} {self.noise} {self.rate:g} {self.method}{params} seed {self.seed}"
 
 
-def read_plan(path: str | Path) -> Table:
-    """Read a table from a TOML file.
+def table_names() -> list[str]:
+    """Return the names of the published tables.
+
+    Examples
+    --------
+    >>> "digits_smoke" in table_names()
+    True
+    """
+    return sorted(path.stem for path in TABLES.glob("*.toml"))
+
+
+def find_table(table: str | Path) -> Path:
+    """Return the file of a table, given by the name of a published table or by a path.
+
+    Raises
+    ------
+    InputError
+        If there is no published table of that name, and no such file.
+    """
+    path = Path(table)
+    if str(table) in table_names():
+        return TABLES / f"{table}.toml"
+    if path.name == str(table) and not path.suffix and not path.exists():
+        raise unknown("published table", str(table), table_names())
+    return path
+
+
+def read_plan(table: str | Path) -> Table:
+    """Read a table: a published one by its name, or any by the path of its TOML file.
 
     Raises
     ------
@@ -231,10 +260,12 @@ def read_plan(path: str | Path) -> Table:
         The file cannot be read or is not TOML; a key is missing, unknown or of the wrong type; or a published
         value has an unknown row or column.
     """
+    path = find_table(table)
     try:
         raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): give the path of a table") from error
+        name = path.stem if path.stem in table_names() else "the path of a table, or the name of a published one"
+        raise InputError(f"{path} cannot be read ({error.strerror}): give {name}") from error
     except ValueError as error:
         raise InputError(f"{path} is not TOML ({error}): mend that line") from error
     try:

@@ -77,7 +77,7 @@ def _goldvein(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train a classifier on labels that may be wrong or missing, and find the wrong labels."""
+    """Train the best classifier that noisy labels allow, and find the labels that are wrong."""
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ RESULTS = Path("results.jsonl")
 
 
 def bench(
-    table: Annotated[Path, Argument(metavar="TABLE", help="TOML file of a published table.")],
+    table: Annotated[str, Argument(metavar="TABLE", help="Name of a published table, or path of a TOML file.")],
     jobs: Annotated[int, Option(help="Number of training processes at a time, one thread each.", min=1)] = 1,
     seeds: Annotated[
         str | None, Option(metavar="LIST", help="Seeds such as 0,1.  [default: those of the table]")
