@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
@@ -18,7 +16,7 @@ from goldvein.errors import InputError
 from goldvein.methods import two_stage
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.pi_model import PiModel
-from goldvein.methods.two_stage import TwoStage, deal
+from goldvein.methods.two_stage import TwoStage
 from goldvein.selectors.confidence import Confidence
 from goldvein.training import run as engine
 from goldvein.training.recipe import Recipe
@@ -58,6 +56,14 @@ def trained(start: Start, blobs: Any, method: TwoStage, **options: Any) -> Run:
     return run
 
 
+def judged_networks(method: TwoStage) -> list[list[Tensor]]:
+    """The weights by which labels are selected, at each selection."""
+    seen: list[list[Tensor]] = []
+    select = method.select
+    method.select = lambda run: (seen.append([p.detach().clone() for p in method.net.parameters()]), select(run))[1]
+    return seen
+
+
 def every(blobs: Any, n: int) -> np.ndarray:
     return np.where((np.arange(len(blobs.y)) % n == 0), blobs.y, -1)
 
@@ -93,26 +99,29 @@ def test_trusted_labels_are_kept(start: Start, blobs: Any) -> None:
 
 def test_the_learner_goes_on_from_the_network_of_stage_1(start: Start, blobs: Any) -> None:
     method = TwoStage(selector=Every(2), learner=Learner(), rounds=1, folds=0)
+    judged = judged_networks(method)
     run = start(method, blobs.x, blobs.y, recipe=RECIPE, validation=blobs.validation)
-    method.train_stage1(run)
-    after = [p.detach().clone() for p in method.net.parameters()]
-    method.learner.train_on(run)
+    before = [p.detach().clone() for p in method.net.parameters()]
+    method.train_on(run)
+    (after,) = judged
     assert all(torch.equal(a, b) for a, b in zip(after, method.learner.began[0], strict=True))
+    assert not torch.equal(before[0], after[0])
 
 
 def test_stage_1_is_judged_by_its_best_network(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     method = TwoStage(selector=Every(2), learner=CrossEntropy(), rounds=1, folds=0)
-    accuracies, after = [0.5, 0.9, 0.6], []
+    accuracies, after = [0.5, 0.9, 0.6, 0.0, 0.0, 0.0], []
 
     def script(y: Tensor, predicted: Tensor) -> float:
         after.append([p.detach().clone() for p in method.net.parameters()])
         return accuracies[len(after) - 1]
 
     monkeypatch.setattr(engine, "balanced_accuracy", script)
+    judged = judged_networks(method)
     run = start(method, blobs.x, blobs.y, recipe=RECIPE, validation=blobs.validation)
     assert run.recipe.keep == "last"
-    method.train_stage1(run)
-    assert all(torch.equal(a, b) for a, b in zip(method.net.parameters(), after[1], strict=True))
+    method.train_on(run)
+    assert all(torch.equal(a, b) for a, b in zip(judged[0], after[1], strict=True))
     assert not torch.equal(after[1][0], after[2][0])
 
 
@@ -239,23 +248,8 @@ def test_folds_that_mean_nothing(start: Start, blobs: Any, folds: Any) -> None:
         start(TwoStage(folds=folds), blobs.x, blobs.y)
 
 
-@given(st.lists(st.integers(-1, 4), min_size=1, max_size=80), st.integers(2, 6))
-def test_deal(labels: list[int], n_folds: int) -> None:
-    y = torch.tensor(labels)
-    fold = deal(y, 5, n_folds)
-    assert ((fold == -1) == (y == -1)).all()
-    for rows in (y >= 0, *(y == c for c in range(5))):
-        counts = fold[rows].bincount(minlength=n_folds)
-        assert len(counts) == n_folds
-        assert counts.max() - counts.min() <= 1
-
-
-def test_no_folds() -> None:
-    assert deal(torch.tensor([0, 1, -1]), 2, 0).tolist() == [-1, -1, -1]
-
-
 @pytest.mark.parametrize(("folds", "rounds"), [(0, 2), (3, 1), (2, 2)])
 def test_the_stages_that_are_announced_are_those_that_come(start: Start, blobs: Any, folds: int, rounds: int) -> None:
     method = TwoStage(selector=Every(1), learner=Learner(), rounds=rounds, folds=folds)
     run = trained(start, blobs, method)
-    assert run.at.stage + 1 == method.stages
+    assert run.at.stage + 1 == method.n_stages
