@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from by_hand import reduced
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from by_hand import reduced
 from goldvein.errors import InputError
 from goldvein.methods.adaptation_layer import AdaptationLayer
 from goldvein.methods.cross_entropy import CrossEntropy
@@ -86,7 +86,7 @@ def test_rows_are_stochastic_for_every_input() -> None:
         method.U.normal_()
     x = batch(PROBS.log(), [0, 0, 0]).views[0]
     method.net(x)
-    _, T = method.believe(x)
+    _, T = method.predict_noise(x)
     assert T.shape == (3, 3, 3)
     torch.testing.assert_close(T.sum(2), torch.ones(3, 3, dtype=torch.float64))
     assert not torch.allclose(T[0], T[1])

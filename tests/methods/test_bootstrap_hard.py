@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from by_hand import reduced
 from torch import nn
 
-from by_hand import reduced
 from goldvein.methods.bootstrap_hard import BootstrapHard
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.training.run import Run

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from by_hand import reduced
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from by_hand import reduced
 from goldvein.methods.bottom_up import BottomUp, TameGradient, nearest_in_simplex
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.training.recipe import Recipe

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from by_hand import ALONE, reduced
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from by_hand import ALONE, reduced
 from goldvein.functional.probabilities import one_hot
 from goldvein.methods.joint_optimization import JointOptimization
 from goldvein.training.recipe import Recipe

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from by_hand import ALONE, reduced
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from by_hand import ALONE, reduced
 from goldvein.errors import InputError
 from goldvein.methods.learning_to_reweight import LearningToReweight, endless
 from goldvein.training.device import LowPrecision
@@ -86,7 +86,8 @@ def test_it_is_the_inner_product_of_gradients(seed: int) -> None:
 
     clean = gradient(trusted)
     each = [gradient(Batch((batch.views[0][i : i + 1],), batch.y[i : i + 1], batch.rows[:1])) @ clean for i in range(6)]
-    torch.testing.assert_close(method_with(net).alignment(ALONE, batch, trusted), torch.stack(each), atol=1e-10, rtol=1e-8)
+    u = method_with(net).alignment(ALONE, batch, trusted)
+    torch.testing.assert_close(u, torch.stack(each), atol=1e-10, rtol=1e-8)
 
 
 def test_a_finite_step_agrees() -> None:

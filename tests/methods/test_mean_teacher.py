@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from by_hand import reduced
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from by_hand import reduced
 from goldvein.functional.schedules import rampdown, rampup
 from goldvein.methods.mean_teacher import MeanTeacher
 from goldvein.training.recipe import Recipe

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from by_hand import reduced
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from by_hand import reduced
 from goldvein.functional.schedules import rampup
 from goldvein.methods.pi_model import PiModel
 from goldvein.training.recipe import Recipe

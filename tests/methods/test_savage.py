@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from by_hand import reduced
 from torch import nn
 
-from by_hand import reduced
 from goldvein.methods.savage import Savage
 from goldvein.training.task import Batch
 

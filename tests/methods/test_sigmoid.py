@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from by_hand import reduced
 from torch import nn
 
-from by_hand import reduced
 from goldvein.methods.sigmoid import Sigmoid
 from goldvein.training.network import build_network
 from goldvein.training.run import Run

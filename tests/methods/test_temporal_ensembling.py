@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from by_hand import reduced
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from by_hand import reduced
 from goldvein.functional.schedules import rampdown, rampup
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.training.recipe import Recipe

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from by_hand import reduced
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from by_hand import reduced
 from goldvein.classifier import NoisyLabelClassifier
 from goldvein.methods._variational import label_log_odds
 from goldvein.methods.m_vae import MVAE

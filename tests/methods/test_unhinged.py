@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from by_hand import reduced
 from torch import nn
 
-from by_hand import reduced
 from goldvein.methods.unhinged import Unhinged
 from goldvein.training.network import build_network
 from goldvein.training.run import Run
