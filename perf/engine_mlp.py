@@ -1,6 +1,6 @@
 """An epoch of the engine against the same mathematics written as a bare loop: MNIST's perceptron, one thread.
 
-    python benchmarks/engine_mlp.py
+    python perf/engine_mlp.py
 
 784-128-128-10, batch 128, AdaGrad, 54,000 random rows. The bare loop holds float32 tensors in memory, takes batches by
 ``X[rows]`` and uses torch's default AdaGrad; ``gemm`` is the matrix products of the same epoch alone, the floor. The

@@ -1,8 +1,8 @@
 """Images a second of the engine against a plain float32 loop: ResNet-14 on 32x32 color images, one thread.
 
-    python benchmarks/engine_resnet14.py                    speed, on random images
-    python benchmarks/engine_resnet14.py --processes 2      in two processes at once, one a core, as tables are run
-    python benchmarks/engine_resnet14.py --accuracy DIR     accuracy too, CIFAR-10 in DIR, float32 against bfloat16
+    python perf/engine_resnet14.py                    speed, on random images
+    python perf/engine_resnet14.py --processes 2      in two processes at once, one a core, as tables are run
+    python perf/engine_resnet14.py --accuracy DIR     accuracy too, CIFAR-10 in DIR, float32 against bfloat16
 
 The engine computes convolutions in bfloat16, channels last, and augments batches on the fly; the plain loop does
 neither, and ``plain bfloat16`` only the first, by autocast. All take turns within one process, batch 128, SGD with

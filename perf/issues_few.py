@@ -1,6 +1,6 @@
 """Wrong labels among a few hundred: what 20 to 99 held-out labels tell of those that the network has learned.
 
-    OMP_NUM_THREADS=1 python benchmarks/issues_few.py --seeds 200 201 202 203 204 205 206 207 208 209 210 211
+    OMP_NUM_THREADS=1 python perf/issues_few.py --seeds 200 201 202 203 204 205 206 207 208 209 210 211
 
 Made-up classes, normal around a center each: 2 to 4 of them, 5 to 80 features, 0 to 30 % of the labels wrong. Each run
 is judged twice: as it is, and as if no label had been held out. One line of JSON a run, and a summary.

@@ -1,6 +1,6 @@
 """Ranking of label errors that people confirmed, from class probabilities alone: p_wrong beside self-confidence.
 
-    GOLDVEIN_DATA=... python benchmarks/issues_human_checked.py
+    GOLDVEIN_DATA=... python perf/issues_human_checked.py
 
 The test sets of Northcutt, Athalye & Mueller 2021 with the probabilities that they published. Five people looked at
 each suspect; it is an error if fewer than three chose the given label. AUROC is over the rows that were looked at,

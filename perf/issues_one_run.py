@@ -1,7 +1,7 @@
 """Wrong labels found by one training run, beside five-fold confident learning with the same network.
 
-    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python benchmarks/issues_one_run.py bars --seeds 10 11
-    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python benchmarks/issues_one_run.py counts --seeds 10
+    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python perf/issues_one_run.py bars --seeds 10 11
+    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python perf/issues_one_run.py counts --seeds 10
 
 ``bars``: MNIST and Fashion-MNIST with the perceptron of Patrini et al. 2017, 10 epochs, and CIFAR-10N (worst labels)
 with ResNet-14, 5 epochs; with ``--peer``, five folds of the same network on the same labels, and confident learning

@@ -1,6 +1,6 @@
 """A list of wrong labels from a million rows of class probabilities, beside cleanlab where it can be imported.
 
-    OMP_NUM_THREADS=1 python benchmarks/issues_scale.py [--rows 1000000] [--classes 100] [--turns 3]
+    OMP_NUM_THREADS=1 python perf/issues_scale.py [--rows 1000000] [--classes 100] [--turns 3]
 
 1,000,000 x 100 float32 (400 MB), a tenth of the labels wrong, one thread. The probabilities are made up twice: of the
 true class (``clean``), and with the noise in them as a network trained on the labels has it (``noisy``). Each

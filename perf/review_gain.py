@@ -1,6 +1,6 @@
 """What a person's review is worth: train, decide on the labels that the planner puts first, train again.
 
-    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python benchmarks/review_gain.py --seeds 0 1 2
+    OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python perf/review_gain.py --seeds 0 1 2
 
 5,000 MNIST images with labels of which 30 % are wrong (symmetric), the perceptron of Patrini et al. 2017, plain
 training and two stages. The person is the true labels. Reviewed are 250, 500 and 1,000 labels, in the order of

@@ -1,7 +1,7 @@
 """Images a second from JPEG files to a network, and memory: training from a disk, as on Clothing1M.
 
     python perf/make_clothing1m.py DIR --images 20000 --distinct 560
-    python benchmarks/streaming.py DIR
+    python perf/streaming.py DIR
 
 Decoding to 256x256, in 1 and 2 threads, batches of 64: images a second by the clock and by the processor time used
 (the latter is that of one idle core; the former suffers from whatever else runs), and the peak of memory above the

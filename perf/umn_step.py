@@ -1,6 +1,6 @@
 """A training step of UMN on MNIST against the same step written without care: one thread.
 
-    python benchmarks/umn_step.py DATA_DIR
+    python perf/umn_step.py DATA_DIR
 
 784-500-(50, 50), 10 classes, 100 labels with 30 % noise, 5 + 95 rows. The naive step computes in float32, repeats z for
 each class and appends the class as one-hot, draws noise for each class, lets the guider look at all rows, and uses
@@ -110,15 +110,14 @@ def ours(images: Tensor, y: Tensor) -> Callable[[], None]:
     method = UMN(z_b=Z)  # as the naive one
     method.setup(task)
     inputs = Inputs(images.numpy(), Transform(shape, "none"), torch.device("cpu"))
-    method.learner.settle(inputs)
-    method.n_labeled = SIZES[0]
+    method.learner.choose_likelihood(inputs)
     run = Run(method, task, inputs, Recipe(batch_size=sum(SIZES), beta2=0.99), watch=False)
     next(run.epochs())
 
     def steps() -> Iterator[None]:
         while True:
-            for batch in run.batches(unlabeled="rest", sizes=SIZES, over="unlabeled"):
-                run.update(method.loss(batch))
+            for batch in run.batches(unlabeled="rest", sizes=SIZES, over="larger"):
+                run.update(method.loss(batch, SIZES[0]))
                 method.follow(0.99)
                 yield
 
