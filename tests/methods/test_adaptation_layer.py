@@ -17,7 +17,7 @@ from goldvein.methods.adaptation_layer import AdaptationLayer
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 Start = Callable[..., Run]
 PROBS = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]], dtype=torch.float64)
@@ -127,7 +127,7 @@ def test_first_the_base_then_both(start: Start, blobs: Any) -> None:
     method, seen = run.module, []
     update = run.update
 
-    def watched(terms: dict[str, Tensor]) -> None:
+    def watched(terms: Terms) -> None:
         before = method.W.detach().clone(), method.net.head.weight.detach().clone()
         update(terms)
         after = method.W.detach(), method.net.head.weight.detach()

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from goldvein.config import names as byname
 from goldvein.errors import InputError
@@ -22,6 +21,7 @@ from goldvein.methods.two_stage_clean import TwoStageClean
 from goldvein.training import checkpoint as on_disk
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
+from goldvein.training.task import Terms
 
 Start = Callable[..., Run]
 Same = Callable[[Any, Any], bool]
@@ -51,7 +51,7 @@ def stop_after(n_updates: int, patch: pytest.MonkeyPatch) -> None:
     """Let training stop, as by Ctrl-C, once it has made a number of updates."""
     update, done = Run.update, itertools.count()
 
-    def stopping(self: Run, terms: dict[str, Tensor]) -> None:
+    def stopping(self: Run, terms: Terms) -> None:
         if next(done) == n_updates:
             raise KeyboardInterrupt
         update(self, terms)

@@ -20,7 +20,7 @@ from goldvein.training import predict
 from goldvein.training.method import Method
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 Start = Callable[..., Run]
 Same = Callable[[Any, Any], bool]
@@ -29,7 +29,7 @@ Same = Callable[[Any, Any], bool]
 class Still(Method):
     """Learns nothing: every gradient is zero."""
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch) -> Terms:
         return {"nothing": 0 * self.net(batch.views[0]).sum()}
 
 
@@ -48,7 +48,7 @@ class Line(nn.Module):
 class March(Method):
     """Moves the threshold of a :class:`Line` by the learning rate in every step."""
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch) -> Terms:
         return {"march": -self.net.threshold}
 
 
