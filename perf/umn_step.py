@@ -111,15 +111,14 @@ def make_goldvein(images: Tensor, y: Tensor) -> Callable[[], None]:
     method = UMN(z_b=Z)  # the size of the naive model
     method.setup(task)
     inputs = Inputs(images.numpy(), Transform(shape, "none"), torch.device("cpu"))
-    method.learner.settle(inputs)
-    method.n_labeled = SIZES[0]
+    method.learner.choose_likelihood(inputs)
     run = Run(method, task, inputs, Recipe(batch_size=sum(SIZES), beta2=0.99), watch=False)
     next(run.epochs())
 
     def steps() -> Iterator[None]:
         while True:
-            for batch in run.batches(unlabeled="rest", sizes=SIZES, over="unlabeled"):
-                run.update(method.loss(batch))
+            for batch in run.batches(unlabeled="rest", sizes=SIZES, over="larger"):
+                run.update(method.loss(batch, SIZES[0]))
                 method.follow(0.99)
                 yield
 

@@ -396,7 +396,7 @@ def test_a_class_without_a_trusted_label_is_named() -> None:
 
 def test_a_method_says_how_many_updates_it_needs(blobs: Any) -> None:
     class Long(CrossEntropy):
-        updates = 600
+        min_updates = 600
 
     n_epochs = model(Long(), epochs="auto", batch_size=128, validation_fraction=0).fit(blobs.x, blobs.y).n_iter_
     batches = math.ceil((blobs.y >= 0).sum() / 64)
@@ -412,8 +412,8 @@ def test_who_is_steered_by_held_out_labels(method: str, schedule: str, keep: str
     given = choose_recipe({**auto, "schedule": "cosine", "keep": "best"}, 10, 10, set_up)
     assert (given.schedule, given.keep) == ("cosine", "best")
     outer = TwoStage()
-    outer.take_after(resolve_method(method))
-    assert outer.steered == (keep == "best")
+    outer.behave_like(resolve_method(method))
+    assert outer.uses_validation == (keep == "best")
 
 
 def test_missing_labels_are_no_errors() -> None:

@@ -12,6 +12,7 @@ import torch
 from sklearn.base import clone
 
 from goldvein import InputError, NoisyLabelClassifier
+from goldvein.training import checkpoint as on_disk
 from goldvein.training import run as engine
 from goldvein.training.fingerprint import fingerprint
 
@@ -48,7 +49,7 @@ def make_view() -> Callable[[torch.Tensor], torch.Tensor]:
 
 @pytest.mark.parametrize("seed", [3, np.random.RandomState(3)], ids=["int", "RandomState"])
 def test_a_resumed_fit_is_the_same_fit(blobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: Any) -> None:
-    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    monkeypatch.setattr(on_disk, "SECONDS_BETWEEN_CHECKPOINTS", 0)
 
     def options() -> dict[str, Any]:
         fixed = {"validation_fraction": 0.2, "method": "two_stage"}

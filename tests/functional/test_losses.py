@@ -13,11 +13,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from goldvein.functional import losses
+from goldvein.training.run import reduce
 
 SCORES = torch.tensor([[2.0, -1.0, 0.5]], dtype=torch.float64)
 LOGITS = torch.tensor([[0.7, 0.2, 0.1]], dtype=torch.float64).log()
 T = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.05, 0.15, 0.8]], dtype=torch.float64)
 EVERY = {
+    "cross_entropy": losses.cross_entropy,
     "unhinged": losses.unhinged,
     "sigmoid": losses.sigmoid,
     "savage": losses.savage,
@@ -49,6 +51,8 @@ def stochastic(seed: int, n_classes: int = 4) -> Tensor:
         ("sigmoid", SCORES, 0, 0.3730676),
         ("sigmoid", SCORES, 1, (0.7310586 + 1) / 3),
         ("savage", LOGITS, 0, 0.1797104),
+        ("cross_entropy", LOGITS, 0, 0.3566749),
+        ("cross_entropy", LOGITS, 2, 2.3025851),
         ("bootstrap_soft", LOGITS, 0, 0.3789321),
         ("bootstrap_hard", LOGITS, 0, 0.3566749),
         ("bootstrap_hard", LOGITS, 1, 1.3588853),
@@ -71,15 +75,29 @@ def test_a_row_without_a_label_has_no_part(loss: str) -> None:
     logits.requires_grad_()
     y[[1, 4]] = -1
     labeled = y >= 0
-    found = losses.mean_over_labeled(EVERY[loss](logits, y), y)
+    found = reduce((EVERY[loss](logits, y), labeled))
     torch.testing.assert_close(found, EVERY[loss](logits[labeled], y[labeled]).mean())
     (gradient,) = torch.autograd.grad(found, logits)
     assert (gradient[~labeled] == 0).all()
     assert (gradient[labeled] != 0).any()
 
 
-def test_the_mean_of_no_label_is_zero() -> None:
-    assert losses.mean_over_labeled(torch.tensor([3.0]), torch.tensor([-1])) == 0
+@pytest.mark.parametrize("loss", EVERY)
+def test_the_mean_of_no_label_is_zero(loss: str) -> None:
+    logits, _ = drawn(5, n_classes=3)
+    y = torch.full((6,), -1)
+    assert reduce((EVERY[loss](logits, y), y >= 0)) == 0
+
+
+def test_a_missing_label_has_no_cross_entropy() -> None:
+    logits, y = drawn(5, n_classes=3)
+    logits.requires_grad_()
+    y[[1, 4]] = -1
+    found = losses.cross_entropy(logits, y)
+    assert found.shape == (6,)
+    assert found[[1, 4]].tolist() == [0, 0]
+    (gradient,) = torch.autograd.grad(found.sum(), logits)
+    assert (gradient[[1, 4]] == 0).all()
 
 
 @pytest.mark.parametrize("loss", EVERY)
@@ -91,7 +109,7 @@ def test_a_certain_network_has_finite_losses_and_gradients(loss: str, scale: flo
     if loss == "backward_corrected":
         params = {"T_inverse": T.inverse().float()}
     found = EVERY[loss](logits, y, **params)
-    (gradient,) = torch.autograd.grad(losses.mean_over_labeled(found, y), logits)
+    (gradient,) = torch.autograd.grad(reduce((found, y >= 0)), logits)
     assert found.isfinite().all()
     assert gradient.isfinite().all()
 

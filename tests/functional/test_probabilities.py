@@ -1,4 +1,4 @@
-"""Ramps, distances, soft labels and moving averages against numbers worked out by hand."""
+"""Distances, soft labels and moving averages against numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -10,49 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from goldvein.functional.probabilities import (
-    one_hot,
-    rampdown,
-    rampup,
-    soft_cross_entropy,
-    squared_distance,
-    trusted_term,
-    update_average,
-)
-
-
-@pytest.mark.parametrize(
-    ("epoch", "value"),
-    [(0, 0.006738), (1, 0.007629), (20, 0.060055), (40, 0.286505), (60, 0.731616), (79, 0.999219), (80, 1), (300, 1)],
-)
-def test_rampup(epoch: int, value: float) -> None:
-    assert rampup(epoch, 80) == pytest.approx(value, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("epoch", "value"), [(249, 1.0), (250, 1.0), (260, 0.606531), (275, 0.043937), (290, 0.000335), (299, 0.000006)]
-)
-def test_rampdown(epoch: int, value: float) -> None:
-    assert rampdown(epoch, 300, 50) == pytest.approx(value, abs=1e-6)
-
-
-def test_ramps_of_no_length_are_one() -> None:
-    assert rampup(0, 0) == 1.0
-    assert rampdown(9, 10, 0) == 1.0
-
-
-@given(st.floats(1, 500), st.lists(st.floats(0, 600), min_size=2, max_size=20))
-def test_rampup_rises(length: float, epochs: list[float]) -> None:
-    values = [rampup(e, length) for e in sorted(epochs)]
-    assert values == sorted(values)
-    assert all(math.exp(-5) - 1e-12 <= v <= 1 for v in values)
-
-
-@given(st.integers(1, 400), st.integers(1, 100))
-def test_rampdown_falls(n_epochs: int, length: int) -> None:
-    values = [rampdown(e, n_epochs, length) for e in range(n_epochs)]
-    assert values == sorted(values, reverse=True)
-    assert all(v == 1 for v in values[: max(0, n_epochs - length)])
+from goldvein.functional.probabilities import kept_mask, one_hot, soft_cross_entropy, squared_distance, update_average
 
 
 def test_squared_distance_sums_over_classes() -> None:
@@ -105,14 +63,7 @@ def test_update_average_copies_counters() -> None:
     assert average[0].item() == 7
 
 
-@pytest.mark.parametrize("n_classes", [2, 10])
-def test_a_trusted_term_is_pushed_at_least_as_hard_as_any_other(n_classes: int) -> None:
-    """Its gradient is f (1 - q) where the linear term has f q (1 - q): not 0 where q is."""
-    logits = torch.randn(50, n_classes, dtype=torch.float64).mul_(4).requires_grad_()
-    y = torch.arange(50) % n_classes
-    q = logits.softmax(1)[torch.arange(50), y]
-    f = math.log((n_classes - 1) * 0.999 / 0.001)
-    torch.testing.assert_close(trusted_term(logits, y, 1e-3), -f * q.log())
-    (sure,) = torch.autograd.grad(trusted_term(logits, y, 1e-3).sum(), logits, retain_graph=True)
-    (linear,) = torch.autograd.grad(-(f * q).sum(), logits)
-    torch.testing.assert_close(sure * q[:, None], linear)
+def test_kept_removed_and_missing_labels() -> None:
+    found = kept_mask(torch.tensor([0, 3, -1, 2]), torch.tensor([0, -1, -1, 2]))
+    assert found[[0, 1, 3]].tolist() == [1, 0, 1]
+    assert found[2].isnan()

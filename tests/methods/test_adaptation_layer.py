@@ -17,7 +17,7 @@ from goldvein.methods.adaptation_layer import AdaptationLayer
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 Start = Callable[..., Run]
 PROBS = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]], dtype=torch.float64)
@@ -86,7 +86,7 @@ def test_rows_are_stochastic_for_every_input() -> None:
         method.U.normal_()
     x = batch(PROBS.log(), [0, 0, 0]).views[0]
     method.net(x)
-    _, T = method.believe(x)
+    _, T = method.predict_noise(x)
     assert T.shape == (3, 3, 3)
     torch.testing.assert_close(T.sum(2), torch.ones(3, 3, dtype=torch.float64))
     assert not torch.allclose(T[0], T[1])
@@ -127,7 +127,7 @@ def test_first_the_base_then_both(start: Start, blobs: Any) -> None:
     method, seen = run.module, []
     update = run.update
 
-    def watched(terms: dict[str, Tensor]) -> None:
+    def watched(terms: Terms) -> None:
         before = method.W.detach().clone(), method.net.head.weight.detach().clone()
         update(terms)
         after = method.W.detach(), method.net.head.weight.detach()

@@ -1,4 +1,4 @@
-"""Cross-entropies weighted by the inverse of the noise: stage 1, the anchors, and a matrix of one's own."""
+"""Cross-entropies weighted by the inverse of the noise."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import nn
 
 from goldvein import NoisyLabelClassifier
 from goldvein.errors import InputError
+from goldvein.methods import _anchors
 from goldvein.methods.backward_correction import BackwardCorrection
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.noise import synthetic as noise
-from goldvein.noise.transition import anchor_transition
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
 from goldvein.training.task import Batch, Task
@@ -45,46 +45,6 @@ def test_the_inverse_of_symmetric_noise_in_closed_form() -> None:
     assert method.T_inverse[0, :2].tolist() == pytest.approx([1.2571, -0.02857], abs=5e-5)
 
 
-def test_stage_2_begins_again_with_the_anchors_of_stage_1(
-    start: Start, same: Callable[..., bool], blobs: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stages: list[dict[str, Any]] = []
-    epochs = Run.epochs
-
-    def watching(self: Run, *args: Any, **options: Any) -> Any:
-        stages.append({"weights": {k: v.clone() for k, v in self.module.net.state_dict().items()}, **options})
-        return epochs(self, *args, **options)
-
-    monkeypatch.setattr(Run, "epochs", watching)
-    seen: list[Any] = []
-    monkeypatch.setattr(
-        "goldvein.methods.backward_correction.anchor_transition",
-        lambda probs, *args, **options: (seen.append((probs, args, options)), anchor_transition(probs))[1],
-    )
-    method = BackwardCorrection(percentile=90.0, patrini_inplace=True)
-    run = start(method, blobs.x, blobs.y, validation=blobs.validation, recipe=RECIPE)
-    method.train_on(run)
-    first, second = stages
-    assert first["keep"] == "best"
-    assert same(second["weights"], first["weights"])
-    ((probs, args, options),) = seen
-    assert probs.shape == (180, 3)  # held-out and unlabeled rows too
-    assert (args, options) == ((90.0,), {"inplace": True})
-    expected = anchor_transition(probs)
-    np.testing.assert_allclose(method.T, expected, atol=1e-6)
-    np.testing.assert_allclose(method.T_inverse, np.linalg.inv(expected), atol=1e-4)
-    assert [entry["stage"] for entry in run.at.history] == [0, 0, 0, 1, 1, 1]
-
-
-def test_stage_1_is_cross_entropy(start: Start, blobs: Any) -> None:
-    histories = []
-    for method in (BackwardCorrection(), CrossEntropy()):
-        run = start(method, blobs.x, blobs.y, validation=blobs.validation, recipe=RECIPE)
-        method.train_on(run)
-        histories.append([entry["cross_entropy"] for entry in run.at.history[:3]])
-    assert histories[0] == histories[1]
-
-
 def test_a_given_matrix_sees_through_noise_that_outweighs_the_truth(blobs: Any) -> None:
     matrix = [[0.9, 0.1, 0.0], [0.0, 0.4, 0.6], [0.0, 0.0, 1.0]]
     y = noise.corrupt(blobs.y_true, matrix, random_state=0)
@@ -96,23 +56,15 @@ def test_a_given_matrix_sees_through_noise_that_outweighs_the_truth(blobs: Any) 
     assert (plain.predict(blobs.x) == blobs.y_true).mean() < 0.75  # class 1 is taken for class 2
 
 
-@pytest.mark.parametrize(
-    ("matrix", "message"),
-    [
-        (np.eye(2), r"shape \(2, 2\): it must be 3 x 3"),
-        ([[1, 0, 0], [0, 0.5, 0.4], [0, 0, 1]], "row 1 of the transition matrix sums to 0.9"),
-        ([[1, 0, 0], [0, 0.5, 0.5], [0, 0.5, 0.5]], "condition number .*, too near to singular"),
-    ],
-)
-def test_a_bad_matrix_is_refused(start: Start, blobs: Any, matrix: Any, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        start(BackwardCorrection(transition=matrix), blobs.x, blobs.y)
+def test_the_inverse_is_that_of_the_estimate(start: Start, blobs: Any) -> None:
+    run = start(BackwardCorrection(), blobs.x, blobs.y, validation=blobs.validation, recipe=RECIPE)
+    run.module.train_on(run)
+    assert not torch.equal(run.module.T, torch.eye(3))
+    np.testing.assert_allclose(run.module.T_inverse, np.linalg.inv(run.module.T.double()), atol=1e-4)
 
 
 def test_an_estimate_without_an_inverse_is_refused(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "goldvein.methods.backward_correction.anchor_transition", lambda *args, **options: np.full((3, 3), 1 / 3)
-    )
+    monkeypatch.setattr(_anchors, "anchor_transition", lambda *args, **options: np.full((3, 3), 1 / 3))
     run = start(BackwardCorrection(), blobs.x, blobs.y, recipe=Recipe(epochs=1))
     with pytest.raises(InputError, match="too near to singular"):
         run.module.train_on(run)

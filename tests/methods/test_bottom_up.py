@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.methods.bottom_up import BottomUp, Tame, nearest_in_simplex
+from goldvein.methods.bottom_up import BottomUp, TameGradient, nearest_in_simplex
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
@@ -98,13 +98,13 @@ def test_the_gradient_by_finite_differences(seed: int) -> None:
 @given(seeds)
 def test_a_plain_step_ends_at_the_same_point(seed: int) -> None:
     T, gradient = points(seed).softmax(1).requires_grad_(), 0.1 * points(seed + 1)
-    (tame,) = torch.autograd.grad(Tame.apply(T), T, gradient)
+    (tame,) = torch.autograd.grad(TameGradient.apply(T), T, gradient)
     torch.testing.assert_close(nearest_in_simplex(T - 0.3 * tame), nearest_in_simplex(T - 0.3 * gradient))
 
 
 def test_a_long_gradient_is_cut() -> None:
     T = torch.eye(2, requires_grad=True)
-    (tame,) = torch.autograd.grad(Tame.apply(T), T, torch.tensor([[3e6, -1e6], [0.0, 0.0]]))
+    (tame,) = torch.autograd.grad(TameGradient.apply(T), T, torch.tensor([[3e6, -1e6], [0.0, 0.0]]))
     torch.testing.assert_close(tame, torch.tensor([[0.5**0.5, -(0.5**0.5)], [0.0, 0.0]]))
 
 

@@ -63,6 +63,7 @@ def test_it_says_what_it_is_and_where_it_comes_from(name: str) -> None:
     text = importlib.import_module(f"goldvein.methods.{name}").__doc__
     assert text
     assert re.search(r"[A-Z][^\n]+\b(19|20)\d\d\b", text), "a citation is missing"
+    assert re.search(r"\barXiv:\d{4}\.\d{4,5}\b|https?://\S", text), "a link to the paper is missing"
     assert find("methods", name).__doc__
 
 

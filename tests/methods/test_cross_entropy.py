@@ -31,7 +31,7 @@ def test_balance(start: Callable[..., Run], balance: bool) -> None:
     drawn: list[int] = []
     run = start(CrossEntropy(balance=balance), torch.randn(40, 2).numpy(), y, recipe=Recipe(epochs=1, batch_size=9))
     batches = run.batches
-    run.batches = lambda **options: ((drawn.extend(b.y.tolist()), b)[1] for b in batches(**options))
+    run.batches = lambda *given, **options: ((drawn.extend(b.y.tolist()), b)[1] for b in batches(*given, **options))
     run.module.train_on(run)
     assert (drawn.count(0), drawn.count(1), drawn.count(-1)) == ((18, 18, 0) if balance else (30, 6, 0))
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import nn
 
 from goldvein.errors import InputError
+from goldvein.methods import _supervised
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.fine_tune import FineTune
 from goldvein.methods.mean_teacher import MeanTeacher
@@ -18,7 +19,7 @@ from goldvein.methods.two_stage import TwoStage
 from goldvein.methods.umn import UMN
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Terms
 
 Start = Callable[..., Run]
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.02, optimizer="sgd", schedule="cosine")
@@ -38,14 +39,6 @@ class Base(CrossEntropy):
         vars(self)["ended"] = {name: value.clone() for name, value in self.net.state_dict().items()}
 
 
-class Watched(FineTune):
-    """Remembers the rows and labels of fine-tuning."""
-
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        vars(self).setdefault("seen", []).append((batch.rows.clone(), batch.y.clone()))
-        return super().loss(batch)
-
-
 def trained(start: Start, method: FineTune, blobs: Any, **options: Any) -> Run:
     run = start(method, blobs.x, blobs.y, recipe=RECIPE, trusted=blobs.trusted, **options)
     run.module.train_on(run)
@@ -62,12 +55,21 @@ def test_the_method_before_knows_no_trusted_label(start: Start, blobs: Any) -> N
     assert base.labels.tolist() == expected
 
 
-def test_fine_tuning_sees_every_trusted_label_once_an_epoch_and_no_other(start: Start, blobs: Any) -> None:
-    method = Watched(Base(), epochs=3)
-    run = trained(start, method, blobs)
-    rows = torch.cat([rows for rows, _ in method.seen])
+def test_fine_tuning_sees_every_trusted_label_once_an_epoch_and_no_other(
+    start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, seen, loss = Base(), [], _supervised.supervised_loss
+
+    def watched(net: nn.Module, batch: Batch) -> Terms:
+        if hasattr(base, "ended"):
+            seen.append((batch.rows.clone(), batch.y.clone()))
+        return loss(net, batch)
+
+    monkeypatch.setattr(_supervised, "supervised_loss", watched)
+    run = trained(start, FineTune(base, epochs=3), blobs)
+    rows = torch.cat([rows for rows, _ in seen])
     assert rows.bincount(minlength=180).tolist() == (3 * blobs.trusted).tolist()
-    assert all(torch.equal(y, run.task.y[rows]) for rows, y in method.seen)
+    assert all(torch.equal(y, run.task.y[rows]) for rows, y in seen)
     assert [entry["stage"] for entry in run.at.history] == [0, 0, 1, 1, 1]
     assert {entry["lr"] for entry in run.at.history[2:]} == {1e-5}
 

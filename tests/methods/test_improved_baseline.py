@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,12 @@ import pytest
 import torch
 from sklearn.base import BaseEstimator
 
+from goldvein.errors import InputError
 from goldvein.methods.improved_baseline import ImprovedBaseline
+from goldvein.selectors.neighbors import Neighbors
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
+from goldvein.training.task import Batch
 
 Start = Callable[..., Run]
 
@@ -61,12 +64,29 @@ def test_the_second_network_is_fresh(start: Start, blobs: Any, monkeypatch: pyte
     assert [entry["stage"] for entry in run.at.history] == [0, 0, 0, 1, 1, 1]
 
 
-def test_classes_are_balanced(start: Start, blobs: Any) -> None:
+def test_classes_are_balanced(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     y = np.where((blobs.y == 2) & (np.arange(len(blobs.y)) % 4 > 0), -1, blobs.y)
-    drawn: list[int] = []
+    drawn: dict[int, list[int]] = {}
+    batches = Run.batches
+
+    def watched(self: Run, *args: Any, **options: Any) -> Iterator[Batch]:
+        for batch in batches(self, *args, **options):
+            drawn.setdefault(self.at.stage, []).extend(batch.y.tolist())
+            yield batch
+
+    monkeypatch.setattr(Run, "batches", watched)
     run = start(ImprovedBaseline(), blobs.x, y, recipe=Recipe(epochs=1, batch_size=16))
-    batches = run.batches
-    run.batches = lambda **options: ((drawn.extend(b.y.tolist()), b)[1] for b in batches(**options))
-    run.module.train_balanced(run)
-    counts = np.bincount(drawn)
-    assert counts.max() - counts.min() <= 1
+    run.module.train_on(run)
+    assert drawn.keys() == {0, 1}
+    for labels in drawn.values():
+        counts = np.bincount(labels)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_a_selector_that_needs_more_than_predictions_is_refused(start: Start, blobs: Any) -> None:
+    message = (
+        "Neighbors needs `features`, which improved_baseline does not provide; "
+        "use one of confidence, confident_learning, posterior$"
+    )
+    with pytest.raises(InputError, match=message):
+        start(ImprovedBaseline(selector=Neighbors()), blobs.x, blobs.y)

@@ -43,7 +43,7 @@ def test_the_loss_by_its_parts(start: Start) -> None:
     logits, types = method.net(batch.views[0]), method.types(method.net.features(batch.views[0]))
     given = label_probs(logits.softmax(1), types.softmax(1), method.C)
     by_hand = -sum(given[i, batch.y[i]].log() for i in (1, 2, 4, 5)) / 6
-    torch.testing.assert_close(terms["doubtful"], by_hand)
+    torch.testing.assert_close(terms["noisy"], by_hand)
     torch.testing.assert_close(terms["trusted"], -sum(logits.log_softmax(1)[i, batch.y[i]] for i in (0, 3)) / 6)
     kinds = {1: 0, 2: 2, 4: 1, 5: 0}
     known = -0.5 * sum(types.log_softmax(1)[i, z] for i, z in kinds.items()) / 6
@@ -57,7 +57,7 @@ def test_free_labels_are_cross_entropy(start: Start) -> None:
         method.types.bias.copy_(torch.tensor([800.0, 0.0, 0.0]))
     terms = reduced(method.loss(batch))
     whole = F.cross_entropy(method.net(batch.views[0]), batch.y)
-    torch.testing.assert_close(terms["doubtful"] + terms["trusted"], whole, atol=1e-10, rtol=0)
+    torch.testing.assert_close(terms["noisy"] + terms["trusted"], whole, atol=1e-10, rtol=0)
 
 
 def test_whom_the_gradients_reach(start: Start) -> None:
@@ -68,9 +68,8 @@ def test_whom_the_gradients_reach(start: Start) -> None:
         given.log(), batch.y.masked_fill(method.trusted[batch.rows], -1), reduction="sum", ignore_index=-1
     )
     expected = torch.autograd.grad(full / 6, [method.types.weight, *method.net.parameters()])
-    found = torch.autograd.grad(
-        reduced(method.loss(batch))["doubtful"], [method.types.weight, *method.net.parameters()]
-    )
+    noisy = reduced(method.loss(batch))["noisy"]
+    found = torch.autograd.grad(noisy, [method.types.weight, *method.net.parameters()])
     torch.testing.assert_close(found[0], 0.1 * expected[0])
     for a, b in zip(found[1:], expected[1:], strict=True):
         torch.testing.assert_close(a, b)
@@ -130,7 +129,7 @@ def test_trusted_rows_stand_one_to_one(start: Start, blobs: Any) -> None:
     method.loss = lambda batch: (seen.append(batch), loss(batch))[1]
     first: list[Batch] = []
     batches = run.batches
-    run.batches = lambda **options: ((first.append(b), b)[1] for b in batches(**options))
+    run.batches = lambda *given, **options: ((first.append(b), b)[1] for b in batches(*given, **options))
     method.train_on(run)
     doubtful = set(np.flatnonzero((blobs.y >= 0) & ~blobs.validation & ~trusted))
     base = torch.cat([b.rows for b in first[: len(first) - len(seen)]])

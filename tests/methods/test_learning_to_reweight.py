@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from by_hand import ALONE, reduced
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from goldvein.errors import InputError
-from goldvein.methods.learning_to_reweight import LearningToReweight, endless, normalized
+from goldvein.methods.learning_to_reweight import LearningToReweight, endless
 from goldvein.training.device import LowPrecision
 from goldvein.training.network import build_network
 from goldvein.training.recipe import Recipe
@@ -69,7 +70,7 @@ def test_one_forward_pass_equals_two_backward_passes(
     torch.manual_seed(0)
     net = build_network(model, shape, 3, **params).double().train()
     batch, trusted = problem(shape)
-    u = method_with(net).alignment(batch, trusted)
+    u = method_with(net).alignment(ALONE, batch, trusted)
     torch.testing.assert_close(u, literal(net, batch, trusted), atol=1e-10, rtol=1e-8)
 
 
@@ -85,14 +86,15 @@ def test_it_is_the_inner_product_of_gradients(seed: int) -> None:
 
     clean = gradient(trusted)
     each = [gradient(Batch((batch.views[0][i : i + 1],), batch.y[i : i + 1], batch.rows[:1])) @ clean for i in range(6)]
-    torch.testing.assert_close(method_with(net).alignment(batch, trusted), torch.stack(each), atol=1e-10, rtol=1e-8)
+    u = method_with(net).alignment(ALONE, batch, trusted)
+    torch.testing.assert_close(u, torch.stack(each), atol=1e-10, rtol=1e-8)
 
 
 def test_a_finite_step_agrees() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 3)).double()
     batch, trusted = problem((3,))
-    u = method_with(net).alignment(batch, trusted)
+    u = method_with(net).alignment(ALONE, batch, trusted)
     gradient = torch.autograd.grad(F.cross_entropy(net(batch.views[0][2:3]), batch.y[2:3]), list(net.parameters()))
 
     def clean(eps: float) -> float:
@@ -102,43 +104,60 @@ def test_a_finite_step_agrees() -> None:
     assert u[2].item() == pytest.approx(-(clean(1e-5) - clean(-1e-5)) / 2e-5, rel=1e-6)
 
 
-def test_a_label_against_the_trusted_gradient_counts_nothing() -> None:
-    torch.manual_seed(0)
-    net = nn.Linear(2, 2, bias=False).double()
+def at_zero(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    net = nn.Linear(input_shape[0], n_classes, bias=False)
     nn.init.zeros_(net.weight)
-    x = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).double()
-    batch = Batch((x,), torch.tensor([0, 1, 0]), torch.arange(3))
-    trusted = Batch((x[:1],), torch.tensor([0]), torch.arange(1))
+    return net
+
+
+def test_a_label_against_the_trusted_gradient_counts_nothing(start: Start) -> None:
+    x, y = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1, 0])
+    batch, trusted = Batch((x.double(),), y, torch.arange(3)), Batch((x[:1].double(),), y[:1], torch.arange(1))
     # at 0 the gradient of a row is (1/2 - onehot) x^T: <.,.> is 1/2, -1/2 and, for orthogonal inputs, 0
-    method = method_with(net)
-    torch.testing.assert_close(method.alignment(batch, trusted), torch.tensor([0.5, -0.5, 0.0]).double())
-    terms = method.weighted(batch, trusted)
+    method = method_with(at_zero((2,), 2).double())
+    u = method.alignment(ALONE, batch, trusted)
+    torch.testing.assert_close(u, torch.tensor([0.5, -0.5, 0.0]).double())
+    assert method.weigh(ALONE, u).tolist() == [1, 0, 0]
+    right = np.array([True, False, False])
+    run = start(LearningToReweight(), x.numpy(), y, trusted=right, model=at_zero, recipe=Recipe(epochs=1, batch_size=3))
+    seen: list[dict[str, Tensor]] = []
+    run.update = lambda terms: seen.append(reduced(terms))  # type: ignore[method-assign]
+    run.module.train_on(run)
+    (terms,) = seen
     assert terms["cross_entropy"].item() == pytest.approx(np.log(2))  # of the first row alone
-    (gradient,) = torch.autograd.grad(terms["cross_entropy"], net.weight)
-    torch.testing.assert_close(gradient, torch.tensor([[-0.5, 0.0], [0.5, 0.0]]).double())
+    (gradient,) = torch.autograd.grad(terms["cross_entropy"], run.module.net.weight)
+    torch.testing.assert_close(gradient, torch.tensor([[-0.5, 0.0], [0.5, 0.0]]))
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9))
 def test_weights_are_a_positive_part_of_sum_one(u: list[float]) -> None:
     values = torch.tensor(u, dtype=torch.float64)
-    w = normalized(values)
+    w = LearningToReweight().weigh(ALONE, values)
     assert (w >= 0).all()
     assert (w[values <= 0] == 0).all()
     assert w.sum().item() == pytest.approx(1.0 if (values > 0).any() else 0.0)
 
 
-def test_only_the_real_pass_moves_batch_norms() -> None:
+def with_batch_norm(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(input_shape[0], 4), nn.BatchNorm1d(4), nn.Linear(4, n_classes))
+
+
+def test_only_the_real_pass_moves_batch_norms(start: Start, blobs: Any) -> None:
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)).double()
-    method = method_with(net)
+    net: Any = with_batch_norm((3,), 3).double()
     batch, trusted = problem((3,))
-    method.alignment(batch, trusted)
+    method_with(net).alignment(ALONE, batch, trusted)
     assert net[1].num_batches_tracked == 0
     assert net[1].running_mean.abs().max() == 0
-    method.weighted(batch, trusted)
-    assert net[1].num_batches_tracked == 1
-    torch.testing.assert_close(net[1].running_mean, 0.1 * net[0](batch.views[0]).mean(0).detach())
     assert all(p.grad is None for p in net.parameters())
+    recipe = Recipe(epochs=1, batch_size=180)
+    run = start(LearningToReweight(), blobs.x, blobs.y, trusted=blobs.trusted, model=with_batch_norm, recipe=recipe)
+    net = run.module.net
+    x = torch.as_tensor(blobs.x[blobs.y >= 0])
+    expected = 0.1 * net[0](x).mean(0).detach()
+    run.module.train_on(run)
+    assert net[1].num_batches_tracked == 1
+    torch.testing.assert_close(net[1].running_mean, expected)
 
 
 def test_in_bfloat16_too() -> None:
@@ -146,8 +165,8 @@ def test_in_bfloat16_too() -> None:
     net = build_network("resnet14", (2, 8, 8), 3)
     batch, trusted = problem((2, 8, 8), n=16, n_trusted=16)
     batch, trusted = (Batch((b.views[0].float(),), b.y, b.rows) for b in (batch, trusted))
-    exact = method_with(net).alignment(batch, trusted)
-    rough = method_with(LowPrecision(net)).alignment(batch, trusted)
+    exact = method_with(net).alignment(ALONE, batch, trusted)
+    rough = method_with(LowPrecision(net)).alignment(ALONE, batch, trusted)
     assert torch.corrcoef(torch.stack([exact, rough]))[0, 1] > 0.95
 
 
@@ -155,11 +174,11 @@ def test_wrong_labels_get_less_weight(start: Start, blobs: Any) -> None:
     weights = torch.zeros(12, 180)  # by epoch and row
 
     class Watched(LearningToReweight):
-        def alignment(self, batch: Batch, trusted: Batch) -> Tensor:
+        def alignment(self, run: Run, batch: Batch, trusted: Batch) -> Tensor:
             assert run.task.trusted[trusted.rows].all()
             assert (trusted.y == run.y[trusted.rows]).all()
-            u = super().alignment(batch, trusted)
-            weights[len(run.at.history)].index_add_(0, batch.rows, normalized(u))
+            u = super().alignment(run, batch, trusted)
+            weights[len(run.at.history)].index_add_(0, batch.rows, self.weigh(run, u))
             return u
 
     recipe = Recipe(epochs=12, batch_size=32, lr=0.01)

@@ -26,13 +26,14 @@ def ready(**params: object) -> MVAE:
 
 LOGITS = torch.tensor([[0.0, 1.0, 2.0], [1.0, -1.0, 0.5]], requires_grad=True)
 Y = torch.tensor([2, 0])
+X, MEAN = torch.full((2, 4), torch.nan), torch.full((2, 2), torch.nan)  # which this term does not look at
 
 
 def test_a_rate_by_hand() -> None:
     f = math.log(2 * 0.7 / 0.3)
     q = LOGITS.detach().softmax(1)
     expected = torch.stack([-f * q[0, 2], -f * q[1, 0]])
-    torch.testing.assert_close(ready(noise_rate=0.3).labeled_term(LOGITS, Y), expected)
+    torch.testing.assert_close(ready(noise_rate=0.3).labeled_term(X, Y, LOGITS, MEAN), expected)
 
 
 def test_a_matrix_by_hand() -> None:
@@ -40,23 +41,23 @@ def test_a_matrix_by_hand() -> None:
     q = LOGITS.detach().softmax(1)
     of_2 = q[0, 0] * math.log(1e-3) + q[0, 1] * math.log(0.2) + q[0, 2] * math.log(0.7)
     of_0 = q[1, 0] * math.log(0.9) + q[1, 1] * math.log(1e-3) + q[1, 2] * math.log(0.3)
-    torch.testing.assert_close(ready(transition=T).labeled_term(LOGITS, Y), -torch.stack([of_2, of_0]))
+    torch.testing.assert_close(ready(transition=T).labeled_term(X, Y, LOGITS, MEAN), -torch.stack([of_2, of_0]))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.4, 0.6])
 def test_a_symmetric_matrix_is_a_rate(rate: float) -> None:
     T = np.full((3, 3), rate / 2)
     np.fill_diagonal(T, 1 - rate)
-    by_matrix = ready(transition=T.tolist()).labeled_term(LOGITS, Y)
-    by_rate = ready(noise_rate=rate).labeled_term(LOGITS, Y)
+    by_matrix = ready(transition=T.tolist()).labeled_term(X, Y, LOGITS, MEAN)
+    by_rate = ready(noise_rate=rate).labeled_term(X, Y, LOGITS, MEAN)
     torch.testing.assert_close(by_matrix - by_rate, torch.full((2,), -math.log(rate / 2)))  # a constant
     first, second = (torch.autograd.grad(term.sum(), LOGITS)[0] for term in (by_matrix, by_rate))
     torch.testing.assert_close(first, second)
 
 
 def test_labels_without_noise_do_not_weigh_infinitely() -> None:
-    assert ready(noise_rate=0.0).labeled_term(LOGITS, Y).isfinite().all()
-    identity = ready(transition=torch.eye(3).tolist()).labeled_term(LOGITS, Y)
+    assert ready(noise_rate=0.0).labeled_term(X, Y, LOGITS, MEAN).isfinite().all()
+    identity = ready(transition=torch.eye(3).tolist()).labeled_term(X, Y, LOGITS, MEAN)
     assert identity.isfinite().all()
 
 

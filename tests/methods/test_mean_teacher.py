@@ -12,11 +12,11 @@ from by_hand import reduced
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.functional.probabilities import rampdown, rampup
+from goldvein.functional.schedules import rampdown, rampup
 from goldvein.methods.mean_teacher import MeanTeacher
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 Start = Callable[..., Run]
 
@@ -24,10 +24,9 @@ Start = Callable[..., Run]
 def test_the_loss_by_hand() -> None:
     method = MeanTeacher(noise=0.0)
     method.student, method.net = nn.Identity(), nn.Linear(3, 3, bias=False).double()
-    method.w = 5.0
     seen = torch.tensor([[1.0, 0.0, 2.0], [0.0, 2.0, 0.0]]).double().requires_grad_()
     other = torch.randn(2, 3, dtype=torch.float64)
-    terms = reduced(method.loss(Batch((seen, other), torch.tensor([2, -1]), torch.arange(2))))
+    terms = reduced(method.loss(Batch((seen, other), torch.tensor([2, -1]), torch.arange(2)), 5.0))
     torch.testing.assert_close(terms["cross_entropy"], F.cross_entropy(seen[:1], torch.tensor([2])))
     s, s_teacher = seen.softmax(1), method.net(other).softmax(1)
     torch.testing.assert_close(terms["consistency"], 5.0 * (s - s_teacher).square().mean())
@@ -41,9 +40,10 @@ def test_the_loss_by_hand() -> None:
 def test_alike_and_without_noise_they_agree() -> None:
     method = MeanTeacher(noise=0.0)
     method.net = nn.Linear(3, 2)
-    method.student, method.w = method.net, 1.0
+    method.student = method.net
     x = torch.randn(5, 3)
-    assert reduced(method.loss(Batch((x, x), torch.zeros(5, dtype=torch.int64), torch.arange(5))))["consistency"] == 0
+    batch = Batch((x, x), torch.zeros(5, dtype=torch.int64), torch.arange(5))
+    assert reduced(method.loss(batch, 1.0))["consistency"] == 0
 
 
 def test_student_and_teacher_see_noise_of_their_own() -> None:
@@ -58,7 +58,7 @@ def test_student_and_teacher_see_noise_of_their_own() -> None:
     method = MeanTeacher(noise=0.5)
     method.net = method.student = Looks()
     x = torch.zeros(4000, 2)
-    reduced(method.loss(Batch((x, x + 1), torch.zeros(4000, dtype=torch.int64), torch.arange(4000))))
+    method.loss(Batch((x, x + 1), torch.zeros(4000, dtype=torch.int64), torch.arange(4000)))
     teacher, student = seen
     assert student.mean().item() == pytest.approx(0, abs=0.03)  # the first view
     assert teacher.mean().item() == pytest.approx(1, abs=0.03)
@@ -69,9 +69,9 @@ def test_student_and_teacher_see_noise_of_their_own() -> None:
 class Watched(MeanTeacher):
     """Keeps the student's weights, from the start and after each step."""
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch, w: float = 0.0) -> Terms:
         self.seen.append(next(self.student.parameters()).detach().clone())
-        return super().loss(batch)
+        return super().loss(batch, w)
 
 
 def trained(start: Start, blobs: Any, n_epochs: int, **params: Any) -> Run:
@@ -150,9 +150,9 @@ def test_the_pace(n_steps: int, up: float, down: float) -> None:
             rates.update(lr=lr, beta1=beta1, beta2=beta2)
 
     for t in (0, round(up / 2), up - 1, up, n_steps - down, n_steps - down // 2, n_steps - 1):
-        gamma = method.pace(Rates(), t, n_steps)  # type: ignore[arg-type]
+        w, gamma = method.pace(Rates(), t, n_steps)  # type: ignore[arg-type]
         risen, fallen = rampup(t, up), rampdown(t, n_steps, down)
-        assert method.w == pytest.approx(100 * risen)
+        assert w == pytest.approx(100 * risen)
         assert rates["lr"] == pytest.approx(0.003 * risen * fallen)
         assert rates["beta1"] == pytest.approx(0.5 + 0.4 * fallen)
         assert gamma == rates["beta2"] == (0.99 if t < up else 0.999)
@@ -183,9 +183,9 @@ def test_five_of_a_hundred_rows_are_labeled_and_all_rows_stand_beside_them(start
     batches: list[Batch] = []
 
     class Batches(MeanTeacher):
-        def loss(self, batch: Batch) -> dict[str, Tensor]:
+        def loss(self, batch: Batch, w: float = 0.0) -> Terms:
             batches.append(batch)
-            return super().loss(batch)
+            return super().loss(batch, w)
 
     run = start(Batches(), x, y, recipe=Recipe(epochs=1, batch_size=100))
     run.module.train_on(run)
@@ -217,7 +217,7 @@ def test_the_teacher_has_dropout_and_batch_norms_of_its_own(start: Start, blobs:
     run = start(method, blobs.x, blobs.y, model=network, recipe=Recipe(epochs=2, batch_size=30))
     modes = []
     method.net.register_forward_pre_hook(lambda net, _: modes.append((net.training, torch.is_grad_enabled())))
-    reduced(method.loss(next(iter(run.batches()))))
+    method.loss(next(iter(run.batches())))
     assert modes == [(True, False)]
     method.train_on(run)
     for a, b in zip(method.net.parameters(), method.student.parameters(), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from goldvein.errors import InputError
 from goldvein.methods import _mentor as curriculum
 from goldvein.methods.mentor_net import BURN_IN, MentorNet, lesson, losses_of, spoiled, trusted_rows
-from goldvein.training import run as engine
+from goldvein.training import checkpoint as on_disk
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
 from goldvein.training.task import Batch, Task
@@ -26,11 +26,9 @@ from goldvein.training.task import Batch, Task
 Start = Callable[..., Run]
 
 
-def fresh(percent: int, **params: Any) -> MentorNet:
+def fresh(**params: Any) -> MentorNet:
     method = MentorNet(**params)
-    method.net = nn.Identity()
     method.register_buffer("level", torch.zeros((), dtype=torch.float64))
-    method.percent = percent
     return method
 
 
@@ -46,28 +44,26 @@ def fresh(percent: int, **params: Any) -> MentorNet:
     ],
 )
 def test_weights_by_hand(percent: int, expected: list[float]) -> None:
-    method = fresh(percent)
+    method = fresh()
     method.level.fill_(2.0)
     d = torch.tensor([-1.5, 0.0, 0.5, 1.0, 3.0]).double()
-    assert method.weights(2.0 + d).tolist() == expected
+    assert method.weights(2.0 + d, percent).tolist() == expected
 
 
 @pytest.mark.parametrize("percent", [0, 50, 95])
 def test_the_self_paced_curriculum_never_changes(percent: int) -> None:
-    method = fresh(percent, curriculum="self_paced")
+    method = fresh(curriculum="self_paced")
     method.level.fill_(1.0)
-    assert method.weights(torch.tensor([0.9, 1.0, 1.1]).double()).tolist() == [1, 1, 0]
-    assert torch.equal(method.drop(torch.ones(50)), torch.ones(50))
+    assert method.weights(torch.tensor([0.9, 1.0, 1.1]).double(), percent).tolist() == [1, 1, 0]
+    assert torch.equal(method.drop(torch.ones(50), percent), torch.ones(50))
 
 
 @given(st.lists(st.floats(0.1, 9), min_size=1, max_size=20), st.floats(0, 1), st.floats(0, 5))
 def test_the_level_follows_the_percentile(losses: list[float], percentile: float, level: float) -> None:
-    method = fresh(50, percentile=percentile)
+    method = fresh(percentile=percentile)
     method.level.fill_(level)
-    # two classes: logits (a, 0) of class 0 have the loss log(1 + e^-a)
     values = torch.tensor(losses, dtype=torch.float64)
-    logits = torch.stack([-values.expm1().log(), torch.zeros_like(values)], 1)
-    reduced(method.loss(Batch((logits,), torch.zeros(len(losses), dtype=torch.int64), torch.arange(len(losses)))))
+    method.follow(values)
     ranks = np.clip(percentile + np.array([-1e-6, 0, 1e-6]), 0, 1)  # halfway between two, either is the nearest
     expected = [0.5 * level + 0.5 * np.percentile(values.numpy(), 100 * rank, method="nearest") for rank in ranks]
     assert min(abs(method.level.item() - value) for value in expected) < 1e-9
@@ -76,24 +72,40 @@ def test_the_level_follows_the_percentile(losses: list[float], percentile: float
 @pytest.mark.parametrize(("percent", "kept"), [(0, 64), (16, 64), (17, 121), (60, 121), (95, 121)])
 def test_examples_are_dropped_at_random(percent: int, kept: int) -> None:
     torch.manual_seed(0)
-    method = fresh(percent)
-    first, second = method.drop(torch.ones(128)), method.drop(torch.ones(128))
+    method = fresh()
+    first, second = method.drop(torch.ones(128), percent), method.drop(torch.ones(128), percent)
     assert first.sum() == second.sum() == kept
     assert not torch.equal(first, second)
-    assert method.drop(torch.zeros(128)).sum() == 0
+    assert method.drop(torch.zeros(128), percent).sum() == 0
 
 
 def test_a_row_that_is_alone_stays() -> None:
-    assert [int(fresh(percent).drop(torch.ones(1)).sum()) for percent in (0, 60)] == [1, 1]
+    assert [int(fresh().drop(torch.ones(1), percent).sum()) for percent in (0, 60)] == [1, 1]
 
 
-def test_the_loss_by_hand_and_no_gradient_through_the_weights() -> None:
-    method = fresh(95, percentile=0.0)
-    method.drop = lambda v: v  # type: ignore[method-assign]
-    logits = torch.tensor([[2.0, 0.0], [0.0, 0.2], [0.0, 3.0]]).double().requires_grad_()
-    terms = reduced(method.loss(Batch((logits,), torch.zeros(3, dtype=torch.int64), torch.arange(3))))
-    losses = F.cross_entropy(logits, torch.zeros(3, dtype=torch.int64), reduction="none")
-    level = 0.5 * losses.min().item()
+class Table(nn.Module):
+    """A row of logits for each input, which is its number."""
+
+    def __init__(self, input_shape: tuple[int, ...], n_classes: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor([[2.0, 0.0], [0.0, 0.2], [0.0, 3.0], [0.0, 0.0]]).double())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logits[x[:, 0].long()]
+
+
+def test_the_loss_by_hand_and_no_gradient_through_the_weights(start: Start) -> None:
+    x, y = np.arange(4, dtype=np.float32)[:, None], np.array([0, 0, 0, 1])
+    recipe = Recipe(epochs=20, batch_size=3)  # the last begins at 95 %
+    run = start(MentorNet(percentile=0.0), x, y, validation=y == 1, model=Table, recipe=recipe)
+    run.module.double().drop = lambda v, percent: v
+    seen: list[dict[str, Tensor]] = []
+    run.update = lambda terms: seen.append(reduced(terms))  # type: ignore[method-assign]
+    run.module.train_on(run)
+    terms = seen[-1]
+    logits = run.module.net.logits
+    losses = F.cross_entropy(logits[:3], torch.zeros(3, dtype=torch.int64), reduction="none")
+    level = (1 - 0.5**20) * losses.min().item()  # halfway nearer twenty times
     v = torch.tensor([min(1.0, max(0.0, 1 - (value - level))) for value in losses.tolist()]).double()
     assert 0 < v[1] < 1
     assert v[2] == 0
@@ -108,10 +120,10 @@ def test_the_curriculum_moves_with_the_run(start: Start, blobs: Any) -> None:
     seen: list[int] = []
 
     class Watched(MentorNet):
-        def loss(self, batch: Batch) -> dict[str, Tensor]:
-            seen.append(self.percent)
-            assert (batch.y >= 0).all()
-            return super().loss(batch)
+        def weigh(self, losses: Tensor, rows: Tensor, percent: int) -> Tensor:
+            seen.append(percent)
+            assert (run.y[rows] >= 0).all()
+            return super().weigh(losses, rows, percent)
 
     run = start(Watched(), blobs.x, blobs.y, recipe=Recipe(epochs=8, batch_size=500))
     run.module.train_on(run)
@@ -130,14 +142,17 @@ def test_the_authors_optimizer(start: Start, blobs: Any) -> None:
 
 
 def test_trusted_labels_weigh_one_whatever_their_loss() -> None:
-    method = fresh(60, percentile=0.0)
+    method = fresh(percentile=0.0)
     logits = torch.tensor([[2.0, 0.0], [0.0, 9.0], [0.0, 9.0]]).double()
-    batch = Batch((logits,), torch.zeros(3, dtype=torch.int64), torch.tensor([4, 0, 2]))
-    method.drop = lambda v: v  # type: ignore[method-assign]
-    losses = F.cross_entropy(logits, batch.y, reduction="none")
-    assert reduced(method.loss(batch))["cross_entropy"].item() == 0  # d > 0: the level has just begun to rise
+    losses = F.cross_entropy(logits, torch.zeros(3, dtype=torch.int64), reduction="none")
+    rows = torch.tensor([4, 0, 2])
+    method.drop = lambda v, percent: v  # type: ignore[method-assign]
+    method.follow(losses)
+    assert method.weigh(losses, rows, 60).tolist() == [0, 0, 0]  # d > 0: the level has just begun to rise
     method.trusted = torch.tensor([False, False, True, False, False])
-    assert reduced(method.loss(batch))["cross_entropy"].item() == pytest.approx(losses[2].item() / 3)
+    assert method.weigh(losses, rows, 60).tolist() == [0, 0, 1]
+    method.drop = lambda v, percent: 0 * v  # type: ignore[method-assign]
+    assert method.weigh(losses, rows, 60).tolist() == [0, 0, 1]
 
 
 def test_trusted_labels_that_are_taught_wrongly_have_no_such_weight(start: Start, blobs: Any) -> None:
@@ -174,16 +189,20 @@ def test_a_share_of_the_trusted_labels_is_made_wrong(start: Start, blobs: Any) -
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_student_sees_the_taught_labels_and_the_evidence_leaves_out_the_wrong(start: Start, blobs: Any) -> None:
+def test_the_student_sees_the_taught_labels_and_the_evidence_leaves_out_the_wrong(
+    start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = learned(start, blobs, validation=blobs.validation)
     seen = torch.full((180,), -1)
-    update = run.module.loss
+    batches = Run.batches
 
-    def watched(batch: Batch) -> dict[str, Tensor]:
-        seen[batch.rows] = batch.y
-        return update(batch)
+    def watched(self: Run, *known: Tensor) -> Iterator[Batch]:
+        for batch in batches(self, *known):
+            if not known:  # else the mentor's lesson
+                seen[batch.rows] = batch.y
+            yield batch
 
-    run.module.loss = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(Run, "batches", watched)
     run.module.train_on(run)
     training = (run.task.y >= 0) & ~run.task.validation
     assert torch.equal(seen[training], run.module.taught[training])
@@ -200,7 +219,7 @@ def test_what_the_mentor_learned_holds_for_labels_that_it_never_saw(start: Start
     unknown_to_it = (run.task.y >= 0) & ~run.task.validation & ~run.task.trusted
     rows, losses = losses_of(run, run.module.net, unknown_to_it)
     assert sorted(rows.tolist()) == unknown_to_it.nonzero()[:, 0].tolist()
-    v = run.module.weights(losses)
+    v = run.module.weights(losses, 87)  # as in the last epoch
     right = torch.as_tensor(blobs.y == blobs.y_true)[rows]
     assert not v.requires_grad
     assert v[right].mean() > 0.8
@@ -214,17 +233,16 @@ def test_the_mentor_is_taught_twice_and_weights_are_1_before(start: Start, blobs
     taught_at, parameters = [], [p.clone() for p in run.module.mentor.parameters()]
     teach = run.module.teach
 
-    def counted(*args: Any) -> None:
-        taught_at.append(run.module.percent)
+    def counted(run: Run, known: Tensor, percent: int) -> None:
+        taught_at.append(percent)
         assert all(torch.equal(a, b) for a, b in zip(parameters, run.module.mentor.parameters(), strict=True))
-        teach(*args)
+        teach(run, known, percent)
         parameters[:] = [p.clone() for p in run.module.mentor.parameters()]
 
     run.module.teach = counted  # type: ignore[method-assign]
     run.module.train_on(run)
     assert taught_at == [25, 75]  # and the student's optimizer never moves it
-    run.module.percent = BURN_IN
-    assert run.module.weights(torch.tensor([0.0, 50.0])).tolist() == [1, 1]
+    assert run.module.weights(torch.tensor([0.0, 50.0]), BURN_IN).tolist() == [1, 1]
 
 
 def test_a_learned_curriculum_finds_more_than_none(start: Start, blobs: Any) -> None:
@@ -238,18 +256,18 @@ def test_a_learned_curriculum_finds_more_than_none(start: Start, blobs: Any) -> 
 def test_a_learned_curriculum_is_resumed_bit_by_bit(
     start: Start, same: Callable[..., bool], blobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    monkeypatch.setattr(on_disk, "SECONDS_BETWEEN_CHECKPOINTS", 0)
     whole = learned(start, blobs)
     whole.module.train_on(whole)
     stopped = learned(start, blobs, checkpoint=tmp_path / "c")
-    method_loss = stopped.module.loss
+    weigh = stopped.module.weigh
 
-    def failing(batch: Batch) -> dict[str, Tensor]:
+    def failing(losses: Tensor, rows: Tensor, percent: int) -> Tensor:
         if len(stopped.at.history) == stop:
             raise KeyboardInterrupt
-        return method_loss(batch)
+        return weigh(losses, rows, percent)
 
-    stopped.module.loss = failing  # type: ignore[method-assign]
+    stopped.module.weigh = failing  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         stopped.module.train_on(stopped)
     torch.rand(7)

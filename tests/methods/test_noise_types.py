@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from goldvein.methods._noise_types import confusions, label_probs, largest_entries, noise_types, posterior
+from goldvein.methods._noise_types import class_and_type, confusions, label_probs, largest_entries, noise_types
 
 C = torch.tensor([[0, 1, 0, 0], [0.5, 0, 0.5, 0], [0.2, 0.3, 0, 0.5], [0, 0, 1, 0]], dtype=torch.float64)
 P = torch.tensor([[0.7, 0.2, 0.1, 0.0], [0.1, 0.6, 0.2, 0.1]], dtype=torch.float64)
@@ -49,7 +49,7 @@ def test_the_probabilities_of_all_labels_sum_to_1(seed: int) -> None:
 
 def test_the_posterior_by_hand() -> None:
     p, z = P[:1], torch.tensor([[0.5, 0.3, 0.2]], dtype=torch.float64)
-    found = posterior(p, z, C, torch.tensor([1]))[0]
+    found = class_and_type(p, z, C, torch.tensor([1]))[0]
     # by true class: free, random, confusing
     joint = torch.tensor(
         [[0, 0.7 * 0.3 / 3, 0.7 * 0.2 * 1], [0.2 * 0.5, 0, 0], [0, 0.1 * 0.3 / 3, 0.1 * 0.2 * 0.3], [0, 0, 0]]
@@ -63,7 +63,7 @@ def test_the_posterior_by_hand() -> None:
 def test_the_gradient_of_em_is_that_of_the_likelihood(seed: int) -> None:
     logits, types = (t.requires_grad_() for t in drawn(seed))
     y = torch.randint(0, 4, (6,), generator=torch.Generator().manual_seed(seed))
-    r = posterior(logits.detach().softmax(1), types.detach().softmax(1), C, y)
+    r = class_and_type(logits.detach().softmax(1), types.detach().softmax(1), C, y)
     torch.testing.assert_close(r.sum((1, 2)), torch.ones(6, dtype=torch.float64), atol=1e-10, rtol=0)
     of_logits, of_types = torch.autograd.grad(nll(logits, types, y), (logits, types))
     torch.testing.assert_close(of_logits, logits.softmax(1) - r.sum(2), atol=1e-10, rtol=0)

@@ -11,11 +11,11 @@ from by_hand import reduced
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.functional.probabilities import rampup
+from goldvein.functional.schedules import rampup
 from goldvein.methods.pi_model import PiModel
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 N, C, M = 8, 4, 4
 
@@ -66,6 +66,13 @@ def test_eq_2_by_hand() -> None:
     by_hand = -sum(z1[j, Y[j]].log() for j in range(M)) / M
     by_hand = by_hand + 5.0 / N * sum(((z1[i] - z2[i]) ** 2).sum() for i in range(N))
     torch.testing.assert_close(sum(reduced(still(alpha=5).loss(batch(Y, logits(0), logits(1)))).values()), by_hand)
+
+
+@pytest.mark.parametrize("risen", [0.0, 0.25])
+def test_the_share_of_the_weight_that_is_in_force(risen: float) -> None:
+    half, whole = (reduced(still(alpha=5).loss(batch(Y, logits(0), logits(1)), r)) for r in (risen, 1.0))
+    torch.testing.assert_close(half["consistency"], risen * whole["consistency"])
+    torch.testing.assert_close(half["cross_entropy"], whole["cross_entropy"])
 
 
 @pytest.mark.parametrize("w", [1.0, 100.0])
@@ -128,7 +135,7 @@ def test_the_branches_have_noise_of_their_own() -> None:
     x = torch.zeros(400, 50)
     seen: list[Tensor] = []
     method.net.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    reduced(method.loss(batch(torch.zeros(400, dtype=torch.int64), x, x)))
+    method.loss(batch(torch.zeros(400, dtype=torch.int64), x, x))
     first, second = seen[0].chunk(2)
     assert not torch.equal(first, second)
     assert first.std().item() == pytest.approx(0.15, abs=0.005)
@@ -141,9 +148,9 @@ def test_the_weight_by_epoch(start: Callable[..., Run], blobs: Any, ramp: float)
     seen: dict[int, float] = {}
 
     class Watched(PiModel):
-        def loss(self, data: Batch) -> dict[str, Tensor]:
-            seen[run.at.history[-1]["epoch"] + 1 if run.at.history else 0] = self.alpha * self.risen
-            return super().loss(data)
+        def loss(self, data: Batch, risen: float = 1.0) -> Terms:
+            seen[run.at.history[-1]["epoch"] + 1 if run.at.history else 0] = self.alpha * risen
+            return super().loss(data, risen)
 
     run = start(Watched(alpha=8.0, ramp=ramp), blobs.x, blobs.y, recipe=Recipe(epochs=4, batch_size=64))
     run.module.train_on(run)
@@ -155,10 +162,10 @@ def test_unlabeled_rows_and_classes_in_a_batch(start: Callable[..., Run], blobs:
     seen: list[Tensor] = []
 
     class Watched(PiModel):
-        def loss(self, data: Batch) -> dict[str, Tensor]:
+        def loss(self, data: Batch, risen: float = 1.0) -> Terms:
             assert len(data.views) == 2
             seen.append(data.y)
-            return super().loss(data)
+            return super().loss(data, risen)
 
     run = start(Watched(), blobs.x, blobs.y, recipe=Recipe(epochs=1, batch_size=24))
     run.module.train_on(run)

@@ -31,18 +31,16 @@ def method(**params: Any) -> PseudoLabel:
 
 @pytest.mark.parametrize(("epoch", "alpha"), [(0, 0), (99, 0), (100, 0), (350, 1.5), (600, 3), (999, 3)])
 def test_the_weight_of_the_source(epoch: int, alpha: float) -> None:
-    assert PseudoLabel().risen(epoch, 1000) == pytest.approx(alpha, abs=1e-12)
+    assert PseudoLabel().weight(epoch, 1000) == pytest.approx(alpha, abs=1e-12)
 
 
 def test_the_weight_keeps_its_shares_in_a_shorter_run() -> None:
-    found = [PseudoLabel(alpha=2.0, start=0.25, full=0.75).risen(t, 8) for t in range(8)]
+    found = [PseudoLabel(alpha=2.0, start=0.25, full=0.75).weight(t, 8) for t in range(8)]
     assert found == [0, 0, 0, 0.5, 1, 1.5, 2, 2]
 
 
 def test_the_loss_by_hand() -> None:
-    made = method()
-    made.weight = 1.5
-    terms = reduced(made.loss(Batch((LOGITS,), torch.tensor([1, 0, -1, -1]), torch.arange(4))))
+    terms = reduced(method().loss(Batch((LOGITS,), torch.tensor([1, 0, -1, -1]), torch.arange(4)), 1.5))
     torch.testing.assert_close(terms["cross_entropy"], F.cross_entropy(LOGITS[:2], torch.tensor([1, 0])))
     # rows 2 and 3 are taken for classes 0 and 1, by 0.4 and 0.1
     by_hand = 1.5 * (np.log1p(np.exp(-0.4)) + np.log1p(np.exp(-0.1))) / 2
@@ -50,17 +48,14 @@ def test_the_loss_by_hand() -> None:
 
 
 def test_no_unlabeled_row_no_term() -> None:
-    made = method()
-    made.weight = 3.0
-    terms = reduced(made.loss(Batch((LOGITS,), torch.tensor([1, 0, 0, 1]), torch.arange(4))))
+    terms = reduced(method().loss(Batch((LOGITS,), torch.tensor([1, 0, 0, 1]), torch.arange(4)), 3.0))
     assert terms["pseudo_label"].item() == 0
 
 
 def test_the_gradient_by_finite_differences() -> None:
     def value(logits: Tensor) -> Tensor:
-        made = method()
-        made.weight = 1.5
-        return sum(reduced(made.loss(Batch((logits,), torch.tensor([1, 0, -1, -1]), torch.arange(4)))).values())
+        batch = Batch((logits,), torch.tensor([1, 0, -1, -1]), torch.arange(4))
+        return sum(reduced(method().loss(batch, 1.5)).values())
 
     assert torch.autograd.gradcheck(value, LOGITS.clone().requires_grad_())
 

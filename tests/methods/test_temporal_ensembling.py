@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from goldvein.functional.probabilities import rampdown, rampup
+from goldvein.functional.schedules import rampdown, rampup
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 Start = Callable[..., Run]
 
@@ -70,11 +70,12 @@ def test_rows_count_their_own_passes() -> None:
 
 def test_the_loss_by_hand() -> None:
     method = fresh(noise=0.0)
-    method.alpha = 3.0
     passed = torch.tensor([[0.5, 0.5]]).double()
     method.ensemble(torch.tensor([2]), passed)
     logits = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.5, 0.1]]).double()
-    terms = reduced(method.loss(Batch((logits,), torch.tensor([0, -1, -1]), torch.tensor([0, 2, 1]))))
+    batch = Batch((logits,), torch.tensor([0, -1, -1]), torch.tensor([0, 2, 1]))
+    torch.testing.assert_close(method.logits(batch), logits)
+    terms = reduced(method.terms(batch, logits, 3.0))
     torch.testing.assert_close(terms["cross_entropy"], F.cross_entropy(logits[:1], torch.tensor([0])))
     # rows 0 and 1 were never passed and have no target; the mean is over all rows of the batch
     by_hand = 3.0 * (logits.softmax(1)[1] - 0.5).square().sum() / 3
@@ -83,15 +84,14 @@ def test_the_loss_by_hand() -> None:
 
 def test_targets_are_constants() -> None:
     method = fresh(n=2, noise=0.0)
-    method.alpha = 1.0
     method.net = nn.Linear(2, 2).double()
     x = torch.randn(2, 2, dtype=torch.float64)
     batch = Batch((x,), torch.tensor([0, -1]), torch.arange(2))
-    reduced(method.loss(batch))
-    method.ensemble(torch.arange(2), method.z)
+    method.ensemble(torch.arange(2), method.logits(batch).softmax(1))
     assert not method.Z.requires_grad
-    assert not method.z.requires_grad
-    (gradient,) = torch.autograd.grad(reduced(method.loss(batch))["consistency"], method.net.weight)
+    assert not method.targets(torch.arange(2)).requires_grad
+    terms = reduced(method.terms(batch, method.logits(batch), 1.0))
+    (gradient,) = torch.autograd.grad(terms["consistency"], method.net.weight)
     assert gradient.abs().max() < 1e-12  # the prediction is the target: only a moving target would pull
 
 
@@ -99,9 +99,9 @@ def spied(start: Start, blobs: Any, n_epochs: int, **params: Any) -> tuple[Run, 
     seen: dict[int, float] = {}
 
     class Watched(TemporalEnsembling):
-        def loss(self, batch: Batch) -> dict[str, Tensor]:
-            seen[len(run.at.history)] = self.alpha
-            return super().loss(batch)
+        def terms(self, batch: Batch, logits: Tensor, alpha: float) -> Terms:
+            seen[len(run.at.history)] = alpha
+            return super().terms(batch, logits, alpha)
 
     recipe = Recipe(epochs=n_epochs, batch_size=64)
     run = start(Watched(**params), blobs.x, blobs.y, validation=blobs.validation, recipe=recipe)
@@ -122,9 +122,9 @@ def test_its_own_optimizer(start: Start, blobs: Any) -> None:
     betas: list[float] = []
 
     class Watched(TemporalEnsembling):
-        def loss(self, batch: Batch) -> dict[str, Tensor]:
+        def terms(self, batch: Batch, logits: Tensor, alpha: float) -> Terms:
             betas.append(run.optimizer.param_groups[0]["betas"][0])
-            return super().loss(batch)
+            return super().terms(batch, logits, alpha)
 
     method = Watched(optimizer="adam", lr=0.003)
     run = start(method, blobs.x, blobs.y, recipe=Recipe(epochs=12, batch_size=500, optimizer="sgd"))

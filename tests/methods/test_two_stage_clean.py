@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from goldvein import NoisyLabelClassifier
 from goldvein.errors import InputError
+from goldvein.methods import _supervised
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.two_stage import TwoStage
 from goldvein.methods.two_stage_clean import TwoStageClean
 from goldvein.training import run as engine
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 Start = Callable[..., Run]
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.02)
@@ -37,18 +38,21 @@ class Learner(CrossEntropy):
 
 
 class Watched(TwoStageClean):
-    """Remembers the rows and labels of every batch, by stage."""
+    """Remembers the rows and labels that its classifiers learn from."""
 
-    def remember(self, what: str, batch: Batch) -> None:
-        vars(self).setdefault(what, []).append((batch.rows.clone(), batch.y.clone()))
-
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        self.remember("judging", batch)
+    def loss(self, batch: Batch) -> Terms:
+        vars(self).setdefault("judging", []).append((batch.rows.clone(), batch.y.clone()))
         return super().loss(batch)
 
-    def by_label(self, batch: Batch) -> dict[str, Tensor]:
-        self.remember("by_name", batch)
-        return super().by_label(batch)
+
+@pytest.fixture
+def by_name(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """The rows of every batch whose labels are learned as they are, as training goes on."""
+    seen: list[Tensor] = []
+    loss = _supervised.supervised_loss
+    watched = lambda net, batch: (seen.append(batch.rows.clone()), loss(net, batch))[1]  # noqa: E731
+    monkeypatch.setattr(_supervised, "supervised_loss", watched)
+    return seen
 
 
 class Known:
@@ -129,15 +133,15 @@ def test_classifiers_learn_from_trusted_training_rows_alone(start: Start, blobs:
     assert np.isfinite(accuracies).all()
 
 
-def test_features_come_from_doubtful_labels_and_stay(start: Start, blobs: Any) -> None:
-    method = Watched(learner=Learner(), stage1_epochs=6)
+def test_features_come_from_doubtful_labels_and_stay(start: Start, blobs: Any, by_name: list[Tensor]) -> None:
+    method = TwoStageClean(learner=Learner(), stage1_epochs=6)
     run = begun(start, blobs, method)
     at_first = weights(method.net)
     method.learn_features(run)
     learned = weights(method.net)
     assert not any(equal(at_first, learned))
     labeled = (blobs.y >= 0) & ~blobs.validation
-    seen = set(torch.cat([rows for rows, _ in method.by_name]).tolist())
+    seen = set(torch.cat(by_name).tolist())
     assert seen <= set(np.flatnonzero(labeled).tolist())
     assert seen > set(np.flatnonzero(blobs.trusted).tolist())
     method.train_classifiers(run.with_labels(torch.as_tensor(np.where(blobs.trusted, blobs.y, -1))))
@@ -146,12 +150,12 @@ def test_features_come_from_doubtful_labels_and_stay(start: Start, blobs: Any) -
     assert all(p.requires_grad for p in method.net.parameters())
 
 
-def test_a_network_with_features_of_its_own_is_trained_whole(start: Start, blobs: Any) -> None:
-    method = Watched(learner=Learner(), pretrain=False)
+def test_a_network_with_features_of_its_own_is_trained_whole(start: Start, blobs: Any, by_name: list[Tensor]) -> None:
+    method = TwoStageClean(learner=Learner(), pretrain=False)
     run = begun(start, blobs, method)
     at_first = weights(method.net)
     method.train_on(run)
-    assert not hasattr(method, "by_name")
+    assert not by_name
     assert {entry["stage"] for entry in run.at.history} == {0}
     assert not any(equal(at_first, weights(method.net)))
 
@@ -254,13 +258,15 @@ def test_trusted_labels_that_are_all_held_out(start: Start, blobs: Any) -> None:
 # fine-tuning
 
 
-def test_fine_tuning_sees_trusted_rows_alone(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    method = Watched(learner=Learner(), pretrain=False, finetune_epochs=3, finetune_lr=1e-5)
+def test_fine_tuning_sees_trusted_rows_alone(
+    start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch, by_name: list[Tensor]
+) -> None:
+    method = TwoStageClean(learner=Learner(), pretrain=False, finetune_epochs=3, finetune_lr=1e-5)
     optimizers = []
     update = Run.update
     monkeypatch.setattr(Run, "update", lambda run, terms: (optimizers.append(run.optimizer), update(run, terms))[1])
     run = trained(start, blobs, method, recipe=Recipe(epochs=2, batch_size=16, lr=0.02, optimizer="sgd"))
-    rows = torch.cat([rows for rows, _ in method.by_name])
+    rows = torch.cat(by_name)
     assert sorted(rows.tolist()) == sorted(np.flatnonzero(blobs.trusted).tolist() * 3)
     assert {type(optimizer) for optimizer in optimizers} == {torch.optim.SGD, torch.optim.Adam}
     assert isinstance(optimizers[-1], torch.optim.Adam)

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from goldvein.classifier import NoisyLabelClassifier
-from goldvein.functional.probabilities import disagreement, label_log_odds, log_probability
+from goldvein.methods._variational import label_log_odds
 from goldvein.methods.m_vae import MVAE
-from goldvein.methods.umn import UMN
+from goldvein.methods.umn import UMN, disagreement
 from goldvein.models.mlp import MLP
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task
+from goldvein.training.task import Batch, Task, Terms
 
 Start = Callable[..., Run]
 SMALL: dict[str, Any] = {"z_a": 3, "z_b": 3, "hidden": 8, "precision": "float32"}
@@ -49,14 +49,6 @@ def batch(n: int = 6, labeled: int = 4) -> Batch:
     return Batch((torch.rand(n, 4, dtype=torch.float64, generator=g),), y, torch.arange(n))
 
 
-def test_the_weight_of_a_label() -> None:
-    epsilon = torch.tensor([1e-7, 1e-6, 1e-4, 1e-3, 0.01, 0.1, 0.2, 0.5, 0.9], dtype=torch.float64)
-    expected = [18.32, 16.01, 11.41, 9.10, 6.79, 4.39, 3.58, 2.20, 0.0]
-    assert label_log_odds(epsilon, 10, least=1e-9).tolist() == pytest.approx(expected, abs=6e-3)
-    assert label_log_odds(torch.zeros(1), 10, least=1e-3).item() == pytest.approx(math.log(9 * 0.999 / 0.001))
-    assert label_log_odds(torch.ones(1), 10, least=1e-3).item() == pytest.approx(0, abs=1e-6)
-
-
 @given(st.integers(2, 12), st.floats(1e-3, 0.999), st.integers(0, 2**16))
 def test_eq_6_is_eq_5(n_classes: int, share: float, seed: int) -> None:
     """sum_k q_k log p(y^ | k) = f q(y^) + log(epsilon / (C - 1)), in value and in gradient."""
@@ -69,7 +61,7 @@ def test_eq_6_is_eq_5(n_classes: int, share: float, seed: int) -> None:
     y = torch.randint(0, n_classes, (5,), generator=g)
     q = logits.softmax(1)
     exact = -(q * p.log()[:, y].T).sum(1)
-    linear = UMN().labeled_term(logits, y, epsilon.expand(5))
+    linear = UMN().weigh(logits, y, epsilon.expand(5))
     dropped = math.log(epsilon.item() / (n_classes - 1))
     torch.testing.assert_close(exact, linear - dropped, atol=1e-10, rtol=1e-10)
     (of_exact,) = torch.autograd.grad(exact.sum(), logits, retain_graph=True)
@@ -87,19 +79,19 @@ def test_the_other_labeled_terms(epsilon: float, seed: int) -> None:
     logits = torch.randn(8, 3, dtype=torch.float64, generator=g)
     y = torch.randint(0, 3, (8,), generator=g)
     q, e = logits.softmax(1).gather(1, y[:, None])[:, 0], torch.full((8,), epsilon, dtype=torch.float64)
-    marginal = UMN(labeled="marginal").labeled_term(logits, y, e)
+    marginal = UMN(labeled="marginal").weigh(logits, y, e)
     torch.testing.assert_close(marginal, -((1 - e) * q + e * (1 - q) / 2).log())
-    linear = UMN().labeled_term(logits, y, e) - math.log(epsilon / 2)
+    linear = UMN().weigh(logits, y, e) - math.log(epsilon / 2)
     assert (linear >= marginal - 1e-12).all()  # Jensen: the sum of logarithms against the logarithm of the sum
-    most = UMN(labeled="marginal").labeled_term(logits, y, torch.ones_like(e))  # epsilon is held at (C - 1) / C
+    most = UMN(labeled="marginal").weigh(logits, y, torch.ones_like(e))  # epsilon is held at (C - 1) / C
     torch.testing.assert_close(most, torch.full_like(most, math.log(3)))
-    ce = UMN(labeled="ce").labeled_term(logits, y, e)
+    ce = UMN(labeled="ce").weigh(logits, y, e)
     torch.testing.assert_close(ce, -label_log_odds(e, 3, 1e-3) * q.log())
 
 
-def test_the_marginal_term_of_a_trusted_term_is_cross_entropy() -> None:
+def test_the_marginal_term_without_noise_is_cross_entropy() -> None:
     logits, y = torch.randn(8, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
-    term = UMN(labeled="marginal", least=1e-12).labeled_term(logits, y, torch.zeros(8, dtype=torch.float64))
+    term = UMN(labeled="marginal", least=1e-12).weigh(logits, y, torch.zeros(8, dtype=torch.float64))
     torch.testing.assert_close(term, nn.functional.cross_entropy(logits, y, reduction="none"))
 
 
@@ -168,11 +160,11 @@ def test_no_gradient_passes_epsilon_or_the_guider() -> None:
 
 
 def test_the_loss_is_the_bound_and_the_labeled_rows() -> None:
-    method, one = umn(noise=0.0, weight=3.0), batch()
+    method, one = umn(noise=0.0), batch()
     for p in method.guider.parameters():
         p.mul_(1.1)
     torch.manual_seed(2)
-    terms = reduced(method.loss(one))
+    terms = reduced(method.loss(one, weight=3.0))
     torch.manual_seed(2)
     torch.randn_like(one.views[0])
     bound = method.learner.bound(one.views[0], one.views[0])
@@ -182,9 +174,8 @@ def test_the_loss_is_the_bound_and_the_labeled_rows() -> None:
     f = label_log_odds(epsilon, 3, method.least)
     q = bound.logits.softmax(1)[torch.arange(4), one.y[:4]]
     torch.testing.assert_close(terms["labeled"], -3.0 * (f * q).mean())
-    method.n_labeled = 5  # more rows than labels: the same
-    torch.manual_seed(2)
-    torch.testing.assert_close(reduced(method.loss(one))["labeled"], terms["labeled"])
+    torch.manual_seed(2)  # more rows than labels: the same
+    torch.testing.assert_close(reduced(method.loss(one, 5, 3.0))["labeled"], terms["labeled"])
 
 
 def test_a_batch_without_a_label() -> None:
@@ -260,13 +251,13 @@ def test_with_one_epsilon_it_is_m_vae(start: Start, blobs: Any, same: Callable[.
 def train_by_hand(run: Run) -> None:
     """Eqs. 4 to 8 step by step, for the arguments of the test below."""
     learner, guider = run.module.learner, run.module.guider
-    learner.settle(run.inputs)
+    learner.choose_likelihood(run.inputs)
     adam = torch.optim.Adam(learner.parameters(), 0.01, (0.9, 0.99))
     step = 0
     for epoch, lead in enumerate([1.0, 1.0, (7 / 40) ** 0.5, 7 / 40]):
         learner.train()
         guider.eval()
-        for batch in run.batches(unlabeled="rest", sizes=(7, 33), over="unlabeled"):
+        for batch in run.batches(unlabeled="rest", sizes=(7, 33), over="larger"):
             x, y = batch.views[0], batch.y[:7, None]
             bound = learner.bound(x + 0.3 * torch.randn_like(x), x)
             with torch.no_grad():
@@ -364,10 +355,10 @@ def test_the_rows_of_a_batch(start: Start, blobs: Any) -> None:
     seen: list[Tensor] = []
 
     class Watched(UMN):
-        def loss(self, batch: Batch) -> dict[str, Tensor]:
+        def loss(self, batch: Batch, *given: Any) -> Terms:
             seen.append(batch.y)
             assert run.optimizer.param_groups[0]["betas"] == (0.9, 0.99)
-            return super().loss(batch)
+            return super().loss(batch, *given)
 
     y = blobs.y.copy()
     y[6:] = -1
@@ -387,10 +378,10 @@ def test_an_interruption_changes_nothing(
     start: Start, blobs: Any, same: Callable[..., bool], tmp_path: Any, kind: type
 ) -> None:
     class Interrupted(kind):  # type: ignore[misc]
-        def loss(self, batch: Batch) -> dict[str, Tensor]:
+        def loss(self, batch: Batch, *given: Any) -> Terms:
             if len(run.at.history) == 2:
                 raise KeyboardInterrupt
-            return super().loss(batch)
+            return super().loss(batch, *given)
 
     options = {"validation": blobs.validation, "recipe": Recipe(epochs=4, batch_size=40)}
     whole = start(kind(**SMALL), blobs.x, blobs.y, **options)
@@ -415,10 +406,11 @@ def test_a_label_known_to_be_right_weighs_its_cross_entropy(kind: type) -> None:
     known = reduced(method.loss(one))["labeled"]
     torch.manual_seed(2)
     torch.randn_like(one.views[0])
-    logits = method.learner.bound(one.views[0], one.views[0]).logits
+    bound = method.learner.bound(one.views[0], one.views[0])
+    logits = bound.logits
     q = logits.softmax(1)[torch.arange(4), one.y[:4]]
     f = math.log(2 * 0.999 / 0.001)
-    of_the_two = method.labeled_term(logits[:4], one.y[:4], *[torch.zeros(4)] * (kind is UMN))[[1, 3]].sum()
+    of_the_two = method.labeled_term(one.views[0][:4], one.y[:4], logits[:4], bound.mean[:4])[[1, 3]].sum()
     torch.testing.assert_close(4 * (known - doubtful), -f * q[[1, 3]].log().sum() - of_the_two)
 
 
@@ -447,10 +439,10 @@ def test_the_guider_starts_where_the_learner_is(start: Start, blobs: Any) -> Non
     gaps = []
     original = method.loss
 
-    def loss(batch: Batch) -> dict[str, Tensor]:
+    def loss(batch: Batch, *given: Any) -> Terms:
         pairs_of = zip(method.guider.parameters(), method.net.parameters(), strict=True)
         gaps.append(max((a - b).abs().max().item() for a, b in pairs_of))
-        return original(batch)
+        return original(batch, *given)
 
     method.loss = loss  # type: ignore[method-assign]
     method.train_on(run)
@@ -460,24 +452,24 @@ def test_the_guider_starts_where_the_learner_is(start: Start, blobs: Any) -> Non
     assert gaps[0] > 0  # a second training goes on with both
 
 
-def test_log_probability() -> None:
-    logits = torch.tensor([[1.0, 2.0], [0.0, 100.0]])
-    expected = logits.softmax(1)[:, 1].log()
-    torch.testing.assert_close(log_probability(logits, torch.tensor([1, 1])), expected)
-
-
 def test_lambda_falls_to_the_share_of_labeled_rows(start: Start, blobs: Any) -> None:
-    method = UMN(**SMALL, release=(0.25, 0.75))
+    method = UMN(**SMALL, weight=0.7, release=(0.25, 0.75))
     y = blobs.y.copy()
     y[30:] = -1  # 30 of 180 labels are left: 3 of 16 rows of a batch
     run = start(method, blobs.x, y, recipe=Recipe(epochs=8, batch_size=16))
-    seen = []
-    original = method.look
-    method.look = lambda run: seen.append(method.lead) or original(run)  # type: ignore[method-assign, func-returns-value]
+    seen: dict[int, float] = {}
+    original = method.loss
+
+    def loss(batch: Batch, n_labeled: int, weight: float) -> Terms:
+        assert n_labeled == 3
+        assert seen.setdefault(run.epoch, weight) == weight
+        return original(batch, n_labeled, weight)
+
+    method.loss = loss  # type: ignore[method-assign]
     method.train_on(run)
     share = 3 / 16
     expected = [1, 1, 1, share**0.25, share**0.5, share**0.75, share, share]
-    assert seen == pytest.approx(expected)
+    assert list(seen.values()) == pytest.approx([0.7 * share for share in expected])
 
 
 def test_scores_are_finite_where_a_probability_underflows(start: Start, blobs: Any) -> None:

@@ -14,7 +14,15 @@ from torch import distributions as D
 from torch.nn import functional as F
 
 from goldvein.errors import InputError
-from goldvein.methods._variational import Variational, draw, kl_standard, log_normal, pairs, split_moments
+from goldvein.functional.gaussian import draw, log_normal
+from goldvein.methods._variational import (
+    Variational,
+    decline,
+    label_log_odds,
+    log_probability,
+    pairs,
+    trusted_term,
+)
 from goldvein.models.mlp import MLP
 from goldvein.models.resnet14 import ResNet14
 from goldvein.training.device import LowPrecision
@@ -154,18 +162,6 @@ def test_z_a_is_taken_at_its_own_draw() -> None:
     assert abs(z_a.mean().item() - 0.499051) > 50 * error  # the closed form that is another bound
 
 
-def test_normal_distributions() -> None:
-    one = torch.ones(1, dtype=torch.float64)
-    assert kl_standard(one, (4 * one).log()).item() == pytest.approx(1.3068528194, abs=1e-10)
-    mean, log_var, x = torch.randn(3, 4, 5, dtype=torch.float64)
-    normal = D.Normal(mean, (log_var / 2).exp())
-    torch.testing.assert_close(log_normal(x, mean, log_var), normal.log_prob(x).sum(1))
-    standard = D.Normal(torch.zeros_like(mean), 1.0)
-    torch.testing.assert_close(kl_standard(mean, log_var), D.kl_divergence(normal, standard).sum(1))
-    assert kl_standard(torch.zeros(2, 5), torch.zeros(2, 5)).tolist() == [0, 0]
-    torch.testing.assert_close(draw(mean, log_var, x), mean + normal.stddev * x)
-
-
 @given(st.lists(st.floats(-4, 4), min_size=2, max_size=6))
 def test_the_entropy_term(logits: list[float]) -> None:
     model, x = small(n_classes=len(logits)), inputs(2)
@@ -267,7 +263,7 @@ def test_a_network_that_convolves_has_such_a_decoder(side: int) -> None:
     model = Variational(network, shape, 10)
     assert not any(name.endswith("head.weight") for name in model.state_dict())
     x = torch.rand(2, *shape)
-    model.settle(served(x - 0.5))
+    model.choose_likelihood(served(x - 0.5))
     assert model.likelihood == "gaussian"
     bound = model.bound(x, x)
     assert bound.mean.shape == (2, 128)
@@ -294,10 +290,10 @@ def test_low_precision_is_near() -> None:
 def test_what_decides_the_likelihood() -> None:
     for x, expected in ((torch.tensor([[0.0, 1.0]]), "bernoulli"), (torch.tensor([[0.0, 1.1]]), "gaussian")):
         model = small(shape=(2,), likelihood="auto")
-        model.settle(served(x))
+        model.choose_likelihood(served(x))
         assert model.likelihood == expected
     model = small(shape=(2,), likelihood="gaussian")
-    model.settle(served(torch.zeros(1, 2)))
+    model.choose_likelihood(served(torch.zeros(1, 2)))
     assert model.likelihood == "gaussian"
 
 
@@ -313,7 +309,7 @@ def test_a_target_outside_of_a_bernoulli_has_a_bound_all_the_same() -> None:
 
 def test_a_gaussian_is_not_asked_for() -> None:
     model = small(shape=(2,), likelihood="gaussian")
-    model.settle(None)  # type: ignore[arg-type]
+    model.choose_likelihood(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("n_classes", [10, 1000, 20_000])
@@ -322,10 +318,7 @@ def test_uniform_classes_are_all_gone_through(n_classes: int) -> None:
     assert sorted((rows * n_classes + classes).tolist()) == list(range(2 * n_classes))
 
 
-def test_log_variances_are_held() -> None:
-    mean, log_var = split_moments(torch.tensor([[1.0, 2.0, -20.0, 20.0]]), torch.float32)
-    assert mean.tolist() == [[1.0, 2.0]]
-    assert log_var.tolist() == [[-8.0, 8.0]]
+def test_log_variances_of_inputs_are_held() -> None:
     model = small(shape=(2,), likelihood="gaussian")
     x, out = torch.zeros(1, 2, dtype=torch.float64), torch.ones(1, 2, dtype=torch.float64)
     for held, given_value in ((-2.0, None), (2.0, 30.0), (-6.0, -30.0)):  # as it starts, and beyond both ends
@@ -338,9 +331,9 @@ def test_log_variances_are_held() -> None:
 
 def test_a_bernoulli_of_other_inputs_is_refused() -> None:
     model = small(shape=(2,), likelihood="bernoulli")
-    model.settle(served(torch.tensor([[0.0, 1.0]])))
+    model.choose_likelihood(served(torch.tensor([[0.0, 1.0]])))
     with pytest.raises(InputError, match=r"needs normalized inputs in \[0, 1\], .* reach from -0.5 to 1.25: give"):
-        model.settle(served(torch.tensor([[-0.5, 1.25]])))
+        model.choose_likelihood(served(torch.tensor([[-0.5, 1.25]])))
 
 
 def test_what_it_cannot_use() -> None:
@@ -361,3 +354,37 @@ def test_what_it_cannot_use() -> None:
 
     with pytest.raises(InputError, match=r"features\(x\) of Maps has shape \(2, 4, 6, 6\): it must be \(B, D\)"):
         Variational(Maps(3, 4, 3), (3, 8, 8), 2)
+
+
+def test_the_weight_of_a_label() -> None:
+    epsilon = torch.tensor([1e-7, 1e-6, 1e-4, 1e-3, 0.01, 0.1, 0.2, 0.5, 0.9], dtype=torch.float64)
+    expected = [18.32, 16.01, 11.41, 9.10, 6.79, 4.39, 3.58, 2.20, 0.0]
+    assert label_log_odds(epsilon, 10, least=1e-9).tolist() == pytest.approx(expected, abs=6e-3)
+    assert label_log_odds(torch.zeros(1), 10, least=1e-3).item() == pytest.approx(math.log(9 * 0.999 / 0.001))
+    assert label_log_odds(torch.ones(1), 10, least=1e-3).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_log_probability() -> None:
+    logits = torch.tensor([[1.0, 2.0], [0.0, 100.0]])
+    expected = logits.softmax(1)[:, 1].log()
+    torch.testing.assert_close(log_probability(logits, torch.tensor([1, 1])), expected)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3])
+def test_how_lambda_falls(share: float) -> None:
+    assert [decline(p, (0.2, 0.6), share) for p in (0.0, 0.2, 0.6, 0.999)] == pytest.approx([1, 1, share, share])
+    assert decline(0.4, (0.2, 0.6), share) == pytest.approx(share**0.5)
+    assert [decline(p, (0.5, 0.5), share) for p in (0.49, 0.5, 0.51)] == pytest.approx([1, 1, share])
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_a_trusted_term_is_pushed_at_least_as_hard_as_any_other(n_classes: int) -> None:
+    """Its gradient is f (1 - q) where the linear term has f q (1 - q): not 0 where q is."""
+    logits = torch.randn(50, n_classes, dtype=torch.float64).mul_(4).requires_grad_()
+    y = torch.arange(50) % n_classes
+    q = logits.softmax(1)[torch.arange(50), y]
+    f = math.log((n_classes - 1) * 0.999 / 0.001)
+    torch.testing.assert_close(trusted_term(logits, y, 1e-3), -f * q.log())
+    (sure,) = torch.autograd.grad(trusted_term(logits, y, 1e-3).sum(), logits, retain_graph=True)
+    (linear,) = torch.autograd.grad(-(f * q).sum(), logits)
+    torch.testing.assert_close(sure * q[:, None], linear)

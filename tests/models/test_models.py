@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,14 @@ from torch import nn
 from goldvein.errors import InputError
 from goldvein.models import Network
 from goldvein.training.device import LowPrecision, has_bfloat16
-from goldvein.training.network import build_network, default_model, require_linear_head, require_network
+from goldvein.training.network import (
+    build_network,
+    count_features,
+    default_model,
+    require_linear_head,
+    require_network,
+    without_head,
+)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +113,32 @@ def test_a_network_without_them_is_refused_where_they_are_needed() -> None:
     deep.head = nn.Sequential(deep.head)
     with pytest.raises(InputError, match="`head` of MLP is a Sequential"):
         require_linear_head(deep, "this method")
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "params", "n"),
+    [("mlp", (4,), {"hidden": (9, 7)}, 7), ("resnet14", (3, 8, 8), {}, 64), ("conv13", (1, 12, 12), {}, 128)],
+)
+def test_the_number_of_features(model: str, shape: tuple[int, ...], params: dict[str, Any], n: int) -> None:
+    net = build_network(model, shape, 3, **params)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    for training in (True, False):
+        assert count_features(net.train(training), shape, "this test") == n
+        assert net.training == training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())  # batch norms too
+    assert count_features(LowPrecision(net), shape, "this test") == n
+    with pytest.raises(InputError, match="this test needs a network with `features`"):
+        count_features(nn.Linear(4, 3), (4,), "this test")
+
+
+def test_a_network_whose_head_is_gone() -> None:
+    net = build_network("mlp", (4,), 3, hidden=(7,), dropout=0.0).eval()
+    x = torch.randn(5, 4)
+    features = net.features(x)
+    bare = without_head(net)
+    assert bare is net
+    assert not any(name.startswith("head") for name in bare.state_dict())
+    torch.testing.assert_close(bare(x), features)
+    wrapped = without_head(LowPrecision(build_network("resnet14", (3, 8, 8), 3)))
+    assert not any("head" in name for name in wrapped.state_dict())
+    assert wrapped(torch.randn(2, 3, 8, 8)).shape == (2, 64)

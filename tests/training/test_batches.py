@@ -90,16 +90,19 @@ def test_half_of_a_batch_comes_without_labels(
 
 @settings(max_examples=40)
 @given(problems, st.integers(1, 5), st.integers(1, 9))
-def test_an_epoch_over_the_unlabeled_rows(
+def test_an_epoch_over_the_kind_that_fills_most_of_a_batch(
     start: Start, problem: tuple[np.ndarray, np.ndarray], n_first: int, n_second: int
 ) -> None:
     y, validation = problem
     run = begin(start, y, validation, 8)
-    batches = list(run.batches(unlabeled="rest", sizes=(n_first, n_second), over="unlabeled", balance=True))
+    batches = list(run.batches(unlabeled="rest", sizes=(n_first, n_second), over="larger", balance=True))
     hidden = np.flatnonzero(without(y, validation, 1))
-    assert len(batches) == math.ceil(len(hidden) / n_second)
+    labeled = np.flatnonzero((y >= 0) & ~validation)
+    by_label = n_first > n_second
+    assert len(batches) == math.ceil(len(labeled) / n_first if by_label else len(hidden) / n_second)
     assert {len(batch.rows) for batch in batches} == {n_first + n_second}
-    assert set(np.concatenate([batch.rows[n_first:] for batch in batches])) == set(hidden)
+    others = set(np.concatenate([batch.rows[n_first:] for batch in batches]))
+    assert others <= set(hidden) if by_label else others == set(hidden)
     assert all((batch.y[:n_first] >= 0).all() for batch in batches)
 
 
@@ -113,7 +116,7 @@ def test_where_every_row_has_a_label_all_rows_come_without_it_as_well(start: Sta
 
 def test_all_training_rows_may_come_without_labels(start: Start) -> None:
     y, validation = np.array([0, 1] * 4 + [-1] * 8), np.arange(16) < 2
-    batches = list(begin(start, y, validation, 4).batches(unlabeled="all", over="unlabeled"))
+    batches = list(begin(start, y, validation, 4).batches(unlabeled="all", over="larger"))
     assert sorted(torch.cat([batch.rows[2:] for batch in batches]).tolist()) == list(range(2, 16))
     assert all((batch.y[2:] == -1).all() for batch in batches)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from goldvein.config import names as byname
 from goldvein.errors import InputError
@@ -19,9 +18,10 @@ from goldvein.methods.pi_model import PiModel
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
 from goldvein.methods.two_stage_clean import TwoStageClean
-from goldvein.training import run as engine
+from goldvein.training import checkpoint as on_disk
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
+from goldvein.training.task import Terms
 
 Start = Callable[..., Run]
 Same = Callable[[Any, Any], bool]
@@ -51,7 +51,7 @@ def stop_after(n_updates: int, patch: pytest.MonkeyPatch) -> None:
     """Let training stop, as by Ctrl-C, once it has made a number of updates."""
     update, done = Run.update, itertools.count()
 
-    def stopping(self: Run, terms: dict[str, Tensor]) -> None:
+    def stopping(self: Run, terms: Terms) -> None:
         if next(done) == n_updates:
             raise KeyboardInterrupt
         update(self, terms)
@@ -65,7 +65,7 @@ def stop_after(n_updates: int, patch: pytest.MonkeyPatch) -> None:
 def test_a_run_that_is_stopped_again_and_again_is_the_same_run(
     start: Start, same: Same, images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str, recipe: str
 ) -> None:
-    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    monkeypatch.setattr(on_disk, "SECONDS_BETWEEN_CHECKPOINTS", 0)
 
     def again(checkpoint: Path | None) -> Run:
         known = {"validation": images.validation, "trusted": images.trusted}
@@ -102,7 +102,7 @@ def test_a_run_that_is_stopped_again_and_again_is_the_same_run(
 def test_a_stop_in_every_stage_of_two_rounds(
     start: Start, same: Same, images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    monkeypatch.setattr(on_disk, "SECONDS_BETWEEN_CHECKPOINTS", 0)
 
     def again(checkpoint: Path | None) -> Run:
         recipe = Recipe(epochs=2, batch_size=10, lr=0.01, keep="best")

@@ -31,6 +31,11 @@ from goldvein.methods.mentor_net import MentorNet
 from goldvein.methods.pi_model import PiModel
 from goldvein.methods.two_stage import TwoStage
 from goldvein.selectors.confidence import Confidence
+from goldvein.training.inputs import Inputs, Transform
+from goldvein.training.method import Method
+from goldvein.training.recipe import Recipe
+from goldvein.training.run import Run
+from goldvein.training.task import Task
 
 def fit(method, checkpoint=None, **options):
     fit_options = {"checkpoint": checkpoint}
@@ -105,6 +110,30 @@ def few():
 def weighed():
     return scarce(LearningToReweight())
 
+def sparse():
+    """One step on terms of which a process has no row, and its weights before and after."""
+    x = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+    y, nobody = torch.arange(7) % 2, torch.zeros(7, dtype=torch.bool)
+    torch.manual_seed(0)
+    method = Method()
+    method.setup(Task(7, 2, (3,), y, None, nobody, lambda: torch.nn.Linear(3, 2, bias=False)))
+    recipe = Recipe(epochs=1, batch_size=7, optimizer="sgd", lr=1.0, momentum=0.0, schedule="constant")
+    run = Run(method, Task(7, 2, (3,), y, None, nobody, None), Inputs(x, Transform((3,), "none"), y.device), recipe)
+    before, counts = method.net.weight.tolist(), []
+    for _ in run.epochs():
+        for batch in run.batches():
+            z, row = method(batch.views[0]), batch.rows
+            counts.append([len(row), int((row == 5).sum())])
+            run.update({
+                "all": z[:, 0],
+                "one": (z[:, 1] ** 2, row == 5),
+                "none": (z[:, 1], row < 0),
+                "number": 0.1 * method.net.weight.square().sum(),
+            })
+    history = [{k: v for k, v in entry.items() if k in ("all", "one", "none", "number")} for entry in run.at.history]
+    after = method.net.weight.tolist()
+    return {"before": before, "after": after, "history": history, "counts": counts, "x": x.tolist()}
+
 def fresh():  # a second network is made after the first was trained
     return fit(ImprovedBaseline(), model="mlp", model_params={"hidden": ()}, random_state=0)
 
@@ -112,7 +141,7 @@ if __name__ == "__main__":
     folder = sys.argv[1]
     found = {"plain": plain(f"{folder}/checkpoint{os.environ['RANK']}")}
     found |= {"fresh": fresh(), "few": few(), "weighed": weighed(), "jointly": jointly(), "paced": paced()}
-    found |= {"lone": lone(), "lone_robust": lone_robust()}
+    found |= {"lone": lone(), "lone_robust": lone_robust(), "sparse": sparse()}
     found["streamed"] = streamed(folder)
     # random_state=None: all take the seed of the first
     found["noisy"] = fit("temporal_ensembling", model=networks, validation_fraction=0.25, stop_after=1)
@@ -148,7 +177,7 @@ def found(tmp_path_factory: pytest.TempPathFactory, make_clothing1m: Callable[..
     exec(SCRIPT, here)
     reports = {name: json.loads((folder / name).read_text()) for name in ("rank0", "rank1")}
     one = {name: here[name]() for name in LENGTHS if name != "streamed"}
-    one["streamed"] = here["streamed"](folder)
+    one |= {"streamed": here["streamed"](folder), "sparse": here["sparse"]()}
     return {"one": one, **reports}
 
 
@@ -180,6 +209,26 @@ def test_two_processes_keep_the_labels_that_one_keeps(found: dict[str, Any]) -> 
 def test_all_processes_end_with_the_same_network_and_history(found: dict[str, Any], run: str) -> None:
     assert found["rank0"][run]["probs"] == found["rank1"][run]["probs"]
     assert json.dumps(found["rank0"][run]["history"]) == json.dumps(found["rank1"][run]["history"])
+
+
+@pytest.mark.parametrize("who", ["one", "rank0", "rank1"])
+def test_a_term_is_the_mean_over_the_rows_of_all_processes(found: dict[str, Any], who: str) -> None:
+    """However few of them a process has, in its value and in the step that it makes."""
+    report = found[who]["sparse"]
+    x, weight = torch.tensor(report["x"]), torch.tensor(report["before"]).requires_grad_()
+    z = x @ weight.T
+    terms = {"all": z[:, 0].mean(), "one": z[5, 1] ** 2, "none": 0 * z.sum(), "number": 0.1 * weight.square().sum()}
+    (entry,) = report["history"]
+    assert entry == {name: pytest.approx(term.item(), abs=1e-6) for name, term in terms.items()}
+    (gradient,) = torch.autograd.grad(sum(terms.values()), weight)
+    torch.testing.assert_close(torch.tensor(report["after"]), (weight - gradient).detach(), atol=1e-6, rtol=1e-5)
+
+
+def test_one_process_alone_has_the_row_that_counts(found: dict[str, Any]) -> None:
+    assert found["one"]["sparse"]["counts"] == [[7, 1]]
+    counts = [found[rank]["sparse"]["counts"][0] for rank in ("rank0", "rank1")]
+    assert sorted(n for n, _ in counts) == [3, 4]
+    assert sorted(n for _, n in counts) == [0, 1]
 
 
 def test_all_rows(found: dict[str, Any]) -> None:

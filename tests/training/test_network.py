@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from goldvein import NoisyLabelClassifier
-from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.models.resnet14 import ResNet14
 from goldvein.training.device import LowPrecision, few_threads
-from goldvein.training.task import Batch
+from goldvein.training.method import Method
+from goldvein.training.task import Batch, Terms
 
 
 def test_names_of_weights_are_those_of_the_network_itself() -> None:
@@ -67,8 +67,8 @@ def test_a_small_network_has_one_thread(three_threads: None, net: nn.Module, n: 
 
 
 def test_a_failed_training_gives_the_threads_back(three_threads: None) -> None:
-    class Fails(CrossEntropy):
-        def loss(self, batch: Batch) -> dict[str, torch.Tensor]:
+    class Fails(Method):
+        def loss(self, batch: Batch) -> Terms:
             raise RuntimeError(f"{torch.get_num_threads()} thread")
 
     with pytest.raises(RuntimeError, match="1 thread"):

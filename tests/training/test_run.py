@@ -16,11 +16,11 @@ from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.pi_model import PiModel
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
-from goldvein.training import run as engine
+from goldvein.training import predict
 from goldvein.training.method import Method
 from goldvein.training.recipe import Recipe
 from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training.task import Batch, Terms
 
 Start = Callable[..., Run]
 Same = Callable[[Any, Any], bool]
@@ -29,7 +29,7 @@ Same = Callable[[Any, Any], bool]
 class Still(Method):
     """Learns nothing: every gradient is zero."""
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch) -> Terms:
         return {"nothing": 0 * self.net(batch.views[0]).sum()}
 
 
@@ -48,7 +48,7 @@ class Line(nn.Module):
 class March(Method):
     """Moves the threshold of a :class:`Line` by the learning rate in every step."""
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch) -> Terms:
         return {"march": -self.net.threshold}
 
 
@@ -199,7 +199,7 @@ def test_watched_rows(start: Start, blobs: Any) -> None:
     for watch, watched in ((True, blobs.y >= 0), (False, blobs.validation)):
         run = start(Still(), blobs.x, blobs.y, validation=blobs.validation, watch=watch)
         run.module.train_on(run)
-        assert np.array_equal(run.signals.believed.sum(1).numpy() > 0, watched)
+        assert np.array_equal(run.signals.mixture.sum(1).numpy() > 0, watched)
         assert run.signals.n_epochs == 2
 
 
@@ -226,11 +226,11 @@ def test_labels_are_judged_by_the_plain_view_and_two_random_ones(start: Start, b
 
 
 def test_predictions_of_some_rows(start: Start, images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "PREDICT_ROWS", 7)
+    monkeypatch.setattr(predict, "PREDICT_ROWS", 7)
     run = start(CrossEntropy(), images.x, images.y)
     rows = torch.tensor([5, 0, 40, 5])
     torch.testing.assert_close(run.predict(rows), run.predict()[rows])
-    monkeypatch.setattr(engine, "PREDICT_VALUES", 100)  # of 36 a row: two at a time
+    monkeypatch.setattr(predict, "PREDICT_VALUES", 100)  # of 36 a row: two at a time
     torch.testing.assert_close(run.predict(rows), run.predict()[rows])
     assert run.predict(torch.empty(0, dtype=torch.int64)).shape == (0, 2)
 

@@ -75,3 +75,18 @@ def test_split_cuts_into_even_batches(n: int, n_batches: int) -> None:
 def test_orders_follow_the_seed(rows: torch.Tensor, seed: int) -> None:
     draws = [sampling.balanced(rows, torch.arange(501) % 3, 30, generator(seed)).tolist() for _ in range(2)]
     assert draws[0] == draws[1]
+
+
+@given(st.lists(st.integers(-1, 4), min_size=1, max_size=80), st.integers(2, 6))
+def test_folds_are_dealt_class_by_class(labels: list[int], n_folds: int) -> None:
+    y = torch.tensor(labels)
+    fold = sampling.deal_folds(y, 5, n_folds)
+    assert ((fold == -1) == (y == -1)).all()
+    for rows in (y >= 0, *(y == c for c in range(5))):
+        counts = fold[rows].bincount(minlength=n_folds)
+        assert len(counts) == n_folds
+        assert counts.max() - counts.min() <= 1
+
+
+def test_no_folds() -> None:
+    assert sampling.deal_folds(torch.tensor([0, 1, -1]), 2, 0).tolist() == [-1, -1, -1]

@@ -35,6 +35,7 @@ from goldvein.selectors.posterior import Posterior, clean_probs
 from goldvein.training.method import Method, Report
 from goldvein.training.network import require_network
 from goldvein.training.outliers import unit
+from goldvein.training.predict import evaluating
 from goldvein.training.run import Run
 from goldvein.training.sampling import deal_folds
 from goldvein.training.task import Batch, Task, Terms
@@ -184,7 +185,8 @@ class TwoStage(Method):
         found = {"probs": probs, "trained_on": trained_on, **run.signals.of_one_run()}
         if "features" in self.selector.needs:
             features = require_network(self.net, repr(self.selector)).features
-            found["features"] = run.compute(lambda x: unit(features(x)))
+            with evaluating(self.net):
+                found["features"] = run.compute(lambda x: unit(features(x)))
         return {name: values.cpu().numpy() for name, values in found.items()}
 
     def select(self, run: Run) -> None:
