@@ -45,17 +45,17 @@ def test_a_run_finds_rows_of_none_of_its_classes(digits):
     strange = table.index[table["kind"] == "none_of_these"]
     assert (strange >= 1500).sum() >= 5
     assert (strange < 1500).sum() <= 4
-    blind = replace(model.evidence_, far=None).audit(model.classes_).table
+    blind = replace(model.evidence_, outlier=None).audit(model.classes_).table
     assert (blind["kind"] == "none_of_these").sum() <= 2
 
 
 def test_a_network_without_features_and_few_rows_say_nothing(digits):
     X, y = digits
     few = NoisyLabelClassifier("cross_entropy", epochs=1, random_state=0).fit(X[::16], y[::16])
-    assert few.evidence_.far is None
+    assert few.evidence_.outlier is None
 
     plain = NoisyLabelClassifier("cross_entropy", model=Plain, epochs=1, random_state=0).fit(X, y)
-    assert plain.evidence_.far is None
+    assert plain.evidence_.outlier is None
 
 
 class Plain(torch.nn.Module):
@@ -87,4 +87,4 @@ def test_networks_of_others_are_taken_as_they_are(digits, network, tells, precis
     X, y = digits
     images = (255 * X[::8]).astype(np.uint8).reshape(-1, 1, 8, 8)
     model = NoisyLabelClassifier("cross_entropy", model=network, epochs=1, precision=precision, random_state=0)
-    assert (model.fit(images, y[::8]).evidence_.far is not None) == tells
+    assert (model.fit(images, y[::8]).evidence_.outlier is not None) == tells
