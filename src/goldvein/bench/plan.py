@@ -48,14 +48,13 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from goldvein.bench.published import find_table, table_names
 from goldvein.config.build import arguments, build_method
 from goldvein.errors import InputError, unknown
 
-TABLES = Path(str(files("goldvein.bench") / "tables"))  # published ones, a file each
 MEASURES = ("accuracy", "error")
 SET_BY_THE_TABLE = ("method", "random_state", "verbose")
 
@@ -222,33 +221,6 @@ class Job:
     def __str__(self) -> str:
         params = "".join(f" {name}={value}" for name, value in self.params.items())
         return f"{self.data} {self.noise} {self.rate:g} {self.method}{params} seed {self.seed}"
-
-
-def table_names() -> list[str]:
-    """Return the names of the published tables.
-
-    Examples
-    --------
-    >>> "digits_smoke" in table_names()
-    True
-    """
-    return sorted(path.stem for path in TABLES.glob("*.toml"))
-
-
-def find_table(table: str | Path) -> Path:
-    """Return the file of a table, given by the name of a published table or by a path.
-
-    Raises
-    ------
-    InputError
-        If there is no published table of that name, and no such file.
-    """
-    path = Path(table)
-    if str(table) in table_names():
-        return TABLES / f"{table}.toml"
-    if path.name == str(table) and not path.suffix and not path.exists():
-        raise unknown("published table", str(table), table_names())
-    return path
 
 
 def read_plan(table: str | Path) -> Table:

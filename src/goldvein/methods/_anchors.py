@@ -17,9 +17,7 @@ from torch import Tensor
 from goldvein.config.ranges import Matrix, Percent
 from goldvein.methods._supervised import train_supervised
 from goldvein.noise.transition import anchor_transition, check_transition
-from goldvein.training.method import Method, Report
-from goldvein.training.run import Run
-from goldvein.training.task import Task
+from goldvein.training import Method, Report, Run, Task
 
 
 class LossCorrection(Method):

@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from goldvein.functional.losses import cross_entropy
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Terms
+from goldvein.training import Batch, Run, Terms
 
 
 def supervised_loss(net: nn.Module, batch: Batch) -> Terms:

@@ -37,13 +37,10 @@ from goldvein.config.ranges import Count, NonNegative, PartialShare, Span
 from goldvein.errors import InputError, unknown
 from goldvein.functional.gaussian import draw, kl_standard, log_normal, split_moments
 from goldvein.models._decoder import ImageDecoder, one_hidden_layer, vector_decoder
-from goldvein.training import sampling
+from goldvein.training import Batch, Method, Run, Task, Terms, sampling
 from goldvein.training.device import convolves, has_bfloat16
 from goldvein.training.inputs import Inputs
-from goldvein.training.method import Method
 from goldvein.training.network import Precision, count_features, without_head
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Terms
 
 Likelihood = Literal["auto", "bernoulli", "gaussian"]
 OPTIONS = ("z_a", "z_b", "hidden", "likelihood", "precision")  # of the model

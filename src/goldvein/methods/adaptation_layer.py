@@ -24,10 +24,8 @@ from torch.nn import functional as F
 
 from goldvein.methods._supervised import train_supervised
 from goldvein.noise.transition import count_transition
-from goldvein.training.method import Method
+from goldvein.training import Batch, Method, Run, Task, Terms
 from goldvein.training.network import require_linear_head, require_network
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Terms
 
 
 class AdaptationLayer(Method):

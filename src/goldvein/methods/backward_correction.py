@@ -19,7 +19,7 @@ from torch import Tensor
 from goldvein.functional.losses import backward_corrected
 from goldvein.methods._anchors import LossCorrection
 from goldvein.noise.transition import check_transition
-from goldvein.training.task import Batch, Task, Terms
+from goldvein.training import Batch, Task, Terms
 
 
 class BackwardCorrection(LossCorrection):

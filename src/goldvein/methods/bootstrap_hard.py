@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from goldvein.config.ranges import Share
 from goldvein.functional.losses import bootstrap_hard
-from goldvein.training.method import Method
-from goldvein.training.task import Batch, Terms
+from goldvein.training import Batch, Method, Terms
 
 
 class BootstrapHard(Method):

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 from goldvein.config.ranges import Share
 from goldvein.functional.losses import bootstrap_soft
-from goldvein.training.method import Method
-from goldvein.training.task import Batch, Terms
+from goldvein.training import Batch, Method, Terms
 
 
 class BootstrapSoft(Method):

@@ -32,9 +32,7 @@ from torch import Tensor, nn
 from goldvein.config.ranges import NonNegative
 from goldvein.functional.losses import forward_corrected
 from goldvein.methods._supervised import train_supervised
-from goldvein.training.method import Method, Report
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Terms
+from goldvein.training import Batch, Method, Report, Run, Task, Terms
 
 
 class BottomUp(Method):

@@ -10,9 +10,7 @@ equally often (Ding et al., section 3.3).
 from __future__ import annotations
 
 from goldvein.methods._supervised import supervised_loss, train_supervised
-from goldvein.training.method import Method
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Terms
+from goldvein.training import Batch, Method, Run, Terms
 
 
 class CrossEntropy(Method):

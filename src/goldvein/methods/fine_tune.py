@@ -25,9 +25,7 @@ from torch import Tensor, nn
 from goldvein.config.ranges import Count, Positive
 from goldvein.methods._supervised import supervised_loss, train_supervised
 from goldvein.methods.two_stage import TwoStage
-from goldvein.training.method import Method, Report
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Terms
+from goldvein.training import Batch, Method, Report, Run, Task, Terms
 
 
 class FineTune(Method):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from goldvein.functional.losses import forward_corrected
 from goldvein.methods._anchors import LossCorrection
-from goldvein.training.task import Batch, Terms
+from goldvein.training import Batch, Terms
 
 
 class ForwardCorrection(LossCorrection):

@@ -19,9 +19,7 @@ from torch import Tensor
 from goldvein.methods._supervised import supervised_loss, train_supervised
 from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.confidence import Confidence
-from goldvein.training.method import Method
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Terms
+from goldvein.training import Batch, Method, Run, Task, Terms
 
 
 class ImprovedBaseline(Method):

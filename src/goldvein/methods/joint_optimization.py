@@ -32,10 +32,7 @@ from torch import Tensor
 from goldvein.config.ranges import Count, NonNegative, Positive
 from goldvein.functional.probabilities import one_hot, soft_cross_entropy
 from goldvein.functional.schedules import staircase
-from goldvein.training import sampling
-from goldvein.training.method import Method
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Term, Terms
+from goldvein.training import Batch, Method, Run, Task, Term, Terms, sampling
 
 EPOCHS, BEGIN, WINDOW = 200, 70, 10  # of step 1; the last two are kept as shares when it is shorter
 SHARE = 0.05  # least share of labeled rows in a batch with unlabeled ones

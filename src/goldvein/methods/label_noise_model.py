@@ -46,10 +46,8 @@ from goldvein.functional.losses import cross_entropy
 from goldvein.methods._noise_types import TYPES, class_and_type, confusions, label_probs, noise_types
 from goldvein.methods._supervised import train_supervised
 from goldvein.noise.transition import count_transition, unmix
-from goldvein.training.method import Method
+from goldvein.training import Batch, Method, Run, Task, Terms
 from goldvein.training.network import require_linear_head, require_network
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Terms
 
 
 class LabelNoiseModel(Method):

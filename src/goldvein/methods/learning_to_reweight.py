@@ -35,9 +35,7 @@ from goldvein.config.ranges import Positive
 from goldvein.errors import InputError
 from goldvein.functional.losses import cross_entropy
 from goldvein.functional.schedules import staircase
-from goldvein.training.method import Method
-from goldvein.training.run import Run
-from goldvein.training.task import Batch
+from goldvein.training import Batch, Method, Run
 
 MILESTONES = (40 / 80, 60 / 80)
 

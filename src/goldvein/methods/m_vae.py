@@ -29,8 +29,7 @@ from goldvein.config.ranges import Share
 from goldvein.errors import InputError
 from goldvein.methods._variational import BETA2, GenerativeMethod, label_log_odds
 from goldvein.noise.transition import check_transition
-from goldvein.training.run import Run
-from goldvein.training.task import Task
+from goldvein.training import Run, Task
 
 
 class MVAE(GenerativeMethod):

@@ -35,10 +35,8 @@ from goldvein.config.ranges import NonNegative, PartialShare, Positive, ShareBel
 from goldvein.functional.losses import cross_entropy
 from goldvein.functional.probabilities import squared_distance, update_average
 from goldvein.functional.schedules import rampdown, rampup
-from goldvein.training.method import Method
-from goldvein.training.run import Run
+from goldvein.training import Batch, Method, Run, Task, Terms
 from goldvein.training.sampling import count_batches, mixed_sizes
-from goldvein.training.task import Batch, Task, Terms
 
 # steps of the authors' training and of its ramps, which are kept as shares when a run is shorter
 STEPS, RAMP_UP, RAMP_DOWN = 180_000, 40_000, 25_000

@@ -46,9 +46,7 @@ from goldvein.errors import InputError
 from goldvein.functional.losses import cross_entropy
 from goldvein.functional.schedules import staircase
 from goldvein.methods._mentor import Mentor
-from goldvein.training.method import Method
-from goldvein.training.run import Run
-from goldvein.training.task import Task
+from goldvein.training import Method, Run, Task
 
 BURN_IN, DROPOUT_FALLS, SOFT = 18, 17, 90  # percent of the training
 LESSONS = (BURN_IN + 1, 75)  # when Theta is learned

@@ -23,9 +23,7 @@ from goldvein.config.ranges import NonNegative, Share
 from goldvein.functional.losses import cross_entropy
 from goldvein.functional.probabilities import squared_distance
 from goldvein.functional.schedules import rampup
-from goldvein.training.method import Method
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Terms
+from goldvein.training import Batch, Method, Run, Terms
 
 
 class PiModel(Method):

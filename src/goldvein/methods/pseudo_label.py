@@ -25,9 +25,7 @@ from __future__ import annotations
 from goldvein.config.ranges import Counts, NonNegative, Share
 from goldvein.errors import InputError
 from goldvein.functional.losses import cross_entropy
-from goldvein.training.method import Method
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Terms
+from goldvein.training import Batch, Method, Run, Task, Terms
 
 
 class PseudoLabel(Method):

@@ -15,8 +15,7 @@ Differs from their code: probabilities are not clipped, since nothing here is in
 from __future__ import annotations
 
 from goldvein.functional.losses import savage
-from goldvein.training.method import Method
-from goldvein.training.task import Batch, Terms
+from goldvein.training import Batch, Method, Terms
 
 
 class Savage(Method):

@@ -20,8 +20,7 @@ from __future__ import annotations
 from torch import nn
 
 from goldvein.functional.losses import sigmoid
-from goldvein.training.method import Method
-from goldvein.training.task import Batch, Task, Terms
+from goldvein.training import Batch, Method, Task, Terms
 
 
 class Sigmoid(Method):

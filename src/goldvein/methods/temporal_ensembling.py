@@ -30,9 +30,7 @@ from goldvein.config.ranges import NonNegative, Positive, ShareBelowOne
 from goldvein.functional.losses import cross_entropy
 from goldvein.functional.probabilities import squared_distance
 from goldvein.functional.schedules import rampdown, rampup
-from goldvein.training.method import Method
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Terms
+from goldvein.training import Batch, Method, Run, Task, Terms
 
 RAMP_UP, RAMP_DOWN = 80 / 300, 50 / 300  # the authors' 80 and 50 of 300 epochs, kept as shares when a run is shorter
 

@@ -32,13 +32,11 @@ from goldvein.methods._supervised import supervised_loss, train_supervised
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.posterior import Posterior, clean_probs
-from goldvein.training.method import Method, Report
+from goldvein.training import Batch, Method, Report, Run, Task, Terms
 from goldvein.training.network import require_network
 from goldvein.training.outliers import unit
 from goldvein.training.predict import evaluating
-from goldvein.training.run import Run
 from goldvein.training.sampling import deal_folds
-from goldvein.training.task import Batch, Task, Terms
 
 FEW = 5000  # a network knows fewer labels by heart before it is at its best, and then finds none of them wrong
 WATCHED = ("agreement", "margins")  # what a selector may need of all epochs of one network,

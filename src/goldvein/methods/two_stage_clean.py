@@ -35,9 +35,7 @@ from goldvein.config.ranges import Count, Positive, WholeNumber
 from goldvein.functional.probabilities import kept_mask, one_hot
 from goldvein.methods._supervised import train_supervised
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
-from goldvein.training.method import Method, Report
-from goldvein.training.run import Run
-from goldvein.training.task import Batch, Task, Terms
+from goldvein.training import Batch, Method, Report, Run, Task, Terms
 
 
 class TwoStageClean(Method):

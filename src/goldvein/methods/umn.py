@@ -29,8 +29,7 @@ from torch import Tensor, nn
 from goldvein.config.ranges import ShareBelowOne
 from goldvein.functional.probabilities import one_hot, update_average
 from goldvein.methods._variational import BETA2, GenerativeMethod, Inference, label_log_odds, log_probability
-from goldvein.training.run import Run
-from goldvein.training.task import Task
+from goldvein.training import Run, Task
 
 SWITCH, LATE_DECAY = 40_000, 0.999  # steps after which gamma rises, and to what (Tarvainen & Valpola 2017, their code)
 RECENT = 10  # epochs whose epsilon is kept

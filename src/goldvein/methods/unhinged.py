@@ -19,8 +19,7 @@ from __future__ import annotations
 from torch import nn
 
 from goldvein.functional.losses import unhinged
-from goldvein.training.method import Method
-from goldvein.training.task import Batch, Task, Terms
+from goldvein.training import Batch, Method, Task, Terms
 
 
 class Unhinged(Method):
