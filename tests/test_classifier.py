@@ -345,9 +345,9 @@ def test_labels_from_before_a_review_change_the_judgment_alone(blobs: Any) -> No
     blind = model().fit(blobs.x, y, trusted=trusted)
     told = model().fit(blobs.x, y, trusted=trusted, y_before=came)
     assert np.array_equal(told.predict_proba(blobs.x), blind.predict_proba(blobs.x))
-    assert blind.evidence_.before is None
-    assert told.evidence_.before[0] == -1
-    assert np.array_equal(told.classes_[told.evidence_.before[1:]], came[1:])
+    assert blind.evidence_.y_before is None
+    assert told.evidence_.y_before[0] == -1
+    assert np.array_equal(told.classes_[told.evidence_.y_before[1:]], came[1:])
     with pytest.raises(InputError, match=r"y_before has 3 labels for \d+ rows: give one for each row"):
         model().fit(blobs.x, y, trusted=trusted, y_before=came[:3])
 
@@ -360,7 +360,7 @@ def test_trusted_rows_that_do_not_fit(blobs: Any) -> None:
 
 def test_issues_of_a_model_that_watched_nothing(blobs: Any) -> None:
     found = model(epochs=1).fit(blobs.x, blobs.y, watch=False)
-    with pytest.raises(InputError, match="fitted with watch=False: fit it again with watch=True"):
+    with pytest.raises(InputError, match="fitted with watch=False: fit it with watch=True"):
         found.label_issues()
 
 

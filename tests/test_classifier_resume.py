@@ -65,7 +65,7 @@ def test_a_resumed_fit_is_the_same_fit(blobs: Any, tmp_path: Path, monkeypatch: 
 
 
 def test_a_checkpoint_needs_a_seed(blobs: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a checkpoint needs random_state"):
+    with pytest.raises(InputError, match="a checkpoint needs a fixed random_state"):
         model(random_state=None).fit(blobs.x, blobs.y, checkpoint=tmp_path / "c")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import goldvein
-from goldvein.bench import plan
+from goldvein.bench import published
 
 ROOT = Path(__file__).parents[1]
 # files that a build or a test run makes beside the sources
@@ -49,7 +49,7 @@ def test_the_sdist_holds_all_that_the_suite_needs(made: Path) -> None:
 def test_the_wheel_holds_the_package_and_the_tables_alone(made: Path) -> None:
     there = {path.relative_to(made / "lib").as_posix() for path in (made / "lib").rglob("*") if path.is_file()}
     assert {name.split("/")[0] for name in there} == {"goldvein"}
-    assert {f"goldvein/bench/tables/{name}.toml" for name in plan.names()} <= there
+    assert {f"goldvein/bench/tables/{name}.toml" for name in published.table_names()} <= there
     sources = [path for path in (ROOT / "src").rglob("*") if path.suffix in (".py", ".html", ".toml", ".typed")]
     assert {path.relative_to(ROOT / "src").as_posix() for path in sources} <= there
 

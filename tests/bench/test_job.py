@@ -94,7 +94,7 @@ def test_issues_against_hand_computed_measures():
     ).assign(doubt=[0.5, 0.0, 0.2, np.nan, 0.1], trust=[0.4, 0.9, 0.5, np.nan, 0.3])
     T = np.array([[0.5, 0.5], [0.25, 0.75]])
     audit = SimpleNamespace(table=listed, noise_rate=0.4, transition=T)
-    model = SimpleNamespace(audit=lambda: audit, method_=SimpleNamespace(doubts=("doubt",)))
+    model = SimpleNamespace(audit=lambda: audit, method_=SimpleNamespace(suspicious_if_high=("doubt",)))
     y = np.array([0, 1, 0, 1, 1])
     y_true = np.array([0, 0, 0, 0, -1])  # rows 1 and 3 are wrong, row 4 is unknown
     listed["part"] = [0.2, np.nan, 0.7, 0.1, 0.9]  # a method may have no score for some labels, here for row 0

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldvein.bench import plan
+from goldvein.bench import plan, published
 from goldvein.bench.plan import Job
 from goldvein.config.names import names
 from goldvein.errors import InputError
 
-TABLES = plan.TABLES
+TABLES = published.TABLES
 SMOKE = TABLES / "digits_smoke.toml"
 
 
@@ -48,14 +48,14 @@ def test_every_table_is_read_and_its_methods_exist(path):
 
 def test_a_published_table_has_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert plan.names() == sorted(path.stem for path in TABLES.glob("*.toml"))
-    assert plan.load("digits_smoke") == plan.load(SMOKE)
+    assert published.table_names() == sorted(path.stem for path in TABLES.glob("*.toml"))
+    assert plan.read_plan("digits_smoke") == plan.read_plan(SMOKE)
     with pytest.raises(InputError, match=r"^unknown published table 'digit_smok': did you mean 'digits_smoke'\?"):
-        plan.load("digit_smok")
+        plan.read_plan("digit_smok")
     with pytest.raises(InputError, match=r"tables/digits_smoke.toml cannot be read \(.*\): give digits_smoke$"):
-        plan.load("tables/digits_smoke.toml")
+        plan.read_plan("tables/digits_smoke.toml")
     (tmp_path / "own").write_text(SMOKE.read_text())
-    assert plan.load("own") == plan.load(SMOKE)
+    assert plan.read_plan("own") == plan.read_plan(SMOKE)
 
 
 def test_published_values_of_ding_table_3():

@@ -146,10 +146,10 @@ def test_workers_end_with_a_parent_that_is_killed(underway, hang):
 # a network whose training, of a million epochs, makes a file at its first step
 ENDLESS = """
 from pathlib import Path
-from goldvein import models
+from goldvein.training.network import build_network
 
 def net(shape, n_classes):
-    made = models.build("mlp", shape, n_classes)
+    made = build_network("mlp", shape, n_classes)
     made.register_forward_pre_hook(lambda net, x: Path("{started}").touch())
     return made
 """
@@ -157,7 +157,8 @@ def net(shape, n_classes):
 
 MAIN = """
 import os, sys, threading
-from goldvein.bench.run import run
+from goldvein.bench.plan import read_plan
+from goldvein.bench.run import run_table
 
 def end_with_the_tests():
     os.read(0, 1)
@@ -165,7 +166,7 @@ def end_with_the_tests():
 
 if __name__ == "__main__":
     threading.Thread(target=end_with_the_tests, daemon=True).start()
-    run(*sys.argv[1:])
+    run_table(read_plan(sys.argv[1]), sys.argv[2])
 """
 
 

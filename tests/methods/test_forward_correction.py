@@ -12,7 +12,7 @@ from by_hand import reduced
 from torch import nn
 
 from goldvein import NoisyLabelClassifier
-from goldvein.cli.settings import build, gather
+from goldvein.cli.settings import build_classifier, gather_settings
 from goldvein.config.build import build_method
 from goldvein.errors import InputError
 from goldvein.methods.cross_entropy import CrossEntropy
@@ -48,9 +48,9 @@ def test_a_given_matrix_sees_through_noise_that_outweighs_the_truth(blobs: Any) 
 
 
 def test_a_matrix_from_the_command_line_and_from_toml() -> None:
-    settings = gather(None, ["method.transition=[[0.9, 0.1], [0.2, 0.8]]", "method.percentile=none"])
+    settings = gather_settings(None, ["method.transition=[[0.9, 0.1], [0.2, 0.8]]", "method.percentile=none"])
     settings.method = "forward_correction"
-    method = build(settings, 0, verbose=False).method
+    method = build_classifier(settings, 0, verbose=False).method
     assert (method.transition, method.percentile) == ([[0.9, 0.1], [0.2, 0.8]], None)
     assert build_method("forward_correction", {"transition": [[1, 0], [0, 1]]}).transition == [[1, 0], [0, 1]]
     with pytest.raises(InputError, match="transition='identity': it must be none or a list of rows"):

@@ -92,6 +92,8 @@ def test_the_named_network_is_the_one_that_learns(start: Start, blobs: Any) -> N
     train_supervised(run, run.module.other)
     for name, value in run.module.state_dict().items():
         assert torch.equal(value, before[name]) == name.startswith("net.")
+    optimized = {id(p) for group in run.optimizer.param_groups for p in group["params"]}
+    assert optimized == {id(p) for p in run.module.other.parameters()}
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("best", 1), ("last", 2)])

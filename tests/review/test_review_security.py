@@ -186,4 +186,4 @@ def test_a_missing_picture_has_a_placeholder_that_says_why(make_run, serve, brow
     assert shown[ids[0]] == shown[ids[4]] == "picture"
     assert "not an image" in shown[ids[1]]
     assert "no such file" in shown[ids[2]]
-    assert "no path below the folder" in shown[ids[3]]
+    assert "its id is not a path inside the folder" in shown[ids[3]]

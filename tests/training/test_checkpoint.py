@@ -162,7 +162,7 @@ def test_a_checkpoint_of_another_version(start: Start, blobs: Any, tmp_path: Pat
     run.module.train_on(run)
     state = torch.load(path, weights_only=True)
     torch.save({**state, "module": {"old": torch.zeros(1)}}, path)
-    with pytest.raises(InputError, match="is of another version of goldvein: remove it to start afresh"):
+    with pytest.raises(InputError, match="was written by another version of goldvein: remove it to start again"):
         start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path, resume=True)
 
 
@@ -177,5 +177,5 @@ def test_what_is_no_checkpoint(start: Start, blobs: Any, tmp_path: Path, content
         path.write_bytes(path.read_bytes()[:-500])
     else:
         torch.save(content, path)
-    with pytest.raises(InputError, match="is not a checkpoint of goldvein: remove it to start afresh"):
+    with pytest.raises(InputError, match="is not a checkpoint of goldvein: remove it to start again"):
         start(CrossEntropy(), blobs.x, blobs.y, checkpoint=path, resume=True)

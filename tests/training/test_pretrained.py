@@ -96,7 +96,7 @@ def test_files_that_are_not_there_or_damaged(tmp_path: Path) -> None:
         load_weights(nn.Linear(2, 2), tmp_path / "none.safetensors")
     for name in ("a.safetensors", "a.pth"):
         (tmp_path / name).write_bytes(b"\x80nothing")
-        with pytest.raises(InputError, match=f"{name} holds no weights"):
+        with pytest.raises(InputError, match=f"{name} has no weights"):
             load_weights(nn.Linear(2, 2), tmp_path / name)
 
 

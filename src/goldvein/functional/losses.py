@@ -60,7 +60,7 @@ def sigmoid(scores: Tensor, y: Tensor) -> Tensor:
 
 
 def savage(logits: Tensor, y: Tensor) -> Tensor:
-    """``mean_c (1 + exp(2 y_c p_c))^-2`` (Masnadi-Shirazi & Vasconcelos 2009, on probabilities).
+    """``mean_c (1 + exp(2 y_c p_c))^-2`` (Masnadi-Shirazi & Vasconcelos 2008, on probabilities).
 
     Examples
     --------

@@ -9,7 +9,7 @@ equally often (Ding et al., section 3.3).
 
 from __future__ import annotations
 
-from goldvein.methods._supervised import supervised_loss, train_supervised
+from goldvein.methods._supervised import supervised_loss
 from goldvein.training import Batch, Method, Run, Terms
 
 
@@ -35,4 +35,6 @@ class CrossEntropy(Method):
         return supervised_loss(self.net, batch)
 
     def train_on(self, run: Run) -> None:
-        train_supervised(run, self.net, balance=self.balance)
+        for _ in run.epochs():
+            for batch in run.batches(balance=self.balance):
+                run.update(self.loss(batch))

@@ -23,9 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from goldvein.config.ranges import Count, Positive
-from goldvein.methods._supervised import supervised_loss, train_supervised
+from goldvein.methods._supervised import train_supervised
 from goldvein.methods.two_stage import TwoStage
-from goldvein.training import Batch, Method, Report, Run, Task, Terms
+from goldvein.training import Method, Report, Run, Task
 
 
 class FineTune(Method):
@@ -59,10 +59,6 @@ class FineTune(Method):
     def net(self) -> nn.Module:  # type: ignore[override]
         """The network of the method before."""
         return self.base.net
-
-    def loss(self, batch: Batch) -> Terms:
-        """Fine-tuning."""
-        return supervised_loss(self.net, batch)
 
     def train_on(self, run: Run) -> None:
         clean = run.with_labels(run.task.clean_labels("fine_tune"))

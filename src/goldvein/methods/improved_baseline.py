@@ -16,10 +16,10 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from goldvein.methods._supervised import supervised_loss, train_supervised
+from goldvein.methods._supervised import train_supervised
 from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.confidence import Confidence
-from goldvein.training import Batch, Method, Run, Task, Terms
+from goldvein.training import Method, Run, Task
 
 
 class ImprovedBaseline(Method):
@@ -47,9 +47,6 @@ class ImprovedBaseline(Method):
         super().setup(task)
         self.build_model = task.build_model
         self.register_buffer("refined", task.y.clone())
-
-    def loss(self, batch: Batch) -> Terms:
-        return supervised_loss(self.net, batch)
 
     def train_on(self, run: Run) -> None:
         train_supervised(run, self.net, balance=True, keep="best")

@@ -28,11 +28,11 @@ from torch import Tensor, nn
 from goldvein.config.ranges import Count
 from goldvein.errors import InputError
 from goldvein.functional.probabilities import kept_mask
-from goldvein.methods._supervised import supervised_loss, train_supervised
+from goldvein.methods._supervised import train_supervised
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.selectors import check_needs, select_apart
 from goldvein.selectors.posterior import Posterior, clean_probs
-from goldvein.training import Batch, Method, Report, Run, Task, Terms
+from goldvein.training import Method, Report, Run, Task
 from goldvein.training.network import require_network
 from goldvein.training.outliers import unit
 from goldvein.training.predict import evaluating
@@ -126,10 +126,6 @@ class TwoStage(Method):
     def net(self) -> nn.Module:  # type: ignore[override]
         """The learner's network."""
         return self.learner.net
-
-    def loss(self, batch: Batch) -> Terms:
-        """Stage 1."""
-        return supervised_loss(self.net, batch)
 
     def train_on(self, run: Run) -> None:
         if set(WATCHED) & set(self.selector.needs) and not run.watches_labels:

@@ -23,8 +23,10 @@ def evaluating(net: nn.Module) -> Iterator[nn.Module]:
     """A network with dropout off and batch norms at rest, for the length of a ``with`` block."""
     was_training = net.training
     net.eval()
-    yield net
-    net.train(was_training)
+    try:
+        yield net
+    finally:
+        net.train(was_training)
 
 
 @torch.no_grad()  # not inference_mode, whose results may not enter a later loss
