@@ -229,7 +229,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = len(self.history_)
         self.validation_ = data.validation[:n]
         self.y_ = labels
-        self.__dict__.pop("audit_", None)  # of an earlier fit
+        self.__dict__.pop("audit_", None)  # that of an earlier fit
         return self
 
     def predict_proba(self, X: ArrayLike | Rows) -> NDArray[np.float32]:
@@ -314,6 +314,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             if (a is None) != (b is None):
                 raise InputError(f"{names} belong together: give both or neither")
         known = None if trusted is None else as_trusted_mask(trusted, labels)
+        # held out even beside X_val: it tells how far to trust the network about labels that it learned
         validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed, known)
         if X_val is not None:
             rows, labels = self._append(rows, labels, X_val, y_val)
@@ -324,6 +325,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
         """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""
+        # whatever else has a shape is read batch by batch, such as images in files
         plain = hasattr(X, "__array__") or hasattr(X, "__dataframe__") or issparse(X)
         if hasattr(X, "shape") and not plain:
             rows: Rows = X  # type: ignore[assignment]

@@ -71,9 +71,10 @@ def build_method(name: str, params: Mapping[str, Any]) -> Any:
             raise InputError(f"{given[full]} and {path} are one hyper-parameter: give one of them")
         given[full] = path
         owner, leaf = _owner(method, full)
+        # set on the object, and not by set_params, which would accept any value
         setattr(owner, leaf, _convert_argument(type(owner), leaf, value))
     check(method)
-    return clone(method)  # __init__ sees the values
+    return clone(method)  # so that __init__ gets the values
 
 
 def arguments(cls: type, given: Mapping[str, Any], what: str = "parameter") -> dict[str, Any]:

@@ -59,6 +59,7 @@ def find(folder: str, name: str) -> Any:
     if name not in names(folder):
         raise unknown(folder.rstrip("s"), name, names(folder))
     module = importlib.import_module(f"goldvein.{folder}.{name}")
+    # m_vae is the class MVAE: capitals cannot be derived from the name of the file
     for key, value in vars(module).items():
         if key.lower() == _lower(name) and isinstance(value, type):
             return value

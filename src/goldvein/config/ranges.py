@@ -47,6 +47,7 @@ class Range:
     whole: bool = False
 
     def __contains__(self, value: object) -> bool:
+        # Python counts True as 1
         if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
             return False
         number = float(value)
@@ -137,7 +138,7 @@ def type_hints(cls: type) -> dict[str, Any]:
     <class 'bool'>
     """
     hints: dict[str, Any] = {}
-    for owner in reversed(cls.__mro__):
+    for owner in reversed(cls.__mro__):  # a child's hint hides its parent's
         if "__init__" in vars(owner) and owner is not object:
             try:
                 hints |= get_type_hints(owner.__init__, include_extras=True)  # type: ignore[misc]

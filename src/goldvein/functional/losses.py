@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from goldvein.functional.probabilities import one_hot
 
-EPSILON = 1e-7  # Keras's
+EPSILON = 1e-7  # that of Keras, in which the authors' code is written
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:

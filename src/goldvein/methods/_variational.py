@@ -344,7 +344,7 @@ class GenerativeMethod(Method):
         """The terms of each batch of an epoch."""
         n_labeled, n_rest = sampling.mixed_sizes(run.y[~run.task.validation], run.recipe.batch_size, SHARE)
         # The paper does not state lambda. At first labels say what the classes are, before these become clusters of
-        # their own. With a lambda of 1 throughout, wrong labels are learned by heart. At the share of labeled rows,
+        # their own. With a lambda of 1 throughout, wrong labels are memorized. At the share of labeled rows,
         # eq. 4 to the letter, a label weighs f in the bound of its own row.
         weight = self.weight * decline(epoch / run.n_epochs, self.release, n_labeled / (n_labeled + n_rest))
         for batch in run.batches(unlabeled="rest", sizes=(n_labeled, n_rest), over=self.over):

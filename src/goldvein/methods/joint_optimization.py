@@ -6,7 +6,7 @@ authors' code).
 s are softmax outputs, s_k their mean over the batch, p = 1/K the prior, t the soft labels. The second term is
 KL(p || s) up to a constant and forbids that all labels become one; the third makes each label definite.
 
-Step 1. A rate that is high and constant, so that wrong labels are not learned by heart. t are the given labels until
+Step 1. A rate that is high and constant, so that wrong labels are not memorized. t are the given labels until
 epoch 70 of 200; from then on, after each epoch, the mean of a row's outputs in the training passes of the last 10.
 Step 2. A fresh network learns the soft labels of step 1 by the first term alone.
 

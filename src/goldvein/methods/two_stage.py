@@ -4,7 +4,7 @@ Stage 1. Train a network on the noisy labels with balanced cross-entropy (sectio
 labels that are likely right; all others are dropped, in the held-out validation set as well, which so becomes the
 "good validation set" of section 3.1.
 
-Stage 2. A semi-supervised learner goes on from the network of stage 1 (section 3.2), with the kept labels and all
+Stage 2. A semi-supervised learner continues from the network of stage 1 (section 3.2), with the kept labels and all
 inputs: batches of N/2 labeled and N/2 unlabeled rows, an epoch is one pass over the labeled ones.
 
 Where the paper is silent or contradicts itself: Table 2's row of the method does not sum to 100 %, and 0.2 % wrong
@@ -38,7 +38,7 @@ from goldvein.training.outliers import unit
 from goldvein.training.predict import evaluating
 from goldvein.training.sampling import deal_folds
 
-FEW = 5000  # a network knows fewer labels by heart before it is at its best, and then finds none of them wrong
+FEW = 5000  # a network memorizes fewer labels before it is at its best, and then finds none of them wrong
 WATCHED = ("agreement", "margins")  # what a selector may need of all epochs of one network,
 SIGNALS = ("probs", "trained_on", "features", *WATCHED)  # and all that it may need
 
@@ -54,7 +54,7 @@ class TwoStage(Method):
         Any semi-supervised method; by default :class:`TemporalEnsembling`, the paper's for small data.
     rounds : int, default=3
         How often labels are selected and the learner trained; after the first time the learner's own network
-        selects, and the learner goes on with the state that it has. The paper has one round.
+        selects, and the learner continues from its own state. The paper has one round.
     folds : int or "auto", default="auto"
         Folds of the labels, each judged by a learner that did not see it; 0 judges them by one network of stage 1.
         ``auto`` is 3 with fewer than 5,000 labels or no validation set, else 0. A selector by features, agreement
@@ -157,7 +157,7 @@ class TwoStage(Method):
 
     def evidence(self, run: Run) -> tuple[Tensor, Tensor]:
         """Class probabilities (N, K), free of noise: the mean over all selections and the end (folds: half each)."""
-        # a wrong label that was kept is learned by heart from then on; what the network predicted before still tells
+        # a wrong label that was kept is memorized from then on, but earlier predictions still show that it is wrong
         unseen = torch.full_like(self.kept, -1)
         if len(self.out_of_fold):  # rows without a label are in no fold
             probs = (self.selected_by / self.rounds + self.out_of_fold) / 2

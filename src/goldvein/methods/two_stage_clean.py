@@ -5,11 +5,11 @@ classes negative. It then judges the noisy labels of its own class:
 
     keep y_i   iff   b_{y_i}(x_i) >= 1/2;   a trusted label is kept in any case, and no other floor is needed.   (1)
 
-Stage 2. A semi-supervised learner goes on with the kept labels and all inputs (section 3.2).
+Stage 2. A semi-supervised learner trains on the kept labels and all inputs (section 3.2).
 Fine-tuning (rows 12 and 13 of Table 4). The network is trained on the trusted rows alone, at a very small rate.
 
 Where the paper is silent
-- The K classifiers are the K logits of one network, which stage 2 goes on from; ``separate=True`` trains K networks.
+- The K classifiers are the K logits of one network, which stage 2 starts from; ``separate=True`` trains K networks.
 - "A very small learning rate" is Adam at 1e-5; the weights are the best on the held-out labels that were kept, if any.
 
 Differs from the paper by default (``pretrain=False, consistent=False`` is the paper's own)

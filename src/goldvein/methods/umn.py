@@ -121,7 +121,7 @@ class UMN(GenerativeMethod):
         self.learner.choose_likelihood(run.inputs)
         if not run.replaying and not self.steps:
             self.guider.load_state_dict(self.net.state_dict())  # which may have been trained before
-        networks = nn.ModuleList([self.learner, self.guider])  # of the best epoch, if asked for; what was seen stays
+        networks = nn.ModuleList([self.learner, self.guider])  # ``keep`` restores these; counters and means stay
         for epoch in run.epochs(net=networks, beta2=BETA2):
             self.guider.eval()
             step = int(self.steps)
@@ -152,8 +152,8 @@ class UMN(GenerativeMethod):
 
         ``epsilon`` and its mean over ten epochs ``epsilon_recent``; ``log_difference``, that of the logarithms;
         ``el2n``, the distance of g' from certainty (Paul et al. 2021, arXiv:2107.07075); ``guider_confidence``, g'(y^),
-        and its mean since lambda has fallen, ``guider_confidence_mean``: a wrong label learned by heart late was denied
-        for long before, which the mean remembers.
+        and its mean since lambda has fallen, ``guider_confidence_mean``: a wrong label that was memorized late had
+        been denied for long, and the mean keeps that.
         """
         g, g_guider, probs = self.look(run)
         y = one_hot(run.task.y[self.rows], probs.shape[1])

@@ -47,7 +47,7 @@ def average_gradients(parameters: Iterable[nn.Parameter], world: int) -> None:
     if world == 1:
         return
     grads = [p.grad for p in parameters if p.grad is not None]
-    flat = torch.cat([g.reshape(-1) for g in grads])
+    flat = torch.cat([g.reshape(-1) for g in grads])  # one message in place of one for each parameter
     dist.all_reduce(flat)
     flat /= world
     for g, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
@@ -117,7 +117,7 @@ def all_rows(rows: Tensor, values: Tensor, world: int) -> tuple[Tensor, Tensor]:
         return rows, values
     sizes = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(world)]
     dist.all_gather(sizes, torch.tensor([len(rows)], device=rows.device))
-    n = int(max(s.item() for s in sizes))
+    n = int(max(s.item() for s in sizes))  # all_gather needs equal shapes
     kept = [slice(0, int(s.item())) for s in sizes]
     return _gather(rows, n, kept, world), _gather(values, n, kept, world)
 

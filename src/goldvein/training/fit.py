@@ -1,4 +1,4 @@
-"""One training from arrays to arrays: a method is set up for a data set, trained, and asked what it learned."""
+"""One training from arrays to arrays: set a method up for a data set, train it, and collect what it learned."""
 
 from __future__ import annotations
 
@@ -140,6 +140,7 @@ def fit(
     training = ~data.validation
     task = _task(data, transform.seen_shape, network, device)
     progress = Progress(quiet=not verbose)
+    # the seed decides the training, and the caller's random numbers are as they were afterwards
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         method.setup(task)
@@ -209,7 +210,7 @@ def _fitted(method: Method, run: Run, n: int, watch: bool) -> Fitted:
         none = np.empty(0, dtype=np.float32)
         return Fitted(method.eval(), history, none[:, None], none.astype(np.int64), none, None, {})
     probs, trained_on = (values.cpu() for values in method.evidence(run))
-    if (trained_on >= 0).any():  # a network that was trained on the labels comes to believe them
+    if (trained_on >= 0).any():  # a network that was trained on the labels memorizes them
         probs = run.signals.conclude(probs)
     agreement = run.signals.agreement[:n].numpy() / max(run.signals.n_epochs, 1)
     outliers = measure(run, method.net, run.task.y[:n].cpu(), probs[:n])

@@ -147,8 +147,9 @@ def _sampled(x: Rows, unit: float) -> Iterator[Tensor]:
 
 
 def _moments(parts: Iterable[Tensor], *, by_channel: bool = False) -> tuple[Tensor, Tensor]:
-    """Mean and variance over the rows of all parts, and over the pixels of each channel if asked for; pairwise, after
-    Chan, Golub & LeVeque 1983.
+    """Mean and variance over the rows of all parts, with ``by_channel`` also over the pixels of each channel.
+
+    Parts are combined pairwise (Chan, Golub & LeVeque 1983).
 
     Examples
     --------

@@ -46,6 +46,7 @@ class NetworkOptions:
         if self.precision not in get_args(Precision):
             raise InputError(f"precision={self.precision!r}: it must be one of {', '.join(get_args(Precision))}")
         net = build_network(self.model, input_shape, n_classes, **(self.params or {}))
+        # a perceptron gains nothing from bfloat16
         pays = self.precision == "auto" and convolves(net) and has_bfloat16(device)
         return (LowPrecision(net) if pays or self.precision == "bfloat16" else net).to(device)
 
@@ -118,6 +119,7 @@ def build_network(
     """
     make = find_factory(model, input_shape)
     accepted = inspect.signature(make).parameters
+    # checked here, since a TypeError from within a network would not say which name was meant
     if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
         for name in params:
             if name not in accepted:
@@ -175,7 +177,7 @@ def count_features(net: nn.Module, input_shape: tuple[int, ...], who: str) -> in
     features = require_network(net, who).features
     some = next(net.parameters())
     was_training = net.training
-    net.eval()
+    net.eval()  # batch norms keep their statistics
     shape = features(torch.zeros(2, *input_shape, device=some.device, dtype=some.dtype)).shape
     net.train(was_training)
     if len(shape) != 2:
@@ -190,7 +192,7 @@ def without_head(net: nn.Module) -> nn.Module:
     for module in list(net.modules()):
         for name, child in module.named_children():
             if child is head:
-                setattr(module, name, nn.Identity())
+                setattr(module, name, nn.Identity())  # forward still finds a module of that name
     return net
 
 

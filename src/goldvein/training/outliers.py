@@ -65,13 +65,13 @@ def measure(run: Run, net: nn.Module, y: Tensor, probs: Tensor) -> Outliers | No
     some = sampling.spread(len(y), AMONG)
     label = y.clamp(min=0)[:, None]
     given, other = probs.gather(1, label)[:, 0], probs.scatter(1, label, 0.0).amax(1)
-    asked = ((y >= 0) & (given < SURE * other)).nonzero()[:, 0]
+    unsure = ((y >= 0) & (given < SURE * other)).nonzero()[:, 0]
     with evaluating(run.module):
         base = run.compute(lambda x: unit(features(x)), some.to(run.device))
-        rows = torch.cat([some, asked]).to(run.device)
+        rows = torch.cat([some, unsure]).to(run.device)
         measured = run.compute(lambda x: kth_distance(unit(features(x)), base), rows).cpu().numpy()
     distance = np.full(len(y), np.nan, dtype=np.float32)
-    distance[asked.numpy()] = measured[len(some) :]
+    distance[unsure.numpy()] = measured[len(some) :]
     return Outliers(distance, measured[: len(some)])
 
 

@@ -1,4 +1,4 @@
-"""Networks asked about rows, without gradients, dropout off."""
+"""Predictions: what a network gives for rows, without gradients, dropout off."""
 
 from __future__ import annotations
 

@@ -117,6 +117,7 @@ class Recipe:
         """The optimizer, in its fused form where torch has one."""
         groups: list[dict[str, Any]] = [{"params": parameters}]
         if self.weight_decay:
+            # biases and the scales of norms are not decayed
             groups = [
                 {"params": [p for p in parameters if p.dim() > 1], "weight_decay": self.weight_decay},
                 {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},

@@ -1,7 +1,4 @@
-"""The training loop that every method drives: batches, optimizer, schedule, checkpoint, several processes.
-
-:class:`Run` trains any module. It knows no method.
-"""
+"""Run: batches, optimizer, schedule, checkpoint and several processes for any module; it knows no method."""
 
 from __future__ import annotations
 
@@ -87,7 +84,7 @@ class Run:
         self.views, self.stages = views, stages
         self.device = inputs.device
         self.rank, self.world = distributed.start(self.device)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)  # of its own: all processes draw the same order
         self.y = task.y
         self.signals = Signals(task.y.cpu(), task.validation.cpu())
         self.watches_labels = watch
@@ -278,7 +275,7 @@ class Run:
         place = distributed.share(torch.arange(len(rows), device=self.device), self.rank, self.world)
         values = compute(f, self.inputs, rows[place], n_random)
         place, values = self.gather(place, values)
-        return values if self.world == 1 else values[place.argsort()]
+        return values if self.world == 1 else values[place.argsort()]  # back in the order of the rows
 
     def _draw(self, rows: Tensor, n: int, balance: bool) -> Tensor:
         if balance:
@@ -316,7 +313,7 @@ class Run:
         entry["lr"] = self.optimizer.param_groups[0]["lr"]
         distributed.same_start(self.module, self.world)  # batch norms have each seen their own share
         seen = entry["validation_accuracy"] = self._watch()
-        if seen > self.plateau.best:
+        if seen > self.plateau.best:  # before the plateau takes the new accuracy in
             self.best = {name: value.clone() for name, value in self.net.state_dict().items()}
         rate = self.plateau.step(seen, entry["lr"])
         if rate != entry["lr"]:
@@ -327,6 +324,7 @@ class Run:
         entry["seconds"] = time.perf_counter() - self._started
         self.at.history.append(entry)
         self.progress.step("" if math.isnan(seen) else f"validation {seen:.3f}")
+        # a stage that ends early is resumed at its end
         self._save(self.n_epochs if self.plateau.over else epoch + 1)
         return self.plateau.over
 
@@ -335,6 +333,7 @@ class Run:
         probs = self.predict(self.watched)
         self.signals.update(self.watched.cpu(), probs.cpu())
         held_out = self.task.validation[self.watched] & (self.y[self.watched] >= 0)
+        # balanced, so that a rare class counts as much as a frequent one
         y = self.y[self.watched][held_out]
         return balanced_accuracy(y.cpu().numpy(), probs[held_out].argmax(1).cpu().numpy())
 

@@ -81,6 +81,7 @@ def mixed_sizes(y: Tensor, batch_size: int, least: float) -> tuple[int, int]:
     >>> mixed_sizes(y.where(y < 100, -1), 100, least=0.05), mixed_sizes(y.where(y < 37_500, -1), 100, least=0.05)
     ((5, 95), (75, 25))
     """
+    # the small number keeps a product that should be whole from being rounded up
     n_first = math.ceil(batch_size * max(least, int((y >= 0).sum()) / len(y)) - 1e-9)
     n_first = min(n_first, batch_size - 1) or 1
     return n_first, max(1, batch_size - n_first)

@@ -32,7 +32,7 @@ class Signals:
     mixture : Tensor of shape (N, K), float32
         Probabilities of several epochs: each new epoch gets the share that makes the held-out labels likeliest, or,
         with fewer than 100 of these, the same share as each before. So a network that gets better speaks for itself,
-        and one that learns wrong labels by heart is no longer heard. (0, 0) before the first epoch, and where it would
+        and one that memorizes wrong labels no longer counts. (0, 0) before the first epoch, and where it would
         take more than a gigabyte; 0 for rows without a label.
     """
 
