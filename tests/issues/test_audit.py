@@ -244,7 +244,7 @@ def test_the_reason_names_both_classes_and_their_probabilities() -> None:
     reason = find_label_issues(y, probs=probs)["reason"][0]
     assert reason == "looks like 0 (probability 1.00), not 1 (0.00)"  # calibrated: all others of .98 are right
     more = find_label_issues(y, probs=probs, agreement=np.full(40, 0.25), margins=np.full(40, -0.5))["reason"][0]
-    assert more.endswith("; predicted as 1 in 25% of the epochs; mean margin -0.50")
+    assert more.endswith("; predicted as 1 in 25 % of the epochs; mean margin -0.50")
 
 
 @settings(max_examples=10)

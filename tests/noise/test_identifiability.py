@@ -57,7 +57,7 @@ def test_the_swapped_explanation_is_ambiguous_as_well() -> None:
     for seen in (T, named):
         assert (5, 6) in groups(seen, MANY)
         (found,) = [a for a in find_ambiguous_in(seen, MANY) if a.classes == (5, 6)]
-        assert "look the same whether 40% or 60% of their names are wrong" in found.message(
+        assert "look the same whether 40 % or 60 % of their names are wrong" in found.message(
             range(10), "two_stage_clean"
         )
 
@@ -159,6 +159,6 @@ def test_shares_of_a_class_without_labels_of_its_own() -> None:
 def test_the_message_names_them_all() -> None:
     text = Ambiguity((0, 2, 3), 0.4444, 5).message(["ant", "bee", "cat", "dog"], "two_stage_clean")
     assert text.startswith("classes ant, cat and dog may have swapped names")
-    assert "44%" in text
-    assert "56%" in text
+    assert "44 %" in text
+    assert "56 %" in text
     assert "5 right labels of each class as trusted and train with two_stage_clean" in text

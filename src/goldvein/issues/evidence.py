@@ -112,9 +112,9 @@ class Evidence:
         if repeated < REPEATED:
             return ()
         return (
-            f"the network repeats {repeated:.0%} of the labels that it was trained on, and fewer than {ENOUGH} labels "
-            "were held out to tell how many of these it knows by heart: more labels may be wrong than are listed; hold "
-            "out more (validation_fraction), or use the default method",
+            f"the network repeats {100 * repeated:.0f} % of the labels that it was trained on, and fewer than {ENOUGH} "
+            "labels were held out to tell how many of these it knows by heart: more labels may be wrong than are "
+            "listed; hold out more (validation_fraction), or use the default method",
         )
 
 

@@ -277,7 +277,7 @@ def _reasons(
         texts[i] += f"; but its class has only {n[case.y[rows[i]]]} labels, too few to judge"
     if case.agreement is not None:
         parts = zip(texts, given, case.agreement[rows].tolist(), strict=True)
-        texts = [f"{text}; predicted as {label} in {share:.0%} of the epochs" for text, label, share in parts]
+        texts = [f"{text}; predicted as {label} in {100 * share:.0f} % of the epochs" for text, label, share in parts]
     if case.margins is not None:
         texts = [f"{t}; mean margin {m:.2f}" for t, m in zip(texts, case.margins[rows].tolist(), strict=True)]
     return texts

@@ -106,7 +106,7 @@ class Ambiguity:
         who = f"classes {', '.join(others)} and {last}"
         if self.swapped:
             return f"{who} have swapped names in most labels, according to the trusted ones; train with {method}"
-        low, high = (f"{share:.0%}" for share in sorted((self.share, 1 - self.share)))
+        low, high = (f"{100 * share:.0f} %" for share in sorted((self.share, 1 - self.share)))
         looks = f"the labels look the same whether {low} or {high} of their names are wrong"
         if low == high:
             looks = "half of their names are wrong, and the labels do not show which half"
