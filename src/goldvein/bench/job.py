@@ -129,8 +129,8 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> JobResult:
 def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels (N,) that a job trains on, -1 for missing ones, and the mask (N,) of trusted labels.
 
-    N is ``job.n_rows`` or all rows. The seed of the job decides which labels are missing or wrong. Labels that the data set trusts
-    stay as they are.
+    N is ``job.n_rows`` or all rows. The seed of the job decides which labels are missing or wrong. Labels that the data
+    set trusts stay as they are.
     """
     from goldvein.noise.synthetic import make_noisy
 

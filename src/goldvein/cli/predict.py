@@ -25,6 +25,7 @@ def predict(
 
     The file has one line per row: id, predicted, confidence and the probability of every class. Labels are not needed.
     """
+    # imported here, so that --help answers at once
     from goldvein import runs
     from goldvein.data.source import load_new
 
