@@ -60,7 +60,7 @@ def find(folder: str, name: str) -> Any:
         raise unknown(folder.rstrip("s"), name, names(folder))
     module = importlib.import_module(f"goldvein.{folder}.{name}")
     for key, value in vars(module).items():
-        if key.lower() == _lower(name) and isinstance(value, type):
+        if key.lower() == _lower(name) and isinstance(value, type):  # the case of letters is free: MLP, TwoStage
             return value
     wanted = name.title().replace("_", "")
     raise InputError(f"{folder}/{name}.py has no class {wanted}: name the class like the file")

@@ -170,6 +170,7 @@ class SavedRun:
             If the rows have another shape than the training rows, or the weights are damaged.
         """
         rows = dataset.x
+        # in parts, because images in files may not all fit into memory
         each = max(1, min(PREDICT_ROWS, PREDICT_VALUES // math.prod(rows.shape[1:])))
         parts = [np.empty((0, len(self.classes)), dtype=np.float32)]  # the result if there are no rows
         bar = Progress(quiet=not progress)
