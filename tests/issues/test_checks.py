@@ -41,7 +41,7 @@ def test_what_cannot_be_judged(y: Any, probs: np.ndarray, message: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "y cannot be judged by nothing"),
+        ({}, "there is nothing to judge y by"),
         ({"margins": np.zeros(2)}, r"y has shape \(3,\) and margins \(2,\): they must be \(N,\) and \(N,\)"),
         ({"features": np.zeros(3)}, r"features \(3,\): they must be \(N,\) and \(N, D\)"),
         ({"agreement": np.array([0.5, np.nan, 1])}, "row 1 of agreement is not finite"),

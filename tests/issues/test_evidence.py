@@ -57,7 +57,7 @@ def test_what_did_not_learn_its_labels_knows_none_by_heart(method, epochs):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 5)).astype(np.float32), rng.integers(0, 2, 200)
     model = NoisyLabelClassifier(method, epochs=epochs, random_state=0, validation_fraction=0, lr=1e-5).fit(X, y)
-    assert not any("by heart" in message for message in model.ambiguous_)
+    assert not any("memorized" in message for message in model.ambiguous_)
 
 
 def test_a_copy_in_the_validation_set_is_no_twin():

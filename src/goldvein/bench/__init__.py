@@ -1,4 +1,4 @@
 """Published tables: read them from TOML (``plan``), train (``job``, ``run``), print them in Markdown (``table``).
 
-Only needs torch, numpy and scikit-learn. A column with ``issues = true`` also needs pandas.
+These modules only need torch, numpy and scikit-learn. A column with ``issues = true`` also needs pandas.
 """

@@ -29,10 +29,11 @@ def find_code_version(package: Path = PACKAGE) -> CodeVersion:
     tracked by git.
     """
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(package.rglob("*.py")):  # the digest must not depend on the file system
+        # NUL ends name and content: no other split of the same bytes has this digest
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     version: CodeVersion = {"digest": digest.hexdigest()[:16]}
-    # A package that is installed inside the checkout of another project has no commit there.
+    # If the package is installed inside the checkout of another project, HEAD is not its commit.
     commit = _git(package, "ls-files", "--error-unmatch", "__init__.py") and _git(package, "rev-parse", "HEAD")
     if commit:
         version["commit"] = commit + ("+" if _git(package, "status", "--porcelain", "--", ".") else "")
@@ -41,7 +42,7 @@ def find_code_version(package: Path = PACKAGE) -> CodeVersion:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """Return what a git command prints, None if it fails or git is not installed."""
-    # Without optional locks, several workers may ask at the same time.
+    # Without optional locks, several workers can call git at the same time.
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -62,6 +62,7 @@ def draw_curves(
         raise InputError("no result of the table has a curve: set curve = true in a column and run it")
     figure = _draw(table, cells, lines, drawn)
     buffer = io.BytesIO()
+    # without a date, the same curves give the same SVG file
     figure.savefig(buffer, format=kind, bbox_inches="tight", metadata={"Date": None} if kind == "svg" else None)
     write_whole(path, lambda file: file.write(buffer.getvalue()))
 
@@ -97,8 +98,8 @@ def _draw(table: Table, cells: dict[tuple[str, str], list[JobResult]], lines: li
 
 def _align_curves(results: list[JobResult]) -> tuple[NDArray[np.float64], int]:
     """Return accuracies in % (seeds, points) at the points that all curves have, and the epochs between two points."""
-    spacings = [max(1, round(r["n_iter"] / len(r["curve"]))) for r in results]
-    widest = max(spacings)
+    spacings = [max(1, round(r["n_iter"] / len(r["curve"]))) for r in results]  # epochs
+    widest = max(spacings)  # denser curves are thinned to this spacing
     curves = [r["curve"][widest // s - 1 :: widest // s] for r, s in zip(results, spacings, strict=True)]
-    length = min(map(len, curves))
+    length = min(map(len, curves))  # a stopped run has a shorter curve
     return 100 * np.array([curve[:length] for curve in curves]), widest

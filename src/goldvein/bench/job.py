@@ -57,7 +57,7 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> JobResult:
     Raises
     ------
     InputError
-        A file of the data set is missing, or a value of the job cannot be used.
+        If a file of the data set is missing, or a value of the job cannot be used.
 
     Examples
     --------
@@ -110,8 +110,9 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> JobResult:
     report = model.method_.report()
     if report.kept is not None:
         labels = report.kept.cpu().numpy()
+        # the network has no output for a class without labels, so its codes may differ from those of the data
         labels = np.where(labels >= 0, model.classes_[labels], -1)
-        rows = ~model.validation_
+        rows = ~model.validation_  # held-out labels take no part in the selection
         result["kept"] = metrics.count_kept(y[rows], labels[rows], y_true[rows], len(data.classes))
     T = report.transition
     if T is not None:
@@ -126,9 +127,10 @@ def run_job(job: Job, data_dir: str | Path | None = None) -> JobResult:
 
 
 def given_labels(data: Dataset, job: Job) -> tuple[np.ndarray, np.ndarray]:
-    """The labels (N,) that a job trains on, -1 where missing, and which of them are trusted (N,), by the job's seed.
+    """Return the labels (N,) that a job trains on, -1 for missing ones, and the mask (N,) of trusted labels.
 
-    Labels are lost and flipped among the first ``job.n_rows`` alone; those that the data trusts stay as they are.
+    N is ``job.n_rows`` or all rows. The seed of the job decides which labels are missing or wrong. Labels that the data
+    set trusts stay as they are.
     """
     from goldvein.noise.synthetic import make_noisy
 
@@ -173,7 +175,7 @@ def judge_issues(model: NoisyLabelClassifier, y: NDArray[np.int64], y_true: NDAr
         - ``noise_rate``: the estimate
         - ``transition_error``: mean absolute difference between the estimated T and the T counted from the labels
         - ``scores``: the values of ``judge_score`` for each score of the method, if it has any. A label is listed if
-          a score of suspicion is above 0 (Sun et al. 2021, Table 3), or if a score of trust is below 1/2.
+          a score of suspicion is above 0, or if a score of trust is below 1/2.
     """
     from goldvein.issues.audit import COLUMNS
     from goldvein.noise.synthetic import describe
@@ -194,6 +196,7 @@ def judge_issues(model: NoisyLabelClassifier, y: NDArray[np.int64], y_true: NDAr
         "f1": listing["f1"],
         "calibration_error": metrics.calibration_error(p_wrong, wrong),
         "noise_rate": audit.noise_rate,
+        # T ends at the largest class that occurs, and is NaN for classes without rows
         "transition_error": float(np.nanmean(np.abs(audit.transition[: len(T), : len(T)] - T))),
     }
     scores: dict[str, metrics.ScoreQuality] = {}
@@ -201,7 +204,7 @@ def judge_issues(model: NoisyLabelClassifier, y: NDArray[np.int64], y_true: NDAr
         score = table[name].to_numpy(dtype=float)[known]
         finite = np.isfinite(score)  # a method may have no score for some labels
         suspicion = name in model.method_.suspicious_if_high
-        listed_by_score = score > 0 if suspicion else score < 0.5
+        listed_by_score = score > 0 if suspicion else score < 0.5  # above 0: Sun et al. 2021, Table 3
         scores[name] = metrics.judge_score(
             (score if suspicion else -score)[finite], listed_by_score[finite], wrong[finite]
         )

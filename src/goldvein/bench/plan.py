@@ -37,7 +37,7 @@
     issues = true                                  also measure how well wrong labels are found; takes more time
 
     [published]
-    ours = { "asymmetric .2" = [97.8, 0.1] }       [mean, standard deviation], or the mean alone
+    ours = { "asymmetric .2" = [97.8, 0.1] }       [mean, standard deviation], or only the mean
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Table:
-    """A published table: see the head of this file. ``published`` is row -> column -> (mean, std or None)."""
+    """A published table: see the top of this file. ``published`` is row -> column -> (mean, std or None)."""
 
     title: str
     citation: str
@@ -213,7 +213,8 @@ class Job:
         >>> job.key == Job("digits", "cross_entropy", seed=0, rate=0.0).key
         True
         """
-        # Without default values, a new field does not change the keys of old results.
+        # Default values are left out: then a new field does not change the keys of old results. Sorted names make the
+        # key independent of the order of the parameters.
         default = asdict(Job("", "", -1))
         content = {name: value for name, value in asdict(self).items() if value != default[name]}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -239,7 +240,7 @@ def read_plan(table: str | Path) -> Table:
         name = path.stem if path.stem in table_names() else "the path of a table, or the name of a published one"
         raise InputError(f"{path} cannot be read ({error.strerror}): give {name}") from error
     except ValueError as error:
-        raise InputError(f"{path} is not TOML ({error}): mend that line") from error
+        raise InputError(f"{path} is not TOML ({error}): correct that line") from error
     try:
         return _parse_table(raw)
     except InputError as error:
@@ -253,8 +254,6 @@ def list_jobs(
     columns: Sequence[str] | None = None,
 ) -> list[Job]:
     """Return the training runs of a table, all cells of the first seed first.
-
-    In this order, an interrupted run has results in every cell.
 
     Parameters
     ----------
@@ -271,6 +270,7 @@ def list_jobs(
     """
     seeds = table.seeds if seeds is None else seeds
     parts = select_by_name(table.rows, rows, "row"), select_by_name(table.columns, columns, "column")
+    # seed by seed: an interrupted run then has results in every cell
     jobs = [table.job(row, column, seed) for seed in seeds for row in parts[0] for column in parts[1]]
     return list({job.key: job for job in jobs}.values())  # rows with equal settings share a run
 
@@ -305,7 +305,7 @@ def validate(table: Table) -> None:
     for row in table.rows:
         if row.data is not None and standard.describe(row.data).n_classes != n_classes:
             raise InputError(
-                f"row {row.name!r}: {row.data} has other classes than {table.data}; use a table of its own"
+                f"row {row.name!r}: {row.data} has other classes than {table.data}; put this row into another table"
             )
         for column in table.columns:
             _at(f"row {row.name!r}", build_method, row.method, row.params_in(column.name))
@@ -379,7 +379,7 @@ def _check_estimator(options: dict[str, Any]) -> None:
         if name in options:
             raise InputError(f"{name}={options[name]!r} in estimator: the table sets this argument; remove it")
     values = arguments(NoisyLabelClassifier, options, "argument of the estimator")
-    network.find_factory(values.get("model", "auto"), (1,))
+    network.find_factory(values.get("model", "auto"), (1,))  # any shape: only the name is checked
     recipe = {f.name for f in fields(Recipe)} & values.keys()
     Recipe(**{name: values[name] for name in recipe if values[name] != "auto"})
 

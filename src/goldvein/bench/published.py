@@ -32,6 +32,7 @@ def find_table(table: str | Path) -> Path:
     path = Path(table)
     if str(table) in table_names():
         return TABLES / f"{table}.toml"
+    # a single word is more likely a misspelled name than a path
     if path.name == str(table) and not path.suffix and not path.exists():
         raise unknown("published table", str(table), table_names())
     return path

@@ -59,22 +59,23 @@ class JobResult(_JobResult, total=False):
 def read_results(path: str | Path) -> list[JobResult]:
     """Return the results in a file; an empty list if the file does not exist.
 
-    A last line without a line end is skipped: a killed run leaves it.
+    A last line without a line end is skipped.
 
     Raises
     ------
     InputError
-        A complete line is not a result.
+        If a complete line is not a result.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        text = Path(path).read_text(encoding="utf-8", errors="replace")  # the error below then names the line
     except FileNotFoundError:
         return []
     results: list[JobResult] = []
+    # the part after the last line end is empty, or what a killed run wrote of its last line
     for number, line in enumerate(text.split("\n")[:-1], start=1):
         try:
             result = json.loads(line)
-            Job(**result["job"])
+            Job(**result["job"])  # fails if a field is unknown or missing
             missing = JobResult.__required_keys__ - result.keys()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"line {number} of {path} is not a result: remove that line") from error
@@ -97,7 +98,7 @@ def open_results(path: Path) -> Iterator[IO[bytes]]:
     Raises
     ------
     InputError
-        The file cannot be written, or another run has locked it.
+        If the file cannot be written, or another run has locked it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +111,7 @@ def open_results(path: Path) -> Iterator[IO[bytes]]:
         except BlockingIOError as error:
             raise InputError(f"another run is adding to {path}: wait until it ends, or give another file") from error
         file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
+        file.truncate(file.read().rfind(b"\n") + 1)  # a killed run leaves half a line
         yield file
 
 
@@ -120,12 +121,12 @@ def append_result(file: IO[bytes], result: JobResult) -> None:
     Raises
     ------
     InputError
-        The line cannot be written, because the disk is full, for example.
+        If the line cannot be written, for example because the disk is full.
     """
     try:
         file.write(json.dumps(result, allow_nan=False).encode() + b"\n")
         file.flush()
-        os.fsync(file.fileno())
+        os.fsync(file.fileno())  # flush() alone leaves the line in the cache of the system
     except OSError as error:
         raise InputError(
             f"{file.name} cannot be written ({error.strerror}): free some space, then start again"

@@ -139,11 +139,12 @@ def _run_worker(pipe: Connection, data_dir: str | Path | None) -> None:
 
 
 def _exit_with_parent() -> None:
-    """Exit when the parent dies. A killed parent cannot stop its workers, and a job may take hours."""
+    """Exit when the parent dies."""
+    # a killed parent cannot stop its workers, and a job may take hours
     parent = parent_process()
     assert parent is not None
     wait([parent.sentinel])
-    os._exit(1)
+    os._exit(1)  # sys.exit() would only end this thread
 
 
 def _try_job(job: Job, data_dir: str | Path | None) -> JobResult | str:
@@ -151,7 +152,7 @@ def _try_job(job: Job, data_dir: str | Path | None) -> JobResult | str:
         return run_job(job, data_dir)
     except InputError as error:
         return str(error)
-    except Exception:
+    except Exception:  # a bug in one method must not stop the other jobs
         return traceback.format_exc()
 
 
@@ -165,7 +166,7 @@ def _run_jobs(
     try:
         while True:
             while waiting and len(busy) < n_workers and (limit_s is None or time.monotonic() - start < limit_s):
-                worker = idle.pop() if idle else Worker(data_dir)
+                worker = idle.pop() if idle else Worker(data_dir)  # an idle one has loaded torch and its data already
                 busy[worker.pipe] = worker
                 worker.start(waiting.popleft())
             if not busy:

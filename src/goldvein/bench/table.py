@@ -167,7 +167,7 @@ def _format_means(of_seeds: Sequence[tuple[float | None, ...]], digits: int, n_s
 
 
 def is_worse(points: float, std: float | None) -> bool:
-    """Return whether a mean is worse than the published mean by the rule under the table.
+    """Return whether a mean is worse than the published mean, by the rule that is printed under the table.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def group_by_cell(table: Table, results: Iterable[JobResult]) -> dict[tuple[str,
     by_job: dict[str, dict[int, JobResult]] = {}
     for result in results:
         job = Job(**result["job"])
-        by_job.setdefault(replace(job, seed=0).key, {})[job.seed] = result
+        by_job.setdefault(replace(job, seed=0).key, {})[job.seed] = result  # without its seed, a job is a cell
     return {
         (row.name, column.name): list(by_job.get(table.job(row, column, 0).key, {}).values())
         for row in table.rows

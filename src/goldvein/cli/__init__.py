@@ -1,7 +1,7 @@
 """The command line: one file per command, which parses words and prints results.
 
-Bad input ends with ``error: <sentence>`` on standard error and exit code 2, Ctrl-C with exit code 130. A command
-imports torch only if it needs it, so that ``--help`` answers at once.
+Bad input ends with ``error: <sentence>`` on standard error and exit code 2, Ctrl-C with exit code 130. Commands import
+other packages inside their functions, so that ``--help`` answers at once and torch is only loaded if it is needed.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
+            # in one line, even if a value in the message contains line ends
             typer.echo(f"error: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
-            raise typer.Exit(130) from None
+            raise typer.Exit(130) from None  # 128 + the number of SIGINT, as in a shell
         except Exception as error:
             # the class of usage errors differs between versions of typer, but they all have this method
             if not hasattr(error, "format_message"):

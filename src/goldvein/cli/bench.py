@@ -31,11 +31,12 @@ def bench(
     curves: Annotated[Path | None, Option(metavar="FILE.svg", help="SVG file for the training curves.")] = None,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Reproduce a published table and print it beside the original.
+    """Reproduce a published table and print it next to the original.
 
     The command runs only what is missing in the file of results. It can be stopped and started again at any time. The
     exit code is 1 if a training run failed or was not started.
     """
+    # imported here, so that --help answers at once
     from goldvein.bench import plan
     from goldvein.bench.results import list_missing, read_results
     from goldvein.bench.run import run_table

@@ -22,10 +22,11 @@ def clean(
 ) -> None:
     """Write cleaned labels: id, given_label, cleaned_label, action.
 
-    Decisions of goldvein review are applied first. Of the other labels, only issues change. An issue is relabeled if
+    Decisions of goldvein review are applied first. Among the other labels, only issues change. An issue is relabeled if
     the suggested label is probable enough. Otherwise it is dropped, which leaves its cell empty, or kept. A threshold
     of 1 disables its action. Missing labels stay empty. The data itself does not change.
     """
+    # imported here, so that --help answers at once
     from goldvein import runs
     from goldvein.runs.apply import decisions_of
 
@@ -34,6 +35,7 @@ def clean(
     decided = {row: decision.label for row, decision in decisions_of(saved).items() if decision.action != "skip"}
     table = saved.clean_labels(relabel_above, drop_above, decided)
     runs.write_new_table(out, table)
+    # a missing label has the action keep, but there is nothing to keep
     labeled = table[table["given_label"].notna() & (table["given_label"] != "")]
     counts = {action: int((labeled["action"] == action).sum()) for action in ("keep", "relabel", "drop")}
     if as_json:

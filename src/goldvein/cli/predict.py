@@ -25,11 +25,12 @@ def predict(
 
     The file has one line per row: id, predicted, confidence and the probability of every class. Labels are not needed.
     """
+    # imported here, so that --help answers at once
     from goldvein import runs
     from goldvein.data.source import load_new
 
     saved = runs.open_run(run)
-    runs.check_new_file(out)
+    runs.check_new_file(out)  # before the prediction, which may take long
     dataset = load_new(data, saved.config["spec"], skip_bad=skip_bad, data_dir=data_dir, progress=not quiet)
     probs = saved.predict_proba(dataset, progress=not quiet)
     runs.write_new_table(out, runs.tabulate_predictions(dataset.ids, probs, saved.classes))

@@ -42,6 +42,7 @@ def report(
         before = Path(reviewed)
     earlier = None if before is None else runs.open_run(before)
     for one in (saved, earlier or saved):
+        # the name of a standard data set passes: --test then reads its test set
         if test and one.source and Path(test).exists() and Path(test).resolve() == Path(one.source).resolve():
             raise InputError(f"{one.folder} was trained on --test {test}: give rows that no run was trained on")
 

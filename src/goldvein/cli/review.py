@@ -82,7 +82,7 @@ def _page(run: SavedRun, budget: int | None, port: int, launch: bool, data: str 
 
     try:
         from goldvein.review.server import listen, serve
-    except ImportError as error:
+    except ImportError as error:  # only the page needs starlette and uvicorn
         raise InputError(f"the page needs {error.name}: install it with pip install 'goldvein[review]'") from error
 
     listening = listen(port)

@@ -54,9 +54,11 @@ def gather_settings(config: Path | None, assignments: Sequence[str]) -> Settings
         if not equals or not name:
             raise InputError(f"--set {pair}: it must be NAME=VALUE, for example --set epochs=20")
         if name.startswith("method."):
+            # scikit-learn writes two underscores between the parts of a name
             settings.params[name.removeprefix("method.").replace(".", "__")] = _parse(text)
         elif name.startswith("model_params."):
             network = settings.arguments.setdefault("model_params", {})
+            # type hints convert the other settings later, but there is none for each argument of a network
             network[name.removeprefix("model_params.")] = _parse(text, convert=True)
         else:
             settings.arguments[name.removeprefix("model.")] = _parse(text)
@@ -116,7 +118,10 @@ def _matrix(value: Any) -> Any:
 
 
 def _parse(text: str, *, convert: bool = False) -> Any:
-    """Return a list or table in the notation of TOML as such, with ``convert`` any other value too, else the text."""
+    """Return the list or table that a text in TOML notation describes, otherwise the text.
+
+    With ``convert``, numbers and booleans are converted, too.
+    """
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, KeyError):

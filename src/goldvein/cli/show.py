@@ -30,7 +30,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def make_printable(text: str) -> str:
-    """Return at most 200 characters of a text, without control characters, which could change the terminal.
+    """Return at most 200 characters of a text, without control characters.
 
     Examples
     --------
@@ -38,6 +38,7 @@ def make_printable(text: str) -> str:
     'tab\ufffdhere'
     """
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    # control characters in an id or a label could change the terminal
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
@@ -50,6 +51,6 @@ def _print_rich(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
         return False
     grid = Table(*header, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        grid.add_row(*map(Text, row))
+        grid.add_row(*map(Text, row))  # a plain str in [brackets] would be markup
     Console().print(grid)
     return True

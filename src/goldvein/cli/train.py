@@ -73,7 +73,7 @@ def train(
     if model is not None:
         settings.arguments["model"] = model
     classifier = build_classifier(settings, seed, verbose=not quiet)
-    runs.check_folder(out, resume=resume)
+    runs.check_folder(out, resume=resume)  # before the data is read, which may take long
     source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
     reviewed = None if decisions is None else read_decisions(decisions)
     dataset = source.dataset(classifier.get_params()["random_state"], progress=not quiet)
@@ -121,7 +121,7 @@ def _fit_and_save(
         typer.echo(f"interrupted: {advice}", err=True)
         raise typer.Exit(130) from None
     except Exception as error:
-        if not resume:
+        if not resume:  # a resumed run keeps the checkpoint that it started from
             runs.remove_leftovers(out, error, new=new)
         raise
     return True

@@ -1,1 +1,1 @@
-"""Names and plain values to checked objects."""
+"""Builds checked objects from names and plain values."""

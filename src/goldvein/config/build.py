@@ -1,4 +1,4 @@
-"""Objects from names and plain values, as a TOML file or a command line holds them.
+"""Objects from names and plain values, as they stand in a TOML file or on the command line.
 
 The type hints of ``__init__`` say what a value may be, so a new hyper-parameter needs no entry here.
 """
@@ -14,7 +14,7 @@ from goldvein.config.names import find
 from goldvein.config.ranges import MatrixRows, allowed_by, check, parts, type_hints, written
 from goldvein.errors import InputError, unknown
 
-# what a value may become, narrowest first: "none" and "true" are also text
+# what a value may become, the narrowest type first, because "none" and "true" are also text
 RULES: dict[type, str] = {
     NoneType: "none",
     bool: "true or false",
@@ -30,16 +30,16 @@ WORDS = {"none": None, "true": True, "false": False}
 
 
 def build_method(name: str, params: Mapping[str, Any]) -> Any:
-    """A method with its hyper-parameters.
+    """Return a method with its hyper-parameters.
 
     Parameters
     ----------
     name : str
         A file in ``goldvein/methods``.
     params : mapping of str to values
-        Hyper-parameters under scikit-learn's names (``selector__threshold``), or under the last part of one
-        (``threshold``) where no other ends so. Selectors and learners are given by name, in any order with
-        what is set inside them.
+        Hyper-parameters under scikit-learn's names (``selector__threshold``), or under the last part of the name
+        (``threshold``) if no other name ends in it. Selectors and learners are given by name. The order of a selector
+        and of its hyper-parameters does not matter.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def build_method(name: str, params: Mapping[str, Any]) -> Any:
 
     method: Any = find("methods", name)()
     values = dict(params)
-    for path in sorted(params, key=lambda path: path.count("__")):  # what holds another object comes first
+    for path in sorted(params, key=lambda path: path.count("__")):  # objects first, then what is set in them
         if hasattr(method.get_params().get(path), "get_params"):
             _replace(method, path, values.pop(path))
     given: dict[str, str] = {}
@@ -78,14 +78,14 @@ def build_method(name: str, params: Mapping[str, Any]) -> Any:
 
 
 def arguments(cls: type, given: Mapping[str, Any], what: str = "parameter") -> dict[str, Any]:
-    """Arguments of a class, checked against the names and type hints of its ``__init__``.
+    """Return the arguments of a class, checked against the names and type hints of its ``__init__``.
 
     Parameters
     ----------
     cls : type
     given : mapping of str to values
     what : str
-        What a message calls an argument.
+        Word for an argument in messages.
 
     Raises
     ------
@@ -109,19 +109,19 @@ def arguments(cls: type, given: Mapping[str, Any], what: str = "parameter") -> d
 
 
 def parse_value(name: str, value: Any, hint: Any, example: Any = None) -> Any:
-    """A value in the type that a type hint asks for.
+    """Return a value in the type that a type hint requires.
 
     Parameters
     ----------
     name : str
-        What the message calls the value.
+        Name of the value in the message.
     value : str or plain value
-        Text becomes what the hint allows: ``none``, ``true`` or ``false``, a whole number, a number, else text. A
-        whole number serves as a float, a list as a tuple; nothing else is converted.
+        Text becomes the first of these that the hint allows: ``none``, ``true`` or ``false``, a whole number, a number,
+        text. A whole number may become a float, and a list a tuple. Nothing else is converted.
     hint : type hint
         ``float``, ``int | str``, ``tuple[int, ...] | None``.
     example : optional
-        A value for the message to propose.
+        A value that the message proposes.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def parse_value(name: str, value: Any, hint: Any, example: Any = None) -> Any:
     goldvein.errors.InputError: balance='yes': it must be true or false; give for example balance=true
     """
     asked = set(_types(hint))
-    if object in asked:
+    if object in asked:  # Any: nothing to check
         return value
     kinds = [kind for kind in RULES if kind in asked]
     for kind in kinds:
@@ -152,7 +152,7 @@ def parse_value(name: str, value: Any, hint: Any, example: Any = None) -> Any:
 
 
 def _types(hint: Any) -> Iterator[type]:
-    """The types, keys of ``RULES``, that a hint allows; ``object`` is any."""
+    """Yield the types that a hint allows, which are keys of ``RULES``; ``object`` if it allows any."""
     for part in parts(hint):
         if part is Any:
             yield object
@@ -170,13 +170,14 @@ def _convert(value: Any, to: type) -> Any:
         return to(value)
     if isinstance(value, str) and to in (bool, type(None)):
         value = WORDS.get(value.lower(), value)
+    # in Python, True is also an int; a number must not be given as true
     if not isinstance(value, WIDER.get(to, to)) or (isinstance(value, bool) and to is not bool):
         raise ValueError
     return None if value is None else to(value)
 
 
 def _convert_argument(cls: type, name: str, value: Any) -> Any:
-    """A value by the type hint of an argument, or by the type of its default where there is no hint."""
+    """Return a value in the type of the hint of an argument; without a hint, in the type of its default."""
     default = inspect.signature(cls).parameters[name].default
     default = None if default is inspect.Parameter.empty else default
     hint = type_hints(cls).get(name, Any if default is None else type(default))
@@ -184,8 +185,9 @@ def _convert_argument(cls: type, name: str, value: Any) -> Any:
 
 
 def _replace(method: Any, path: str, value: Any) -> None:
-    """Put the object of a name where the method has one already."""
+    """Replace a selector or a learner of a method by another one, given by its name."""
     owner, leaf = _owner(method, path)
+    # only methods train, so a part that does is a learner and not a selector
     folder = "methods" if hasattr(getattr(owner, leaf), "train_on") else "selectors"
     if not isinstance(value, str):
         raise InputError(f"{path}={value!r}: it must be a name; `goldvein methods` lists them")
@@ -203,7 +205,7 @@ def _full_name(method: Any, path: str) -> str:
 
 
 def _owner(method: Any, full: str) -> tuple[Any, str]:
-    """The object that holds a hyper-parameter, and its name there."""
+    """Return the object that has a hyper-parameter, and the name of the hyper-parameter in this object."""
     *parents, leaf = full.split("__")
     for parent in parents:
         method = getattr(method, parent)

@@ -1,6 +1,6 @@
 """Classes by the name of their file: ``two_stage`` is the class ``TwoStage`` in ``methods/two_stage.py``.
 
-There is no list to keep: a new file in the folder is a new name. A class elsewhere has a full name,
+There is no list of names: a new file in the folder is a new name. A class of another package has a full name,
 ``package.module:Class``.
 """
 
@@ -17,11 +17,11 @@ from goldvein.errors import InputError, unknown
 
 ROOT = Path(__file__).parents[1]
 DEFAULT_METHOD = "two_stage"
-CLEAN_SET_METHOD = "two_stage_clean"  # what to use with labels known to be right
+CLEAN_SET_METHOD = "two_stage_clean"  # for data with labels known to be right
 
 
 def names(folder: str) -> list[str]:
-    """The names in a folder of goldvein; nothing is imported.
+    """Return the names in a folder of goldvein; nothing is imported.
 
     Examples
     --------
@@ -29,17 +29,17 @@ def names(folder: str) -> list[str]:
     True
     """
     found = (module.name for module in pkgutil.iter_modules([str(ROOT / folder)]))
-    return sorted(name for name in found if not name.startswith("_"))
+    return sorted(name for name in found if not name.startswith("_"))  # code that several files share
 
 
 def find(folder: str, name: str) -> Any:
-    """The class of the file ``folder/name.py``, or what ``package.module:name`` names.
+    """Return the class of the file ``folder/name.py``, or the object with the full name ``package.module:name``.
 
     Raises
     ------
     InputError
-        If there is no such file, with the nearest name; if it has no class of that name, or a full name cannot be
-        imported.
+        If there is no such file (the message has the nearest name), the file has no class of that name, or a full name
+        cannot be imported.
 
     Examples
     --------
@@ -61,14 +61,14 @@ def find(folder: str, name: str) -> Any:
     module = importlib.import_module(f"goldvein.{folder}.{name}")
     # m_vae is the class MVAE: capitals cannot be derived from the name of the file
     for key, value in vars(module).items():
-        if key.lower() == _lower(name) and isinstance(value, type):
+        if key.lower() == _lower(name) and isinstance(value, type):  # the case of letters is free: MLP, TwoStage
             return value
     wanted = name.title().replace("_", "")
     raise InputError(f"{folder}/{name}.py has no class {wanted}: name the class like the file")
 
 
 def exports(folder: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a folder's package: its classes by their names, loaded when they are used.
+    """Return ``__getattr__`` and ``__dir__`` for the package of a folder; a class is imported at its first use.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def exports(folder: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
     def classes() -> dict[str, str]:
         found: dict[str, str] = {}
         for name in names(folder):
-            text = (ROOT / folder / f"{name}.py").read_text(encoding="utf-8")
+            text = (ROOT / folder / f"{name}.py").read_text(encoding="utf-8")  # an import would load torch
             found |= {c: name for c in re.findall(r"^class (\w+)", text, re.MULTILINE) if c.lower() == _lower(name)}
         return found
 

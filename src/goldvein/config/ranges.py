@@ -1,8 +1,8 @@
-"""Which values a hyper-parameter may have: its type hint says so, and :func:`check` refuses all others.
+"""The values that a hyper-parameter may have: its type hint names them, and :func:`check` refuses all others.
 
     def __init__(self, weight: NonNegative = 1.0, folds: Count | None = None, mode: Literal["top", "all"] = "all")
 
-For mypy these are ``float``, ``int`` and ``str``. A range of one's own is ``Annotated[float, Range(0, 5)]``.
+For mypy these are ``float``, ``int`` and ``str``. Another range is written as ``Annotated[float, Range(0, 5)]``.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from goldvein.errors import InputError
 
 @runtime_checkable
 class Allowed(Protocol):
-    """The values that are allowed, for ``in``; its text is the rule."""
+    """A set of allowed values: ``value in allowed`` tests a value, and ``str(allowed)`` is the rule in words."""
 
     def __contains__(self, value: object) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Range:
-    """Finite numbers from ``low`` to ``high``; an open end is not among them.
+    """Finite numbers from ``low`` to ``high``; an open end itself is not allowed.
 
     Examples
     --------
@@ -123,14 +123,14 @@ Matrix = Annotated[ArrayLike, MatrixRows()]
 
 
 def type_hints(cls: type) -> dict[str, Any]:
-    """The type hints of the arguments of a class, by name, with what ``Annotated`` adds to them.
+    """Return the type hints of the arguments of a class by their names, with the ranges in ``Annotated``.
 
     Arguments that an ``__init__`` passes on by ``**`` have the hints of the parent class.
 
     Raises
     ------
     InputError
-        If a hint is a name that the class's module does not import at run time, as under ``TYPE_CHECKING``.
+        If a hint is a name that the module only imports under ``TYPE_CHECKING``, or not at all.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def type_hints(cls: type) -> dict[str, Any]:
 
 
 def parts(hint: Any) -> Iterator[Any]:
-    """The alternatives of a union, or the hint itself.
+    """Yield the alternatives of a union, or the hint itself.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def parts(hint: Any) -> Iterator[Any]:
 
 
 def allowed_by(hint: Any) -> Allowed | None:
-    """The values that a type hint allows, None where it sets no bounds.
+    """Return the values that a type hint allows; None if it has no range.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def allowed_by(hint: Any) -> Allowed | None:
 
 
 def check(owner: Any) -> None:
-    """Refuse an argument that its type hint does not allow, in an object and in the objects that it holds.
+    """Refuse an argument that its type hint does not allow, in an object and in its parts.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def check(owner: Any) -> None:
 
 
 def written(value: Any) -> str:
-    """A value as a user gives it, on the command line too, where a tuple is a list.
+    """Return a value as a user writes it in a file or on the command line, where a tuple is a list.
 
     Examples
     --------

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from goldvein.errors import InputError
 
+# Names that may mean "no label". They only cause a warning, because a class may have such a name.
 NO_LABEL = {"na", "n/a", "nan", "null", "-1", "?"}
 CHANNELS = (1, 3, 4)  # gray, RGB, RGBA
 
@@ -27,8 +28,7 @@ def check_labels(y: NDArray[np.int64], classes: Sequence[str | int]) -> None:
     Raises
     ------
     InputError
-        If every entry is -1, fewer than two classes have labels, or a class has fewer than two labels (one to train
-        on and one to check it against).
+        If every entry is -1, fewer than two classes have labels, or a class has fewer than two labels.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def check_labels(y: NDArray[np.int64], classes: Sequence[str | int]) -> None:
     if np.count_nonzero(counts) == 1:
         only = classes[int(counts.argmax())]
         raise InputError(f"every label is {only!r}: a classifier needs 2 classes; add labels of another class")
-    few = np.flatnonzero(counts < 2)
+    few = np.flatnonzero(counts < 2)  # one label to train on, and one to check it against
     if len(few):
         first, count = int(few[0]), int(counts[few[0]])
         more = len(few) - 1
@@ -73,7 +73,7 @@ def as_images(x: Any) -> NDArray[np.uint8] | NDArray[np.float32]:
     Raises
     ------
     InputError
-        If the channels seem to be last, or a number is not finite.
+        If the last axis looks like the channels, or a number is not finite.
 
     Examples
     --------
@@ -82,6 +82,7 @@ def as_images(x: Any) -> NDArray[np.uint8] | NDArray[np.float32]:
     """
     images: NDArray[Any] = np.asarray(x)
     _, first, _, last = images.shape
+    # if both axes fit, as in (N, 3, 8, 3), the images are taken as they are
     if last in CHANNELS and first not in CHANNELS:
         raise InputError(f"X has shape {images.shape}: images are (N, channels, H, W); give X.transpose(0, 3, 1, 2)")
     if images.dtype != np.uint8:
@@ -112,7 +113,7 @@ def check_finite(x: NDArray[Any], name: str = "X") -> None:
     ...
     goldvein.errors.InputError: X holds 2 NaN or infinite values, the first in row 1; fill or remove them
     """
-    if x.dtype.kind not in "fc":
+    if x.dtype.kind not in "fc":  # integers have neither NaN nor infinity
         return
     bad = ~np.isfinite(x)
     count = int(np.count_nonzero(bad))
@@ -166,5 +167,5 @@ def check_ids(ids: NDArray[np.str_]) -> None:
     if "" in names:
         raise InputError(f"the id of row {int((ids == '').argmax())} is blank; give each row its own id")
     if (counts > 1).any():
-        twice = int((counts > 1).argmax())
+        twice = int((counts > 1).argmax())  # the first one by name, whatever the order of the rows
         raise InputError(f"id {str(names[twice])!r} occurs {counts[twice]} times; give each row its own id")

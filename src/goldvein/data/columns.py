@@ -16,10 +16,12 @@ from goldvein.errors import InputError
 Column = NDArray[Any]  # (N,): object (str, "" if empty); from Parquet also int64, or float64 (NaN if empty)
 Columns = dict[str, Column]
 
+# Cells that count as empty in a column of inputs. Among labels, only an empty cell is missing.
 BLANK = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
+# Not float(), which would also read 1_2 and digits of other scripts.
 _NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?)", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(,[0-9]+)?")
-_LONGEST_CELL = 2**31 - 1
+_LONGEST_CELL = 2**31 - 1  # the largest limit that the csv module accepts on every system
 
 
 def read_columns(path: Path) -> Columns:
@@ -50,6 +52,7 @@ def as_text(column: Column) -> list[str]:
     ['1', '', '0.5']
     """
     if column.dtype.kind == "f":
+        # only NaN differs from itself; whole numbers are floats in a column with empty cells
         return ["" if v != v else str(int(v)) if v.is_integer() else repr(v) for v in column.tolist()]
     return [str(value) for value in column.tolist()]
 
@@ -80,7 +83,7 @@ def as_numbers(column: Column) -> NDArray[np.float64] | None:
 
 def _read_csv(path: Path) -> Columns:
     try:
-        content = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes().decode("utf-8-sig")  # spreadsheets write a byte order mark
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as 'CSV UTF-8'") from error
     delimiter = "\t" if path.suffix.lower() == ".tsv" else _guess_delimiter(content)
@@ -89,13 +92,14 @@ def _read_csv(path: Path) -> Columns:
     except csv.Error as error:
         if path.suffix.lower() != ".tsv":
             raise InputError(f"{path} is badly quoted ({error}); double the quotes inside a cell") from error
-        rows = _split_rows(path, content, delimiter, csv.QUOTE_NONE)
+        rows = _split_rows(path, content, delimiter, csv.QUOTE_NONE)  # many .tsv files have no quoting at all
     if not rows:
         return {}
     _check_unique(path, rows[0])
     columns = {}
     for i, name in enumerate(rows[0]):
         cells = [row[i] for row in rows[1:]]
+        # where commas are decimal signs, spreadsheets separate cells by semicolons
         columns[name] = np.array(_replace_decimal_commas(cells) if delimiter == ";" else cells, dtype=object)
     return columns
 
@@ -103,6 +107,7 @@ def _read_csv(path: Path) -> Columns:
 def _guess_delimiter(content: str) -> str:
     """Return the usual delimiter that splits the first line into the most cells; a comma if none splits it."""
     first = content.lstrip("\r\n").split("\n", 1)[0]
+    # of equal counts, max takes the first: the comma
     return max(",;\t", key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), [])))
 
 
@@ -114,7 +119,7 @@ def _split_rows(path: Path, content: str, delimiter: str, quoting: Literal[0, 3]
         reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, skipinitialspace=True, strict=True)
         rows: list[list[str]] = []
         for row in reader:
-            if not row:
+            if not row:  # a blank line
                 continue
             if rows and len(row) != len(rows[0]):
                 raise InputError(
@@ -124,7 +129,7 @@ def _split_rows(path: Path, content: str, delimiter: str, quoting: Literal[0, 3]
             rows.append(row)
         return rows
     finally:
-        csv.field_size_limit(before)
+        csv.field_size_limit(before)  # the limit belongs to the whole process
 
 
 def _replace_decimal_commas(cells: list[str]) -> list[str]:
@@ -157,6 +162,7 @@ def _from_arrow(path: Path, name: str, column: Any) -> Column:
     kind = column.type.value_type if types.is_dictionary(column.type) else column.type
     if types.is_floating(kind):
         return np.asarray(column.to_numpy(), dtype=np.float64)
+    # with empty cells, to_numpy would return floats, which round integers above 2**53
     if types.is_integer(kind) and not column.null_count and kind is column.type:
         return np.asarray(column.to_numpy())
     simple = (types.is_string, types.is_large_string, types.is_string_view, types.is_integer)

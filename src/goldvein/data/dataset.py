@@ -63,13 +63,13 @@ class Dataset:
     def without_bad_images(self, *, progress: bool = False) -> Dataset:
         """Return the data set without the images that cannot be read; ``skipped`` lists them.
 
-        This reads every file once. It only applies to images that are decoded on access: all others have been
-        checked already.
+        This reads every file once. Data that is not decoded on access stays as it is.
         """
-        if not hasattr(self.x, "problems"):
+        if not hasattr(self.x, "problems"):  # all files were checked when the array was read
             return self
         changes: dict[str, Any] = {}
         skipped = list(self.skipped)
+        # arrays that must lose the same rows as the images
         arrays_of = {"x": ("y", "ids", "y_true", "trusted", "y_before"), "x_test": ("y_test",)}
         for name, arrays in arrays_of.items():
             files: Any = getattr(self, name)

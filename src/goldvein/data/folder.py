@@ -14,10 +14,10 @@ from goldvein.data.labels import Classes, encode_labels, natural_key
 from goldvein.data.spec import ImagesSpec
 from goldvein.errors import InputError
 
-UNLABELED = frozenset(("unlabeled", "unlabelled"))
+UNLABELED = frozenset(("unlabeled", "unlabelled"))  # American and British spelling
 TRUSTED = "trusted"
-IGNORED = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
-SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test"))
+IGNORED = frozenset(("thumbs.db", "desktop.ini", "__macosx"))  # files that Windows and macOS leave behind
+SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test"))  # parts of a data set, not classes
 
 
 def read_folder(path: Path, how: Decoding, spec: ImagesSpec | None = None) -> Dataset:
@@ -54,14 +54,15 @@ def read_folder(path: Path, how: Decoding, spec: ImagesSpec | None = None) -> Da
     found += trusted_files
     if not found:
         raise InputError(f"{path} holds no images; give a folder with one subfolder of images per class")
-    found.sort(key=lambda item: natural_key(item[0]))
+    found.sort(key=lambda item: natural_key(item[0]))  # the system lists files in any order
     folder_names = sorted(set(folders) - _find_unlabeled(folders), key=natural_key)
     classes: Classes = tuple(folder_names if spec is None else spec["classes"])
     y, _ = encode_labels([label for _, label in found], classes)
     if spec is None:
-        check_labels(y, classes)
+        check_labels(y, classes)  # before the images are decoded, which may take long
     images = read_images([path / file for file, _ in found], how, spec)
     y, ids = y[images.kept], np.array([found[i][0] for i in images.kept])
+    # by path, because sorting and bad files have moved the rows
     trusted = np.isin(ids, [file for file, _ in trusted_files]) if trusted_files else None
     if spec is None:
         check_labels(y, classes)  # again, because images that cannot be read are gone
@@ -99,7 +100,7 @@ def _take_trusted(folders: dict[str, list[str]], classes: list[str] | None) -> l
 
 def _list_below(folder: Path, prefix: str, parents: tuple[Path, ...]) -> list[str]:
     real = folder.resolve()
-    if real in parents:
+    if real in parents:  # the recursion would never end
         raise InputError(f"{folder} is a link to a folder that contains it; remove the link")
     files = []
     for entry in _list_visible(folder):
@@ -125,6 +126,7 @@ def _check_layout(path: Path, loose: list[str], folders: dict[str, list[str]]) -
     if loose:
         raise InputError(f"{loose[0]!r} lies next to the class folders; move it into one of them or into 'unlabeled'")
     if folders and {name.lower() for name in folders} <= SPLITS:
+        # suggest the training part, or else the largest one
         first = max(folders, key=lambda name: (name.lower().startswith("train"), len(folders[name])))
         raise InputError(f"{path} holds {', '.join(sorted(folders))} instead of classes; give {path / first}")
 

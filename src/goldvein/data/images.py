@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # not EPS, for which Pillow starts another program
 _NAMES = ["bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"]
 SUFFIXES = frozenset(f".{name}" for name in _NAMES)
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 100_000_000  # 300 MB as RGB; a few bytes of header can claim any size
 IN_MEMORY = 2 * 2**30  # bytes of decoded images above which images stay in their files
 KEPT = 64  # pixels: images that all have one size with sides up to this keep it
 SIDES = (28, 32)  # pixels that training from scratch on a CPU can afford; image_size can ask for more
@@ -98,7 +98,7 @@ def decode(path: str | Path, size: Size, channels: int) -> Pixels:
     """
     try:
         return _decode(path, size, channels)
-    except Exception as error:
+    except Exception as error:  # Pillow's decoders raise many types
         raise _bad_file(path, _explain(error)) from error
 
 
@@ -114,7 +114,7 @@ def picture(path: str | Path, side: int) -> Image.Image:
 
     try:
         with _open(path) as image:
-            image.draft("RGB", (2 * side, 2 * side))
+            image.draft("RGB", (2 * side, 2 * side))  # decodes a large JPEG at a fraction of its size
             ImageOps.exif_transpose(image, in_place=True)
             flat = _flatten(image, "RGB")
         flat.thumbnail((side, side))
@@ -188,7 +188,7 @@ class ImageFiles:
 def read_images(files: Sequence[Path], how: Decoding, spec: ImagesSpec | None = None) -> Images:
     """Decode files to one array, or to :class:`ImageFiles` if the array would take 2 GiB or more.
 
-    Every file is decoded once in either case, so a bad file is found now and not during training.
+    Every file is decoded once in either case.
 
     Parameters
     ----------
@@ -207,6 +207,7 @@ def read_images(files: Sequence[Path], how: Decoding, spec: ImagesSpec | None = 
     skipped: dict[int, str] = {}
     if spec is None:
         heads: dict[int, tuple[int, int, bool]] = {}
+        # the size depends on all images, so all headers are read before any pixels
         for i, head in _map_files(_read_header, files, rows, how, "opening images"):
             if isinstance(head, str):
                 skipped[i] = head
@@ -228,7 +229,7 @@ def read_images(files: Sequence[Path], how: Decoding, spec: ImagesSpec | None = 
         if isinstance(image, str):
             skipped[i] = image
             continue
-        if not in_files:
+        if not in_files:  # otherwise it was decoded only to find bad files now, not during training
             x[len(kept)] = image
         kept.append(i)
     _check_any_left(kept, files, skipped)
@@ -276,7 +277,7 @@ def _decode(path: str | Path, size: Size, channels: int) -> Pixels:
 
     mode = "L" if channels == 1 else "RGB"
     with _open(path) as image:
-        image.draft(mode, (2 * max(size), 2 * max(size)))
+        image.draft(mode, (2 * max(size), 2 * max(size)))  # twice the size, so that resizing still averages pixels
         ImageOps.exif_transpose(image, in_place=True)
         flat = _flatten(image, mode)
         # with draft mode, reducing_gap and torch's interpolate are no faster (without it: 0.2 of 1.3 ms)
@@ -289,7 +290,7 @@ def _flatten(image: Image.Image, mode: str) -> Image.Image:
     """Convert to 8 bits without transparency."""
     from PIL import Image
 
-    if image.mode.startswith("I"):
+    if image.mode.startswith("I"):  # I, I;16, I;16B: gray with 16 or 32 bits
         deep = np.asarray(image)
         if deep.min() < 0 or deep.max() > 65535:
             raise ValueError("its values lie outside 0..65535")
@@ -310,7 +311,7 @@ def _read_header(path: str | Path) -> tuple[int, int, bool]:
         width, height = image.size
         # getexif would decode the whole of a PNG that has no EXIF in its header
         if "exif" in image.info and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
-            width, height = height, width
+            width, height = height, width  # orientations 5 to 8 turn the image by 90 degrees
         return height, width, image.mode[0] in "1LIF" and image.mode != "LAB"
 
 
@@ -328,7 +329,7 @@ def _open(path: str | Path) -> Image.Image:
 
 
 def _explain(error: Exception) -> str:
-    """Return why a file cannot be read; ``error`` may have any type, because Pillow's decoders raise many."""
+    """Return why a file cannot be read; ``error`` may have any type."""
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, FileNotFoundError):
@@ -363,7 +364,7 @@ def _map_files(
 
     def attempt(row: int) -> T | str:
         try:
-            str(files[row]).encode()
+            str(files[row]).encode()  # ids are written to UTF-8 tables
             return work(files[row])
         except UnicodeEncodeError:
             return "its name is not UTF-8"

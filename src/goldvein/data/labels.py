@@ -1,4 +1,4 @@
-"""From written labels to class indices, and the order in which names are sorted."""
+"""Class indices of labels that are text or numbers, and the order in which names are sorted."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def natural_key(text: str) -> tuple[list[str | int], str]:
     ['a09', 'a9', 'a10', 'b1']
     """
     parts = re.split(r"([0-9]+)", text)
+    # the text at the end orders 9 and 09, whose other keys are equal
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], text
 
 
@@ -67,7 +68,7 @@ def encode_labels(
     distinct = [value for value in dict.fromkeys(written) if value]
     if classes is None:
         if integers and distinct and all(_INTEGER.fullmatch(value) for value in distinct):
-            classes = tuple(sorted({_to_int(value) for value in distinct}))
+            classes = tuple(sorted({_to_int(value) for value in distinct}))  # a set: 3 and 3.0 are one class
         else:
             classes = tuple(sorted(distinct, key=natural_key))
     numeric = bool(classes) and all(isinstance(c, int) for c in classes)
@@ -111,7 +112,7 @@ def encode_label_array(
     Raises
     ------
     InputError
-        If the shape or the type is another one, or a label is not one of ``classes``.
+        If the array has another shape or type, or a label is not one of ``classes``.
 
     Examples
     --------

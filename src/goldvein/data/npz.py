@@ -64,6 +64,7 @@ def read_npz(path: Path, spec: ImagesSpec | VectorsSpec | None = None) -> Datase
         classes=classes,
         ids=_as_ids(arrays.get("ids", np.arange(n))),
         y_true=encode_label_array(arrays["y_true"], classes, "y_true")[0] if "y_true" in arrays else None,
+        # without labels, no label can be trusted
         trusted=as_trusted_mask(arrays["trusted"], y) if "trusted" in arrays and "y" in arrays else None,
         spec=spec or own,
     )
@@ -75,7 +76,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path} is not a complete .npz file; {fix}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(path, allow_pickle=False) as file:  # a pickle can run any code
             return {name: file[name] for name in wanted if name in file.files}
     except Exception as error:  # for a broken archive, zipfile, zlib and numpy raise a dozen types
         if "allow_pickle" not in str(error):
@@ -95,9 +96,9 @@ def _as_inputs(x: NDArray[Any]) -> NDArray[Any]:
         with np.errstate(over="ignore"):
             return x.astype(np.float32)
     if x.ndim == 3 and x.dtype == np.uint8:
-        return x[:, None]
+        return x[:, None]  # (N, 1, H, W)
     if x.ndim == 4 and x.dtype == np.uint8:
-        if x.shape[3] in (1, 3):
+        if x.shape[3] in (1, 3):  # tested first: if both ends fit, the channels are last
             return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
         if x.shape[1] in (1, 3):
             return x

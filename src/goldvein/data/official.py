@@ -59,6 +59,7 @@ def read_checked(path: Path, md5: str | None, page: str) -> bytes:
     b''
     """
     content = path.read_bytes()
+    # the official pages publish md5, which some systems allow only if it is not for security
     found = hashlib.md5(content, usedforsecurity=False).hexdigest() if md5 else None
     if found != md5:
         raise InputError(

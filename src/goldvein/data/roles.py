@@ -24,6 +24,7 @@ def find_named(columns: Iterable[str], names: Sequence[str]) -> list[str]:
     >>> find_named(["x", "Target", "LABEL"], LABEL_NAMES)
     ['LABEL', 'Target']
     """
+    # reversed, so that the first of two names that differ only in case stays
     found = {name.lower(): name for name in reversed(list(columns))}
     return [found[name] for name in names if name in found]
 

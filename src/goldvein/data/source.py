@@ -1,4 +1,4 @@
-"""DATA on the command line: a path, or the name of a standard data set, to whose labels noise can be added."""
+"""DATA on the command line: a path, or the name of a standard data set, which may get noisy labels."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class Source:
         path = os.path.expanduser(self.source)
         if self.is_standard or os.path.isabs(path):
             return options
+        # the path as written only holds in the present directory; this one also holds elsewhere
         return {**options, "from_run": os.path.relpath(path, out)}
 
     def dataset(self, seed: int, *, progress: bool = False) -> Dataset:
@@ -68,7 +69,7 @@ class Source:
 
     def _read_standard(self, progress: bool) -> Dataset:
         dataset = standard.load_dataset(self.source, self.data_dir)
-        in_files = not hasattr(dataset.x, "__array__")
+        in_files = not hasattr(dataset.x, "__array__")  # only images in files can be skipped
         for option in ("label", "image_size", *(() if in_files else ("skip_bad",))):
             if getattr(self, option):
                 flag = f"--{option.replace('_', '-')}"
@@ -91,6 +92,7 @@ class Source:
             labels_per_class=self.labels_per_class,
             random_state=seed,
         )
+        # the labels of a standard data set are the true ones, unless it has noisy labels itself
         return replace(dataset, y=y, y_true=dataset.y_true if self.noise is None else dataset.y)
 
 
@@ -123,6 +125,7 @@ def check_path(source: str) -> None:
     InputError
         If the source is such a word.
     """
+    # a path usually has a separator or a suffix; a single word is rather a misspelled name
     bare = os.sep not in source and "." not in source
     if bare and not os.path.exists(os.path.expanduser(source)):
         raise unknown("path or data set", source, standard.names())

@@ -1,4 +1,4 @@
-"""``Spec``: what a reader learned from the training data, in JSON types; new data is read with it in the same way."""
+"""``Spec``: how a reader read the training data, in JSON types. New data is read in the same way."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def describe(name: str, data_dir: str | Path | None = None) -> Presence:
     files = {}
     for forms in source.FILES:
         existing = [form for form in forms if (folder / form).exists()]
-        files[(existing or forms)[0]] = bool(existing)
+        files[(existing or forms)[0]] = bool(existing)  # the preferred form if none exists
     return Presence(name, source.PAGE, source.N_CLASSES, folder, files)
 
 
@@ -133,6 +133,7 @@ def shown_as(name: str) -> tuple[int, int] | None:
 
 def _find_sources() -> dict[str, ModuleType]:
     package = goldvein.data.sets
+    # this is fast, because the modules import heavy libraries only inside load()
     modules = [import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     return {name: module for module in modules for name in module.NAMES}
 

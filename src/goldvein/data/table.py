@@ -21,7 +21,7 @@ from goldvein.errors import InputError, unknown
 from goldvein.files import resolve_inside
 from goldvein.rows import Rows
 
-YES = frozenset(("true", "yes", "1", "1.0"))
+YES = frozenset(("true", "yes", "1", "1.0"))  # pandas writes 1.0 in a column with empty cells
 NO = frozenset(("false", "no", "0", "0.0", ""))
 
 
@@ -102,6 +102,7 @@ def _read_known(
     """Return ``y_true`` and ``trusted``; None for a column that the table does not have."""
     cells = {role: as_text(columns[name]) for role, name in find_others(columns, label).items()}
     y_true = encode_labels(cells["y_true"], classes, what="y_true label")[0] if "y_true" in cells else None
+    # new rows may have no labels that could be trusted
     trusted = _read_trusted(cells["trusted"], y) if "trusted" in cells and (y >= 0).any() else None
     return y_true, trusted
 
@@ -173,7 +174,7 @@ def _find_image_columns(columns: Columns, names: list[str]) -> list[str]:
 
 
 def _names_images(cells: Sequence[str]) -> bool:
-    first = next((cell for cell in cells if cell.strip()), "")
+    first = next((cell for cell in cells if cell.strip()), "")  # a column with such a name may hold something else
     return Path(first.strip()).suffix.lower() in SUFFIXES
 
 
@@ -183,7 +184,7 @@ def _find_files(path: Path, cells: Sequence[str]) -> list[Path]:
     for row, cell in enumerate(cells):
         if not cell.strip() or "\0" in cell:
             raise InputError(f"the path of row {row} is {cell!r}; name an image file below {path.parent}")
-        file = resolve_inside(path.parent, cell.strip())
+        file = resolve_inside(path.parent, cell.strip())  # a table from elsewhere must not read private files
         if file is None:
             raise InputError(
                 f"path {cell!r} of row {row} leads out of {path.resolve().parent}; copy the file into that folder"

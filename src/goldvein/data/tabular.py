@@ -12,8 +12,10 @@ from goldvein.data.columns import Column, Columns, as_numbers, as_text
 from goldvein.data.spec import ColumnPlan
 from goldvein.errors import InputError
 
-MAX_CATEGORIES = 64
-HALF = 0.5  # share of cells that are not numbers below which they look like errors; share of values kept as categories
+MAX_CATEGORIES = 64  # each category becomes one input
+# A column gets a note if less than this share of its cells are not numbers, which then look like errors, or if less
+# than this share of its values become categories.
+HALF = 0.5
 
 
 def plan_columns(columns: Columns, names: Sequence[str]) -> list[ColumnPlan]:
@@ -44,6 +46,7 @@ def plan_columns(columns: Columns, names: Sequence[str]) -> list[ColumnPlan]:
         numbers = as_numbers(columns[name])
         if numbers is None:
             counts = Counter(cell.strip() for cell in as_text(columns[name]) if cell.strip())
+            # ties are sorted by name, so the order of the rows does not matter
             common = sorted((c for c, n in counts.items() if n > 1), key=lambda c: (-counts[c], c))
             if common:
                 plan.append({"name": name, "categories": sorted(common[:MAX_CATEGORIES])})
@@ -97,7 +100,7 @@ def apply_plan(columns: Columns, plan: Sequence[ColumnPlan]) -> NDArray[np.float
         parts.append(np.where(empty, step["median"], numbers).astype(np.float32))
         if step["blanks"]:
             parts.append(empty.astype(np.float32))
-    return np.stack(parts, axis=1)
+    return np.stack(parts, axis=1)  # (N, D)
 
 
 def _explain_categories(column: Column, counts: Counter[str], n_common: int) -> str | None:
@@ -122,7 +125,7 @@ def _read_finite(columns: Columns, name: str) -> NDArray[np.float64]:
             f"column {name!r} holds {columns[name][row]!r} in row {row}; the model was trained on numbers: "
             "correct the cell or leave it empty"
         )
-    beyond = np.abs(numbers) > np.finfo(np.float32).max
+    beyond = np.abs(numbers) > np.finfo(np.float32).max  # infinite as float32
     if beyond.any():
         row = int(beyond.argmax())
         raise InputError(f"column {name!r} holds {numbers[row]} in row {row}; give finite 32-bit numbers")

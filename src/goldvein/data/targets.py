@@ -1,4 +1,4 @@
-"""From labels in Python (arrays, lists and columns, some missing) to class indices, and which rows to hold out."""
+"""Class indices of labels in Python (arrays, lists, columns; some missing), and which rows to hold out."""
 
 from __future__ import annotations
 
@@ -41,12 +41,13 @@ def split_missing(y: ArrayLike | None) -> tuple[NDArray[Any], NDArray[np.bool_]]
         raise InputError(f"y has shape {values.shape}: give one label per row, shape (n_samples,)")
     if values.dtype.kind in "iufb":
         missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
+        # unsigned integers and bools have no -1
         return values, missing | (values == -1 if values.dtype.kind in "if" else False)
     import pandas as pd
 
-    missing = np.asarray(pd.isna(values))
+    missing = np.asarray(pd.isna(values))  # also finds None, NaT and pd.NA
     missing[~missing] = [v in ("", -1) for v in values[~missing].tolist()]
-    if all(isinstance(v, Integral) for v in values[~missing]):
+    if all(isinstance(v, Integral) for v in values[~missing]):  # integers next to None are an array of objects
         values = np.where(missing, -1, values).astype(np.int64)
     return values, missing
 
@@ -131,7 +132,7 @@ def encode_known(y: ArrayLike | None, n: int, classes: NDArray[Any], name: str) 
     values, missing = split_missing(y)
     if len(values) != n:
         raise InputError(f"{name} has {len(values)} labels for {n} rows: give one for each row")
-    same = (values[:, None] == classes) & ~missing[:, None]
+    same = (values[:, None] == classes) & ~missing[:, None]  # (n, K)
     return np.where(same.any(1), same.argmax(1), -1)
 
 
@@ -170,7 +171,7 @@ def hold_out(
         raise InputError(f"validation_fraction={fraction}: it must be at least 0 and below 1, or auto")
     held_out = np.zeros(len(labels), dtype=bool)
     rng = np.random.default_rng(seed)
-    parts = [labels >= 0] if trusted is None else [~trusted, trusted]
+    parts = [labels >= 0] if trusted is None else [~trusted, trusted]  # the same share of trusted and other labels
     for k in range(n_classes):
         for part in parts:
             of_class = rng.permutation(np.flatnonzero(part & (labels == k)))

@@ -49,6 +49,7 @@ def looks_like_text(cells: Sequence[str]) -> bool:
     False
     """
     filled = [cell for cell in cells if cell.strip()]
+    # two letters or more: numbers, dates and times are not words
     wordy = sum(len(re.findall(r"[^\W\d_]{2,}", cell)) >= 2 for cell in filled)
     return bool(filled) and wordy * 2 >= len(filled) and len(set(filled)) * 2 > len(filled)
 
@@ -76,7 +77,7 @@ def plan_text(texts: Sequence[str]) -> Terms:
     >>> plan_text(["red cat", "red dog"])["vocabulary"]
     ['cat', 'dog', 'red']
     """
-    most = max(1, min(MAX_TERMS, MAX_BYTES // (4 * len(texts))))
+    most = max(1, min(MAX_TERMS, MAX_BYTES // (4 * len(texts))))  # 4 bytes per float32
     vectorizer = _vectorizer(max_features=most, min_df=1 if len(texts) < MANY_TEXTS else 2)
     try:
         vectorizer.fit(texts)
@@ -104,7 +105,7 @@ def apply_text(texts: Sequence[str], terms: Terms | TextSpec) -> NDArray[np.floa
     [[0.0, 1.0], [0.0, 0.0]]
     """
     vectorizer = _vectorizer(vocabulary=terms["vocabulary"])
-    vectorizer.idf_ = np.array(terms["idf"])
+    vectorizer.idf_ = np.array(terms["idf"])  # sets the weights without fitting
     vectors: NDArray[np.float32] = vectorizer.transform(texts).toarray().astype(np.float32, copy=False)
     return vectors
 

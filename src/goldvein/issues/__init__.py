@@ -1,1 +1,1 @@
-"""Arrays in, a judged table of labels out: no network, no torch."""
+"""Judges given labels by arrays and returns them as a table; needs neither a network nor torch."""

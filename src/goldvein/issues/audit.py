@@ -1,14 +1,11 @@
 """Decisions about given labels: which are wrong, what they should be, and how many there are.
 
-``p_wrong`` is calibrated: of the labels with p_wrong 0.8, four in five are wrong. It comes from what is known of each
-label:
+``p_wrong`` is calibrated: of the labels with p_wrong 0.8, four in five are wrong. It is computed from
 
 - class probabilities, by a noise model (:mod:`goldvein.noise.model`);
-- margins and agreement counts alone, by a mixture of two distributions in each class (:mod:`goldvein.noise.mixture`);
-- features alone, by the vote of their neighbors (:mod:`goldvein.selectors.neighbors`).
-
-Margins and agreement counts of the run that gave the class probabilities say nothing new: they only stand in the
-reasons.
+- margins and agreement counts, by a mixture of two distributions in each class (:mod:`goldvein.noise.mixture`), if
+  there are no class probabilities;
+- features: the votes of the nearest rows (:mod:`goldvein.selectors.neighbors`) are class probabilities.
 """
 
 from __future__ import annotations
@@ -33,13 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "KINDS", "RARE", "Audit", "audit", "find_label_issues"]
 Floats = NDArray[np.floating]
-SAMPLE = 50_000  # rows that the readings of T are compared on
+SAMPLE = 50_000  # rows on which the estimates of T are compared
 NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
-# of two nearly equal rows with different labels one is wrong, even if both look right
+# least p_wrong of two nearly equal rows with different labels: one of the two is wrong, even if both look right
 LEAST_CONFLICT = 1e-6
-FAR, DOUBT = 3, 0.2  # standard deviations and p_wrong from which a row is like no other,
-VERY_FAR = 6  # standard deviations from which it is so whatever its label,
-LIKE_NONE = 0.6  # and the least p_wrong that it then has
+FAR, DOUBT = 3, 0.2  # a row is like no other if its outlier score and its p_wrong are above these,
+VERY_FAR = 6  # or, whatever its label is, if its outlier score is above this;
+LIKE_NONE = 0.6  # its p_wrong is then at least this
 
 
 @dataclass(frozen=True)
@@ -58,12 +55,12 @@ class Audit:
         Expected number of wrong labels.
     n_wrong_interval : tuple of (float, float)
         90 % interval of that number. Its width comes from chance, from the number of labels that it was learned from,
-        and from how far the readings of T are apart.
+        and from the differences between the estimates of T.
     classes : DataFrame
-        For each given class: class, n_labels, n_wrong, n_wrong_low, n_wrong_high, n_issues, expected_recall (of its
-        wrong labels, the share that is listed; NaN where none is expected), enough (labels to judge it by).
+        For each given class: class, n_labels, n_wrong, n_wrong_low, n_wrong_high, n_issues, expected_recall (share of
+        its wrong labels that is listed; NaN if none is expected), enough (whether it has enough labels to judge them).
     ambiguous : tuple of str
-        What the labels cannot tell, in words: classes that may be swapped, labels that may be known by heart.
+        Warnings: classes that may have swapped names, labels that the network may have memorized.
     """
 
     table: pd.DataFrame
@@ -77,14 +74,14 @@ class Audit:
 
 @dataclass(frozen=True)
 class Judgment:
-    """P(wrong) of given labels (n,), the model behind it, and how far it may be off."""
+    """P(wrong) of given labels (n,), the model that it comes from, and the other estimates of it."""
 
     p_wrong: Floats
     T: NDArray[np.float64]
     model: noise_model.NoiseModel | None = None
     probs: Floats | None = None
-    sample: NDArray[np.int64] | None = None  # places among the n
-    readings: Floats | None = None  # (3, m): p_wrong of the sample by each reading of T, the last of them its own
+    sample: NDArray[np.int64] | None = None  # (m,) positions among the n labels
+    readings: Floats | None = None  # (3, m): p_wrong of the sample by each estimate of T; the last one is the final T
 
 
 def audit(
@@ -119,8 +116,8 @@ def audit(
     margins, agreement, features, precision, budget, ids
         See :func:`find_label_issues`.
     trained_on : ndarray of shape (N,), int64, optional
-        Labels that the probabilities were learned from, noise included (-1: none). By default the probabilities
-        themselves show whether they contain the noise.
+        Labels that the network was trained on, with their noise; -1 for none. By default, the probabilities
+        themselves show whether they contain this noise.
     held_out : ndarray of shape (N,), bool, optional
         Labeled rows that took no part in training. If there are none, all rows count as held out.
     trusted : ndarray of shape (N,), bool, optional
@@ -129,9 +126,9 @@ def audit(
         ``y`` before the trusted labels were reviewed. Reviewed labels are not a random sample: reviewers see the
         suspicious ones first.
     duplicate : ndarray of shape (N,), int64, optional
-        For each row another that is nearly the same and has another label, or -1.
+        For each row, another row that is nearly the same but has another label; -1 for none.
     outlier : ndarray of shape (N,), float, optional
-        Outlier score: distance to the nearest neighbors, in standard deviations. ``features`` give their own.
+        Outlier score: distance to the nearest neighbors, in standard deviations. ``features`` replace it.
     scores : mapping of str to ndarray of shape (N,), optional
         Further columns of the table.
 
@@ -154,10 +151,11 @@ def audit(
     if features is not None:
         votes, near, other = vote(given, pick(features), n_classes=len(names))
         duplicate = _as_rows(other, rows, len(y))
-        outlier = deviations(np.sqrt(near), np.sqrt(near))
+        outlier = deviations(np.sqrt(near), np.sqrt(near))  # cosine distances are squared distances
         probs = votes if probs is None else (probs + votes) / 2
     if probs is not None:
         with_noise = None if trained_on is None else bool((pick(trained_on) >= 0).any())
+        # margins and agreement of the same run add nothing to probabilities; they only appear in the reasons
         judged = _judge(given, probs, with_noise, unseen, pick(trusted), pick(y_before))
     else:
         judged = _judge_by_scores(given, len(names), pick(margins), pick(agreement))
@@ -177,7 +175,7 @@ def audit(
         scores={name: np.asarray(values)[rows] for name, values in (scores or {}).items()},
     )
     deviation, per_class = _deviation(judged, given, p_wrong, unseen, len(names))
-    total = float(p_wrong.sum(dtype=np.float64))
+    total = float(p_wrong.sum(dtype=np.float64))  # a sum in float32 depends on the order of the rows
     interval = (max(0.0, total - NORMAL_90 * deviation), min(float(len(rows)), total + NORMAL_90 * deviation))
     return Audit(
         table_of(case, judged.model, judged.probs),
@@ -200,41 +198,41 @@ def find_label_issues(
     budget: int | None = None,
     ids: ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """Judge given labels by any of class probabilities, margins, agreement counts and features.
+    """Judge given labels by class probabilities, margins, agreement counts or features.
 
     Parameters
     ----------
     y : array of shape (N,), int
         Given labels 0 .. K-1; -1 is missing.
     probs : array of shape (N, K), float
-        Class probabilities, preferably of a network that has not seen the label of the row (cross-validation).
+        Class probabilities, preferably from a network that has not seen the label of the row (cross-validation).
     margins : array of shape (N,), float
         Mean over the epochs of the logit or probability of the given class minus the largest other (AUM).
     agreement : array of shape (N,), float in [0, 1]
         Share of the epochs after which the given label was predicted.
     features : array of shape (N, D), float
         Features of each row, such as the inputs of a network's last layer. They also show conflicts between rows that
-        are nearly the same, and outliers, whose label is more likely wrong than not.
+        are nearly the same, and outliers. The label of an outlier is more likely wrong than right.
     precision : float in (0, 1), default=0.5
         Least expected share of wrong labels in the list. A label that is more likely right than wrong is not listed,
-        unless ``precision`` is below 0.5 or its class is rare: of each rare class, the worst labels are listed until
-        a fifth of its wrong ones is expected among them.
+        unless ``precision`` is below 0.5 or its class is rare. For each rare class, the worst labels are listed until
+        a fifth of its wrong labels is expected among them.
     budget : int, optional
-        Number of labels to list, the worst first, in place of ``precision``.
+        Number of labels to list, the worst first; replaces ``precision``.
     ids : array of shape (N,), optional
-        Names of the rows; by default their numbers, from 0.
+        Names of the rows; by default the row numbers, from 0.
 
     Returns
     -------
     DataFrame
         One row for each given label, worst first.
 
-        - id, given_label, suggested_label (the given one where there is nothing better)
+        - id, given_label, suggested_label (the given label if no other is better)
         - label_quality (low is bad) and p_wrong in [0, 1]
         - is_issue, rank (1 is the worst), reason
         - p_suggested: probability of the suggested label; NaN without class probabilities
-        - kind: ``wrong_label``; ``none_of_these``, no class is likely; ``conflict``, a row that is nearly the same
-          has another label; ``too_little_evidence``, the class has fewer than 20 labels; ``ok``
+        - kind: ``wrong_label``; ``none_of_these`` (no class is likely); ``conflict`` (a row that is nearly the same
+          has another label); ``too_little_evidence`` (the class has fewer than 20 labels); ``ok``
 
     Raises
     ------
@@ -256,7 +254,7 @@ def find_label_issues(
     given = {"probs": probs, "margins": margins, "agreement": agreement, "features": features}
     arrays = {name: None if value is None else as_array(name, value) for name, value in given.items()}
     if all(value is None for value in arrays.values()):
-        raise InputError("y cannot be judged by nothing: give probs, margins, agreement or features")
+        raise InputError("there is nothing to judge y by: give probs, margins, agreement or features")
     n_classes = check(labels, arrays)
     names = np.arange(n_classes)
     signals: dict[str, Any] = dict(arrays)
@@ -274,9 +272,9 @@ def _judge(
 ) -> Judgment:
     """Judge by the noise model of the class probabilities."""
     if held_out is not None and held_out.any():
-        # a network is surer of labels that it was trained on; of trusted ones it is so rightly
+        # a network is more confident in labels that it was trained on; for trusted labels, this is justified
         some = slice(None) if trusted is None else np.flatnonzero(~trusted)
-        probs = np.array(probs) if trusted is not None else probs
+        probs = np.array(probs) if trusted is not None else probs  # a copy, which is changed below
         honest = noise_model.match_held_out(y[some], probs[some], held_out[some])
         if trusted is None:
             probs = honest
@@ -284,7 +282,7 @@ def _judge(
             probs[some] = honest
     model, readings = noise_model.fit_noise_model(y, probs, mixed=with_noise, trusted=trusted, y_before=y_before)
     p_wrong = 1 - model.p_right(y, probs)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(0)  # the same labels always get the same judgment
     rows = np.arange(len(y)) if len(y) <= SAMPLE else np.sort(rng.choice(len(y), SAMPLE, replace=False))
     others = [1 - other.p_right(y[rows], probs[rows]) for other in readings]
     return Judgment(p_wrong, model.T, model, probs, rows, np.stack([*others, p_wrong[rows]]))
@@ -300,7 +298,7 @@ def _judge_by_scores(
             right = np.clip(selector.select(y, **{name: values})[0], 1e-6, 1 - 1e-6)
             odds.append(np.log1p(-right) - np.log(right))
     p_wrong = 1 / (1 + np.exp(-np.mean(odds, axis=0)))
-    p_wrong[p_wrong < 2e-6] = 0
+    p_wrong[p_wrong < 2e-6] = 0  # the end of the range that the scores were clipped to
     n = np.maximum(np.bincount(y, minlength=n_classes), 1)
     rate = np.bincount(y, p_wrong, minlength=n_classes) / n
     T = np.repeat(rate[:, None] / max(n_classes - 1, 1), n_classes, axis=1)  # which classes are confused is not known
@@ -315,9 +313,9 @@ def _with_other_rows(
     duplicate: NDArray[np.int64] | None,
     outlier: Floats | None,
 ) -> tuple[Floats, NDArray[np.bool_] | None]:
-    """p_wrong (n,) given what other rows say besides the class, and which rows are like no other.
+    """Return p_wrong (n,) that takes conflicts and outliers into account, and the mask (n,) of rows like no other.
 
-    Labels that are ``confirmed`` (n,), bool, are right whatever the others say.
+    ``confirmed`` labels (n,), bool, are right in any case.
     """
     p_wrong, strange = _exclude_both_right(p_wrong, confirmed, rows, duplicate), None
     if outlier is not None:
@@ -329,7 +327,7 @@ def _with_other_rows(
 def _exclude_both_right(
     p_wrong: Floats, confirmed: NDArray[np.bool_], rows: NDArray[np.int64], duplicate: NDArray[np.int64] | None
 ) -> Floats:
-    """p_wrong given that two different labels of rows that are nearly the same are not both right."""
+    """Return p_wrong (n,), given that two different labels of nearly equal rows are not both right."""
     if duplicate is None:
         return p_wrong
     doubt = np.where(confirmed, 0, np.maximum(p_wrong.astype(float), LEAST_CONFLICT))
@@ -338,6 +336,7 @@ def _exclude_both_right(
     paired = np.flatnonzero((duplicate[rows] >= 0) & ~confirmed)
     right, other = 1 - doubt[paired], 1 - of_row[duplicate[rows[paired]]]
     out = p_wrong.copy()
+    # P(this one right, the other one wrong) / P(not both right), if both are independent
     out[paired] = 1 - right * (1 - other) / (1 - right * other)
     return out
 
@@ -345,28 +344,29 @@ def _exclude_both_right(
 def _deviation(
     judged: Judgment, y: NDArray[np.int64], p_wrong: Floats, held_out: NDArray[np.bool_] | None, n_classes: int
 ) -> tuple[float, NDArray[np.float64]]:
-    """Standard deviation of the number of wrong labels, in all and of each class (K,)."""
+    """Return the standard deviation of the number of wrong labels: of all labels, and of each class (K,)."""
     p = p_wrong.astype(np.float64)
     n = np.bincount(y, minlength=n_classes)
     learned_from = n if held_out is None or not held_out.any() else np.bincount(y[held_out], minlength=n_classes)
     wrong = np.bincount(y, p, minlength=n_classes)
-    chance = np.bincount(y, p * (1 - p), minlength=n_classes)
+    chance = np.bincount(y, p * (1 - p), minlength=n_classes)  # variance if labels are wrong independently
     gap, gap_all = np.zeros(n_classes), 0.0
     if judged.readings is not None and judged.sample is not None:
         of = y[judged.sample]
-        weight = (n / np.maximum(np.bincount(of, minlength=n_classes), 1))[of]
+        weight = (n / np.maximum(np.bincount(of, minlength=n_classes), 1))[of]  # labels per sampled label
         counts = np.stack([np.bincount(of, reading * weight, minlength=n_classes) for reading in judged.readings])
-        gap, gap_all = np.ptp(counts, axis=0), float(np.ptp(counts.sum(1)))
+        gap, gap_all = np.ptp(counts, axis=0), float(np.ptp(counts.sum(1)))  # range of the estimates
     rate = wrong / np.maximum(n, 1)
+    # variance of n times a rate that was learned from ``learned_from`` labels
     learned = n**2 * np.maximum(rate * (1 - rate), 1e-9) / np.maximum(learned_from, 1)
-    per_class = np.sqrt(chance + learned + (gap / 2) ** 2)
+    per_class = np.sqrt(chance + learned + (gap / 2) ** 2)  # half the range as a standard deviation
     share = p.mean()
     learned_all = len(y) ** 2 * share * (1 - share) / max(learned_from.sum(), 1)
     return float(np.sqrt(chance.sum() + learned_all + (gap_all / 2) ** 2)), per_class
 
 
 def _as_rows(places: NDArray[np.int64], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Places among ``rows`` as numbers of rows, (n,); -1 for none."""
+    """Return row numbers (n,) for positions in ``rows``; -1 for none."""
     out = np.full(n, -1)
     out[rows] = np.where(places >= 0, rows[places], -1)
     return out

@@ -1,4 +1,4 @@
-"""Checks of the arrays that labels are judged by, and of precision and budget, before anything is computed."""
+"""Checks of the arrays by which labels are judged, and of precision and budget, before anything is computed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from goldvein.errors import InputError
 from goldvein.noise.model import blocks
 
-SLACK = 1e-2  # by which the sum of a row of probabilities may differ from 1,
-ROUNDING = 1e-6  # and by which one of them may be below 0
+SLACK = 1e-2  # largest allowed difference between 1 and the sum of a row of probabilities
+ROUNDING = 1e-6  # how far a probability may be below 0, by rounding errors
 
 
 def check_target(precision: float, budget: int | None) -> None:
@@ -25,7 +25,7 @@ def check_target(precision: float, budget: int | None) -> None:
 
 
 def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
-    """Values as an array.
+    """Return values as an array.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def check(y: NDArray[Any], arrays: Mapping[str, NDArray[Any] | None]) -> int:
-    """The number of classes K, if labels and arrays have the right shapes, types and ranges.
+    """Check shapes, types and ranges of labels and arrays, and return the number of classes K.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def check(y: NDArray[Any], arrays: Mapping[str, NDArray[Any] | None]) -> int:
             raise InputError(f"y has shape {y.shape} and {name} {values.shape}: they must be (N,) and {shape}")
         bad = np.flatnonzero(~np.isfinite(values[y >= 0].reshape(int((y >= 0).sum()), -1)).all(1))
         if len(bad):
-            raise InputError(f"row {np.flatnonzero(y >= 0)[bad[0]]} of {name} is not finite: give a number a row")
+            raise InputError(f"row {np.flatnonzero(y >= 0)[bad[0]]} of {name} is not finite: give finite numbers")
         if name == "features" and (y >= 0).sum() < 2:
             raise InputError("features need at least 2 labeled rows to compare")
         outside = values[(y >= 0) & ((values < 0) | (values > 1))] if name == "agreement" else values[:0]
@@ -85,7 +85,7 @@ def check(y: NDArray[Any], arrays: Mapping[str, NDArray[Any] | None]) -> int:
 
 def _check_probs(probs: NDArray[Any]) -> None:
     ones = np.ones(probs.shape[1], dtype=probs.dtype if probs.dtype.kind == "f" else float)
-    for part in blocks(probs):
+    for part in blocks(probs):  # no second array of this size in memory
         p = probs[part]
         sums = p @ ones
         fine = np.abs(sums - 1) < SLACK

@@ -1,8 +1,8 @@
-"""Duplicates: rows that are the same, or nearly the same, and yet have different labels.
+"""Duplicates: rows that are the same, or nearly the same, but have different labels.
 
-Equal rows are found by their bytes. Pictures that were saved again, a little darker or noisier, are found by sketches:
-the signs of random projections of a coarse picture, of which one part of four is likely to be unchanged
-(locality-sensitive hashing, Charikar 2002). All pixels of two candidates are then compared.
+Equal rows are found by their bytes. Pictures that were saved again, a little darker or noisier, are found by sketches
+(locality-sensitive hashing, Charikar 2002). A sketch has the signs of random projections of a coarse picture, in four
+parts. At least one part is likely to be equal in both pictures. All pixels of two such pictures are then compared.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 8  # of the coarse picture
+SIDE = 8  # blocks in a row or column of the coarse picture
 BANDS, BITS = 4, 16  # parts of a sketch, and signs in each
-NEXT = 8  # rows that share a part are sorted by one more projection; each is compared with so many after it
-ALIKE = 0.2  # root mean square difference of two duplicates, in standard deviations of the pixels of one
-UNIQUE = 0.95  # share of different rows from which on equal vectors are copies, not rows that happen to be equal
-CELLS = 2**22  # values that are compared at a time
+NEXT = 8  # rows that share a part are sorted by one more projection; each is compared with this many rows after it
+ALIKE = 0.2  # largest root mean square difference of two duplicates, in standard deviations of the pixels of one
+UNIQUE = 0.95  # if fewer rows than this share differ, equal vectors may be equal by chance and do not count
+CELLS = 2**22  # values that are compared at a time, which limits the memory
 
 
 def find_duplicates(rows: NDArray[Any], y: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each row (N,) one that is nearly the same, with another label, or -1; rows without a label (-1) have none.
+    """Return for each row (N,) another row that is nearly the same but has another label; -1 for none.
+
+    Rows without a label (-1) have none.
 
     Parameters
     ----------
     rows : ndarray of shape (N, D), or (N, C, H, W)
-        Equal vectors count only where nearly all rows differ: with few features, rows may happen to be equal. Pictures
+        Equal vectors only count if nearly all rows differ: with few features, rows may be equal by chance. Pictures
         that are nearly equal count, too.
     y : ndarray of shape (N,), int64
 
@@ -47,7 +49,7 @@ def find_duplicates(rows: NDArray[Any], y: NDArray[np.int64]) -> NDArray[np.int6
     if rows.ndim < 4 and len(groups) < UNIQUE * len(given):
         return out
     for group in groups.values():
-        first = {int(y[i]): i for i in reversed(group)}  # of each label
+        first = {int(y[i]): i for i in reversed(group)}  # the first row of each label
         for i in group if len(first) > 1 else ():
             j = next(j for label, j in first.items() if label != y[i])
             out[i] = j if np.array_equal(flat[i], flat[j]) else -1  # not if only their hashes are equal
@@ -62,41 +64,42 @@ def find_duplicates(rows: NDArray[Any], y: NDArray[np.int64]) -> NDArray[np.int6
 def _candidates(
     rows: NDArray[Any], y: NDArray[np.int64], of: NDArray[np.int64]
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs of pictures with different labels whose sketches share a part, and whose coarse pictures are alike."""
+    """Return pairs of pictures with different labels, a common part of the sketch and similar coarse pictures."""
     coarse, spread = _coarse(rows, of)
     middle = coarse.mean(0)
+    # the same rows always have the same duplicates
     planes = np.random.default_rng(0).standard_normal((coarse.shape[1], BANDS * (BITS + 1))).astype(np.float32)
     places = ((coarse - middle) @ planes).reshape(len(of), BANDS, BITS + 1)
-    keys = (places[:, :, :BITS] > 0) @ (1 << np.arange(BITS))
+    keys = (places[:, :, :BITS] > 0) @ (1 << np.arange(BITS))  # (n, BANDS): the signs of a part as one number
     pairs = []
     for band in range(BANDS):
-        order = np.lexsort((places[:, band, BITS], keys[:, band]))
+        order = np.lexsort((places[:, band, BITS], keys[:, band]))  # by part, then by the extra projection
         for step in range(1, NEXT + 1):
             a, b = order[:-step], order[step:]
             chosen = (keys[a, band] == keys[b, band]) & (y[of[a]] != y[of[b]])
             a, b = a[chosen], b[chosen]
-            # blocks differ less than pixels
+            # the mean over a block differs less than its pixels, so no duplicate is lost here
             near = np.square(coarse[a] - coarse[b]).mean(1) < np.square(ALIKE * spread[a])
             pairs.append((of[a[near]], of[b[near]]))
     return pairs
 
 
 def _coarse(rows: NDArray[Any], of: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Pictures (n,) in 8 x 8 gray blocks of mean 0, (n, 64), and the standard deviation of their pixels (n,)."""
+    """Return pictures as 8 x 8 gray blocks of mean 0, (n, 64), and the standard deviation of their pixels (n,)."""
     height, width = (side // SIDE for side in rows.shape[2:])
     out, spread = np.empty((len(of), SIDE * SIDE), dtype=np.float32), np.empty(len(of), dtype=np.float32)
     step = max(1, CELLS // math.prod(rows.shape[1:]))
     for start in range(0, len(of), step):
         some = rows[of[start : start + step]]
         spread[start : start + step] = some.reshape(len(some), -1).std(1, dtype=np.float32)
-        some = some[:, :, : height * SIDE, : width * SIDE]
+        some = some[:, :, : height * SIDE, : width * SIDE]  # without the rest at the lower and right edge
         blocks = some.reshape(len(some), -1, SIDE, height, SIDE, width).mean((1, 3, 5), dtype=np.float32)
         out[start : start + step] = blocks.reshape(len(some), -1)
-    return out - out.mean(1, keepdims=True), spread
+    return out - out.mean(1, keepdims=True), spread  # a darker copy has the same blocks
 
 
 def _alike(flat: NDArray[Any], a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pairs of rows are nearly the same."""
+    """Return which pairs of rows are nearly the same."""
     parts = []
     step = max(1, CELLS // flat.shape[1])
     for start in range(0, len(a), step):

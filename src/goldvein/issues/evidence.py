@@ -1,4 +1,4 @@
-"""Evidence: the arrays that the labels of a training are judged by, and the judgment."""
+"""Evidence: the arrays by which the labels of a training are judged, and the judgment."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from goldvein.noise.identifiability import find_ambiguous_classes
 from goldvein.selectors.neighbors import deviations
 
 Floats = NDArray[np.floating]
-REPEATED = 0.95  # share of labels that the network repeats from which some may be known by heart,
-ENOUGH = 100  # and held-out labels that tell how many
+REPEATED = 0.95  # a network that repeats at least this share of its labels may have memorized some of them;
+ENOUGH = 100  # this many held-out labels show how many
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Evidence:
     y : ndarray of shape (n,), int64
         Given labels as indices of classes; -1 is a missing one.
     probs : ndarray of shape (n, K), float32
-        Class probabilities that labels are judged by.
+        Class probabilities by which labels are judged.
     trained_on : ndarray of shape (n,), int64
-        Labels that these were learned from; -1 for none.
+        Labels that the network was trained on; -1 for none.
     agreement : ndarray of shape (n,), float
         Share of the epochs after which the network predicted the given label.
     held_out : ndarray of shape (n,), bool
@@ -40,7 +40,7 @@ class Evidence:
     y_before : ndarray of shape (n,), int64, optional
         Given labels before some of them were reviewed.
     duplicate : ndarray of shape (n,), int64, optional
-        A row that is nearly the same and has another label; -1 for none.
+        Another row that is nearly the same but has another label; -1 for none.
     outlier : ndarray of shape (n,), float32, optional
         Outlier score: distance to the nearest neighbors, in standard deviations; see :func:`outlier_score`.
     scores : dict of ndarray, each (n,)
@@ -67,24 +67,25 @@ class Evidence:
         distance: tuple[Floats, Floats] | None,
         **arrays: Any,
     ) -> Self:
-        """The evidence, with duplicates and outliers looked for.
+        """Return the evidence; duplicates and outliers are computed here.
 
         Parameters
         ----------
         inputs : Rows of length n
-            Duplicates are looked for where these are an array.
+            Duplicates are only searched if this is an array.
         y : ndarray of shape (n,), int64
         distance : (ndarray of shape (n,), ndarray of shape (m,)), optional
-            Distances to the nearest neighbors, and usual ones: see :func:`outlier_score`.
+            Distances to the nearest neighbors, and usual distances: see :func:`outlier_score`.
         **arrays
             The other attributes.
         """
+        # images in files would have to be decoded once more
         duplicate = find_duplicates(inputs, y) if isinstance(inputs, np.ndarray) else None
         outlier = None if distance is None else outlier_score(*distance)
         return cls(y=y, duplicate=duplicate, outlier=outlier, **arrays)
 
     def audit(self, classes: NDArray[Any], **target: Any) -> Audit:
-        """The labels judged, for a ``target`` as :func:`goldvein.issues.audit.audit` takes it."""
+        """Judge the labels; ``target`` is precision, budget or ids of :func:`goldvein.issues.audit.audit`."""
         judged = audit(
             self.y,
             classes,
@@ -104,7 +105,7 @@ class Evidence:
         return replace(judged, ambiguous=messages + self._known_by_heart())
 
     def _known_by_heart(self) -> tuple[str, ...]:
-        """A warning where labels may look right only because the network has memorized them."""
+        """Return a warning if labels may look right only because the network has memorized them."""
         learned = (self.trained_on >= 0) & ~self.held_out
         if not learned.any() or self.held_out.sum() >= ENOUGH:
             return ()
@@ -113,20 +114,20 @@ class Evidence:
             return ()
         return (
             f"the network repeats {100 * repeated:.0f} % of the labels that it was trained on, and fewer than {ENOUGH} "
-            "labels were held out to tell how many of these it knows by heart: more labels may be wrong than are "
+            "labels were held out to tell how many of these it has memorized: more labels may be wrong than are "
             "listed; hold out more (validation_fraction), or use the default method",
         )
 
 
 def outlier_score(distance: NDArray[np.floating], usual: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Distances to the nearest neighbors in standard deviations, (n,); 0 where there is no distance.
+    """Return distances to the nearest neighbors in standard deviations, (n,); 0 for a row without a distance.
 
     Parameters
     ----------
     distance : ndarray of shape (n,)
-        NaN where it was not measured.
+        NaN for a row whose distance was not measured.
     usual : ndarray of shape (m,)
-        What distances usually are.
+        Usual distances.
 
     Examples
     --------

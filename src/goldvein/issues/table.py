@@ -1,4 +1,4 @@
-"""The issue table: which labels are listed, what they should be, of what kind they are, and why."""
+"""The issue table: which labels are listed, the suggested labels, the kind of each issue, and the reasons."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ COLUMNS = (
 )
 KINDS = ("ok", "wrong_label", "none_of_these", "conflict", "too_little_evidence")
 OK, WRONG, NONE, CONFLICT, LITTLE = range(5)
-# bidirectional classes of Unicode after which text may run to the left
+# bidirectional classes of Unicode that can make the text run from right to left
 TURNS = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "PDF", "PDI", "FSI"}
-MIN_LABELS = 20  # of a class; with fewer it cannot be judged
+MIN_LABELS = 20  # a class with fewer labels cannot be judged
 RARE, RARE_RECALL = 0.5, 0.2  # a class below this share of the mean size is rare; its least expected recall
 
 
 @dataclass(frozen=True)
 class Case:
-    """What the table is made of; arrays are of the n rows with a label.
+    """The input of the table; arrays of length n have one entry for each row with a label.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Case:
     names : ndarray of shape (K,)
         Names of the classes.
     duplicate : ndarray of shape (n,), int64, or None
-        Number of a row that is nearly the same and has another label, or -1.
+        Number of another row that is nearly the same but has another label; -1 for none.
     outlier : ndarray of shape (n,), bool, or None
         Rows like no other.
     ids : ndarray of shape (N,)
@@ -69,7 +69,7 @@ class Case:
 
 
 def worst_first(p_wrong: Floats, agreement: Floats | None = None) -> NDArray[np.int64]:
-    """Places (n,) by falling p_wrong; ties are broken by agreement, low first.
+    """Return the order (n,) of falling p_wrong; labels with equal p_wrong are sorted by rising agreement.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def listed(
     n_classes: int,
     agreement: Floats | None = None,
 ) -> NDArray[np.bool_]:
-    """Which labels (n,) are listed as issues, for a precision or a budget.
+    """Return which labels (n,) are listed as issues, for a precision or a budget.
 
     Examples
     --------
@@ -102,8 +102,9 @@ def listed(
     issue = np.zeros(len(y), dtype=bool)
     if budget is not None:
         worst = worst_first(p_wrong, agreement)[:budget]
-        issue[worst[p_wrong[worst] > 0]] = True
+        issue[worst[p_wrong[worst] > 0]] = True  # not those that are certainly right, such as trusted ones
         return issue
+    # labels that are more likely right than wrong are only listed if a low precision permits it
     some = np.flatnonzero(p_wrong > min(precision, 0.5))
     order = some[np.argsort(-p_wrong[some], kind="stable")]
     mean = np.cumsum(p_wrong[order], dtype=np.float64) / np.arange(1, len(order) + 1)
@@ -120,14 +121,14 @@ def listed(
 
 
 def table_of(case: Case, model: NoiseModel | None, probs: Floats | None) -> pd.DataFrame:
-    """The table, worst first.
+    """Return the table, worst first.
 
     Parameters
     ----------
     case : Case
     model : NoiseModel, optional
     probs : ndarray of shape (n, K), optional
-        Input of the model; without them nothing is suggested.
+        Input of the model; without it, no label is suggested.
     """
     import pandas as pd
 
@@ -162,7 +163,7 @@ def table_of(case: Case, model: NoiseModel | None, probs: Floats | None) -> pd.D
 
 
 def by_class(case: Case, half: NDArray[np.float64]) -> pd.DataFrame:
-    """How many labels of each class are wrong, and how many of those are listed.
+    """Return how many labels of each class are wrong, and how many of these are listed.
 
     Parameters
     ----------
@@ -198,7 +199,7 @@ def _suggest(
     rows: NDArray[np.int64],
     p_wrong: Floats,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The likeliest other class of each of the rows (m,), and its probability."""
+    """Return the likeliest other class of each of the rows (m,), and its probability."""
     best, p_best = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
     for part in blocks(np.broadcast_to(np.float32(0), (len(rows), probs.shape[1]))):
         some = rows[part]
@@ -207,32 +208,32 @@ def _suggest(
         own = q[at, y[some]]
         q[at, y[some]] = -1
         best[part] = q.argmax(1)
-        # what a label loses by more than the model, such as a duplicate, the other classes share
+        # if a duplicate or an outlier lowers the given label further, the other classes share the difference
         p_best[part] = q[at, best[part]] * p_wrong[some] / np.maximum(1 - own, 1e-9)
     return best, np.clip(p_best, 0, 1)
 
 
 def _kinds(case: Case, marked: NDArray[np.int64], p_best: NDArray[np.float64]) -> NDArray[np.int8]:
-    """The kind of each label (n,), an index into ``KINDS``."""
+    """Return the kind of each label (n,), an index into ``KINDS``."""
     kind = np.zeros(len(case.y), dtype=np.int8)
     issue = case.is_issue[marked]
     kind[marked[issue]] = WRONG
-    # no other class takes half of what the label loses
+    # no other class gets half of the probability that the given label loses
     lost = issue & (case.p_wrong[marked] > 0.5) & (p_best < case.p_wrong[marked] / 2) & (p_best > 0)
     kind[marked[lost]] = NONE
     if case.outlier is not None:
         kind[case.is_issue & case.outlier] = NONE
     if case.duplicate is not None:
         kind[case.duplicate >= 0] = CONFLICT
-    kind[(np.bincount(case.y) < MIN_LABELS)[case.y]] = LITTLE
+    kind[(np.bincount(case.y) < MIN_LABELS)[case.y]] = LITTLE  # last: it replaces every other kind
     return kind
 
 
 def _resembling(
     y: NDArray[np.int64], model: NoiseModel | None, probs: Floats, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], list[float], list[float]]:
-    """The class, besides the given one, that each of the rows (m,) resembles most whatever its label says, and the
-    probabilities of the given class and of that class.
+    """Return the other class that each of the rows (m,) resembles most, and the probabilities of the given class and
+    of that class. They do not depend on the given label.
     """
     most, given, other = np.empty(len(rows), dtype=np.int64), np.empty(len(rows)), np.empty(len(rows))
     for part in blocks(np.broadcast_to(np.float32(0), (len(rows), probs.shape[1]))):
@@ -253,7 +254,7 @@ def _reasons(
     kind: NDArray[np.int8],
     looks: tuple[NDArray[np.int64], list[float], list[float]] | None,
 ) -> list[str]:
-    """Why a label is suspicious, in words; ``better`` where another class is likelier than the given one."""
+    """Return why labels are suspicious, in words; ``better`` marks those for which another class is likelier."""
     given, other = isolate(case.names[case.y[rows]].tolist()), isolate(case.names[best].tolist())
     if looks is None:
         texts = [f"does not look like {label}" for label in given]
@@ -261,7 +262,7 @@ def _reasons(
         most, *shares = looks
         pairs = zip(given, isolate(case.names[most].tolist()), *shares, strict=True)
         texts = [f"looks like {b} (probability {q:.2f}), not {a} ({p:.2f})" for a, b, p, q in pairs]
-        for i in np.flatnonzero(better & (best != most)):  # that class is seldom confused with the given one
+        for i in np.flatnonzero(better & (best != most)):  # rows of this class are seldom labeled so
             texts[i] += f"; with this label more likely {other[i]}"
         for i in np.flatnonzero((kind == WRONG) & ~better):
             texts[i] += "; no other label is likelier"
@@ -284,12 +285,13 @@ def _reasons(
 
 
 def isolate(names: list[Any]) -> list[Any]:
-    """Names for a sentence: one that is read from right to left is isolated, so that it does not turn the rest around.
+    """Return names for a sentence: a name in a right-to-left script is isolated, so that it does not reorder the rest.
 
     Examples
     --------
     >>> isolate(["cat", "\u05d7\u05ea\u05d5\u05dc"])
     ['cat', '\u2068\u05d7\u05ea\u05d5\u05dc\u2069']
     """
+    # FIRST STRONG ISOLATE and POP DIRECTIONAL ISOLATE
     turned = {name: f"\u2068{name}\u2069" for name in set(names) if any(bidirectional(c) in TURNS for c in str(name))}
     return [turned.get(name, name) for name in names]

@@ -1,4 +1,4 @@
-"""Networks: one file each, made from the shape of an input and the number of classes."""
+"""Networks: one file each, built from the shape of an input and the number of classes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from goldvein.errors import InputError
 
 @runtime_checkable
 class Network(Protocol):
-    """What every network of goldvein is, and a network from elsewhere may be: features, and one layer above them.
+    """A network of features and one layer above them. All networks of goldvein are such; those of users may be.
 
-    Methods that learn something beside the classes need it; see :func:`goldvein.training.network.require_network`.
+    Methods that use the features need it; see :func:`goldvein.training.network.require_network`.
     """
 
     head: nn.Module
     """The last layer: features (B, D) -> logits (B, K)."""
 
     def features(self, x: Tensor, /) -> Tensor:
-        """(B, *input_shape) -> (B, D), what :attr:`head` sees."""
+        """(B, *input_shape) -> (B, D), the inputs of :attr:`head`."""
         ...
 
     def __call__(self, x: Tensor, /) -> Tensor:
@@ -34,7 +34,7 @@ def check_images(model: str, input_shape: tuple[int, ...], smallest: int) -> Non
     Raises
     ------
     InputError
-        If they are such.
+        If the inputs are not images, or the images are too small.
     """
     if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
         raise InputError(

@@ -6,11 +6,11 @@ import math
 
 from torch import Tensor, nn
 
-SHRINK = 8  # the side of the first maps is an eighth of the image's
+SHRINK = 8  # three layers double the side, so the first maps have an eighth of it
 
 
 class ImageDecoder(nn.Module):
-    """z -> 512 maps of an eighth of the side -> three transposed convolutions -> an image of means."""
+    """From z to 512 maps with an eighth of the side, then by three transposed convolutions to an image of means."""
 
     def __init__(self, n_in: int, input_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -18,6 +18,7 @@ class ImageDecoder(nn.Module):
         small = [math.ceil(side / SHRINK) for side in self.size]
         layers: list[nn.Module] = [nn.Linear(n_in, 512 * math.prod(small)), nn.Unflatten(1, (512, *small))]
         for n_from, n_to in ((512, 256), (256, 128), (128, 64)):
+            # kernel 4, stride 2 and padding 1 double the side exactly
             layers += [nn.ConvTranspose2d(n_from, n_to, 4, 2, 1), nn.BatchNorm2d(n_to), nn.LeakyReLU(0.1)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(64, input_shape[0], 3, padding=1))
 

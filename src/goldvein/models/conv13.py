@@ -2,10 +2,10 @@
 
 Three conv3x3-128, max-pool, dropout 0.5; three conv3x3-256, max-pool, dropout 0.5; conv3x3-512 without padding
 (8 to 6 pixels), conv1x1-256, conv1x1-128, average pool, dense. Leaky ReLU of slope 0.1. 3,121,802 parameters for
-CIFAR-10. The Gaussian noise on its input is the method's.
+CIFAR-10. The methods add the Gaussian noise to its input.
 
-Differs from the sources, which normalize weights, subtract batch means and start from the data: each convolution has no
-bias, a full batch norm after it, and He-normal weights.
+Difference from the sources: they normalize weights, subtract batch means and initialize from the data. Here each
+convolution has no bias, a full batch norm after it, and He-normal weights.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from goldvein.models import check_images
 
 SLOPE = 0.1  # of the leaky ReLU
-SMALLEST = 12  # pixels a side: 3 are left for the last 3x3
+SMALLEST = 12  # pixels of a side: 3 are left for the last 3x3
 
 
 class Conv13(nn.Module):
@@ -54,7 +54,7 @@ class Conv13(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, 128)."""
         maps: Tensor = self.layers(x)
-        return maps.mean((2, 3))
+        return maps.mean((2, 3))  # (B, 128, H, W) -> (B, 128)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, K) logits."""
@@ -64,5 +64,6 @@ class Conv13(nn.Module):
 
 def layer(n_in: int, n_out: int, *, size: int = 3, padding: int | str = "same") -> nn.Sequential:
     """Convolution, batch norm, leaky ReLU."""
+    # without bias: batch norm would remove it
     convolution = nn.Conv2d(n_in, n_out, size, padding=padding, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(n_out), nn.LeakyReLU(SLOPE, inplace=True))

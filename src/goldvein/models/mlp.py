@@ -1,4 +1,4 @@
-"""Fully connected network of Patrini et al. 2017 for MNIST, which Ding et al. 2018 keep (spec of their section 4.2).
+"""Fully connected network of Patrini et al. 2017 for MNIST, also used by Ding et al. 2018 (their section 4.2).
 
 784-128-128-10, ReLU, dropout 0.2 after each hidden layer, He-normal weights: 118,282 parameters for MNIST.
 """

@@ -1,7 +1,7 @@
 """101-layer residual network of bottleneck blocks (He et al. 2016): 23 blocks in the third stage instead of 6.
 
-Sun et al. 2021 train it on the labeled rows alone (S-2 of their Table 1), without saying what its stem is for images
-of 32x32: here a 3x3 convolution without max-pool, as usual for CIFAR. 44,549,160 parameters for ImageNet.
+Sun et al. 2021 train it only on the labeled rows (S-2 of their Table 1). They do not describe its stem for images of
+32x32. Here it is a 3x3 convolution without max-pool, as usual for CIFAR. 44,549,160 parameters for ImageNet.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """14-layer pre-activation ResNet for 32x32 images (He et al. 2016; Patrini et al. 2017, ``cifar10_resnet(2)``).
 
 conv3x3-16, BN, ReLU; three stages of two blocks, 16/32/64 channels, first strides 1/2/2; BN, ReLU, average pool,
-dense: 175,626 parameters for CIFAR-10. A block is BN-ReLU-conv3x3-BN-ReLU-conv3x3; the very first block skips its
-leading BN-ReLU, since the stem has it. Where the channels change, a 1x1 strided convolution of the *raw* block
-input is the shortcut. Convolutions have biases. Ding et al. 2018 put dropout between the two convolutions of each
-block for stage 2 (rate not stated). It is 0 by default, and a network has one rate in both stages: the tables of
-CIFAR-10 have 0.3 for two stages.
+dense: 175,626 parameters for CIFAR-10. A block is BN-ReLU-conv3x3-BN-ReLU-conv3x3; the first block of all has no
+leading BN-ReLU. If the channels change, the shortcut is a 1x1 strided convolution of the *raw* block input.
+Convolutions have biases. In stage 2, Ding et al. 2018 use dropout between the two convolutions of each block; they do
+not state its rate. Here it is 0 by default, and a network has the same rate in both stages. The tables of CIFAR-10
+have 0.3 for two stages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from goldvein.models import check_images
 
-SMALLEST = 5  # pixels a side: torch 2.13's bfloat16 convolution of stride 2 reads beyond images of width 2
+SMALLEST = 5  # pixels of a side: in torch 2.13, bfloat16 convolutions of stride 2 read beyond images of width 2
 
 
 class Block(nn.Module):
@@ -23,7 +23,7 @@ class Block(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, stride: int, first: bool, dropout: float) -> None:
         super().__init__()
-        self.norm1 = nn.Identity() if first else nn.BatchNorm2d(n_in)
+        self.norm1 = nn.Identity() if first else nn.BatchNorm2d(n_in)  # the stem ends with BN-ReLU
         self.conv1 = nn.Conv2d(n_in, n_out, 3, stride, padding=1)
         self.norm2 = nn.BatchNorm2d(n_out)
         self.dropout = nn.Dropout(dropout)
@@ -34,12 +34,13 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = x if self.first else F.relu(self.norm1(x), inplace=True)
         h = self.dropout(F.relu(self.norm2(self.conv1(h)), inplace=True))
+        # x, not the normalized h: the shortcut takes the raw input
         out: Tensor = self.shortcut(x) + self.conv2(h)
         return out
 
 
 class ResNet14(nn.Module):
-    """Pre-activation ResNet with two blocks a stage.
+    """Pre-activation ResNet with two blocks per stage.
 
     Parameters
     ----------

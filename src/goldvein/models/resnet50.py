@@ -1,12 +1,12 @@
 """50-layer residual network of bottleneck blocks (He et al. 2016), the network of every Clothing1M table.
 
 A block is conv1x1-BN-ReLU, conv3x3-BN-ReLU, conv1x1-BN, plus its input, then ReLU; the last convolution has four times
-the channels of the first. Stages of 3, 4, 6 and 3 blocks of 64, 128, 256 and 512 channels, of which all but the first
-halve the image in their first block; average pool, dense. Where the shape changes, a strided 1x1 convolution with BN
-is the shortcut. 25,557,032 parameters for ImageNet.
+the channels of the first. There are four stages of 3, 4, 6 and 3 blocks with 64, 128, 256 and 512 channels. All stages
+but the first halve the image in their first block. Then average pool, dense. If the shape changes, the shortcut is a
+strided 1x1 convolution with BN. 25,557,032 parameters for ImageNet.
 
-Differs from the paper as torchvision does, whose names the parameters have, so that its weights load: the stride of a
-block is that of its 3x3 convolution, not of the 1x1 before it.
+The parameters have the names of torchvision, so its weights can be loaded. As in torchvision and unlike in the paper,
+the 3x3 convolution of a block has the stride, not the 1x1 before it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from goldvein.errors import unknown
 
-SMALL = 64  # pixels a side, up to which an image is not shrunk by the stem
+SMALL = 64  # pixels of a side: the stem does not shrink images up to this size
 EXPANSION = 4
 
 
@@ -28,6 +28,7 @@ class Bottleneck(nn.Module):
         n_out = EXPANSION * width
         self.conv1 = nn.Conv2d(n_in, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
+        # the stride is here, as in torchvision, not in conv1, as in the paper
         self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, n_out, 1, bias=False)
@@ -52,13 +53,13 @@ class ResNet50(nn.Module):
     n_classes : int
         K, the number of logits.
     stem : {"auto", "imagenet", "small"}, default="auto"
-        What comes before the blocks: ``imagenet`` is conv7x7 and a max-pool, each of stride 2; ``small`` is a
-        conv3x3 of stride 1, for 32x32. ``auto`` is ``small`` for images of up to 64 pixels a side.
+        Layers before the blocks: ``imagenet`` is conv7x7 and a max-pool, each of stride 2; ``small`` is a conv3x3 of
+        stride 1, for 32x32. ``auto`` is ``small`` for images with sides of up to 64 pixels.
 
     Attributes
     ----------
     head : Linear
-        The dense layer; its parameters are called ``fc``, as torchvision's.
+        The dense layer; its parameters are called ``fc``, as in torchvision.
 
     Examples
     --------
@@ -81,7 +82,7 @@ class ResNet50(nn.Module):
         self.layer2 = stage(256, 128, self.depths[1], stride=2)
         self.layer3 = stage(512, 256, self.depths[2], stride=2)
         self.layer4 = stage(1024, 512, self.depths[3], stride=2)
-        self.fc = nn.Linear(2048, n_classes)
+        self.fc = nn.Linear(2048, n_classes)  # torchvision's name, so that its weights load
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -94,7 +95,7 @@ class ResNet50(nn.Module):
         """(B, C, H, W) -> (B, 2048)."""
         h = self.maxpool(F.relu(self.bn1(self.conv1(x)), inplace=True))
         maps: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(h))))
-        return maps.mean((2, 3))
+        return maps.mean((2, 3))  # (B, 2048, H, W) -> (B, 2048)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, K) logits."""

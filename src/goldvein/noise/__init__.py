@@ -1,1 +1,1 @@
-"""What is known of label noise, as matrices: check, estimate, model, draw."""
+"""Label noise as matrices: check, estimate, model and draw it."""

@@ -13,7 +13,7 @@ if they lie on a cycle of steps i -> j, each with
     e[i, j] >= 0.3                         the second explanation has at most 7/3 of the noise            (2)
     T[i, j] >= 3 mean_k T[i, k]            over all k except i and j: the name j stands out in class i    (3)
 
-Two classes need both directions; noise in one direction leaves no doubt, however strong it is. By (3), neither does
+Two classes need both directions; noise in one direction is never ambiguous, however strong it is. By (3), neither does
 noise that spreads over many names, such as symmetric noise of any rate: only the true name stands out. With two classes
 there are no other names, so symmetric noise is ambiguous from 0.3 on.
 
@@ -30,8 +30,8 @@ Asymmetric noise of .6 concerns 5 and 6. There, 2 and 7 are also reported if a n
 2, as plain cross-entropy does.
 
 Trusted labels decide which name is right. Suppose the network finds the right group of a trusted row with probability
-0.9. The majority of m trusted labels of a class then misleads with probability P(Bin(m, 0.9) <= m / 2). Enough is the
-smallest m with
+0.9. The majority of m trusted labels of a class then misleads with probability P(Bin(m, 0.9) <= m / 2). The number
+needed is the smallest m with
 
     n_classes P(Bin(m, 0.9) <= m / 2) <= 5 %           n_classes: number of classes in the cycle          (4)
 

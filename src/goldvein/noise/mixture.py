@@ -48,7 +48,7 @@ def p_wrong_by_score(y: NDArray[np.int64], score: NDArray[np.floating[Any]], edg
     ratio = _log_normal(grid, means[1], widths[1]) - _log_normal(grid, means[0], widths[0])
     ratio = np.maximum.accumulate(ratio)  # otherwise a wider "high" would win far below both
     odds = np.interp(s, grid, ratio) + np.log1p(-share[y]) - np.log(share[y])
-    return np.asarray(1 / (1 + np.exp(np.clip(odds, -50, 50))))  # eq. 1
+    return np.asarray(1 / (1 + np.exp(np.clip(odds, -50, 50))))  # eq. 1; exp must not overflow
 
 
 def _fit(
@@ -57,7 +57,7 @@ def _fit(
     """Return the means and widths of wrong and right labels (2,), and the share of wrong labels of each class (K,)."""
     wrong = (s < edge).astype(float)
     n = np.maximum(np.bincount(y, minlength=n_classes), 1)
-    least = NARROWEST * max(float(s.std()), 1e-9)
+    least = NARROWEST * max(float(s.std()), 1e-9)  # else the width of equal scores would go to 0
     for _ in range(STEPS):
         weights = np.stack([wrong, 1 - wrong])
         total = np.maximum(weights.sum(1), 1e-9)

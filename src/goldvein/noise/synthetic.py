@@ -151,9 +151,8 @@ def make_noisy(
 ) -> tuple[Labels, NDArray[np.bool_]]:
     """Return labels with noise and with missing labels, and the mask of trusted labels.
 
-    With ``how="independent"``, the noise comes first: the kept labels are balanced by the given label, which is what
-    a user sees. With ``"exact"``, the noise comes last, because Sun et al. 2021 count the wrong labels among the
-    labeled rows of each true class.
+    With ``how="independent"``, the noise comes first, and the kept labels are balanced by the given label. With
+    ``"exact"``, the noise comes last.
 
     Parameters
     ----------
@@ -173,7 +172,7 @@ def make_noisy(
         As ``per_class`` of :func:`keep_labels`; None keeps all.
     trusted_per_class : int, default=0
         Rows of each true class that get their true label and become trusted. They come from the rows whose label is
-        missing, if there are any; so they are added to the ``labels_per_class``.
+        missing, if there are any. So they are added to the ``labels_per_class``.
     random_state : int
         Seed.
 
@@ -202,6 +201,8 @@ def make_noisy(
         return labels if labels_per_class is None else keep_labels(labels, labels_per_class, random_state)
 
     trusted = np.zeros(len(y), dtype=bool) if trusted is None else trusted
+    # exact: Sun et al. 2021 count the wrong labels among the labeled rows of each true class; otherwise balanced by the
+    # given label, which is what a user sees
     noisy = np.where(trusted, y, flip(keep(y)) if how == "exact" else keep(flip(y)))
     if trusted_per_class:
         pool = np.where(noisy < 0, y_true, -1) if (noisy < 0).any() else y_true
@@ -245,7 +246,7 @@ def corrupt(y: Labels, T: ArrayLike, random_state: int, how: Draw = "independent
     """
     T = check_transition(T)
     y = _as_labels(y, "y", len(T))
-    rng = np.random.RandomState(random_state)
+    rng = np.random.RandomState(random_state)  # its draws are the same in every version of numpy
     if how == "independent":
         noisy = y.copy()
         for row in np.flatnonzero(y >= 0):

@@ -77,7 +77,7 @@ def count_transition(y: NDArray[np.int64], y_true: NDArray[np.int64], n_classes:
     >>> count_transition(np.array([0, 1, -1]), np.array([0, 0, 0]), 2).round(2).tolist()
     [[0.67, 0.33], [0.0, 1.0]]
     """
-    counts = np.eye(n_classes)
+    counts = np.eye(n_classes)  # so a class without rows counts as free of noise
     labeled = y >= 0
     np.add.at(counts, (y_true[labeled], y[labeled]), 1)
     T: NDArray[np.float64] = counts / counts.sum(1, keepdims=True)
@@ -142,7 +142,7 @@ def unmix(probs: NDArray[np.floating[Any]], T: NDArray[np.float64]) -> NDArray[n
 
 
 def bayes_accuracy(T: ArrayLike, prior: ArrayLike, balanced: bool) -> float:
-    """Return the accuracy on true labels of the best classifier that is trained on noisy labels alone.
+    """Return the accuracy on true labels of the best classifier that is trained only on noisy labels.
 
     For an input of class i, this classifier knows the exact probabilities T[i] of the noisy label and predicts the
     largest one. With ``balanced``, it is trained on noisy classes of equal frequency and predicts the largest
@@ -197,5 +197,5 @@ def bayes_accuracy(T: ArrayLike, prior: ArrayLike, balanced: bool) -> float:
     share = share / share.sum()
     given = share @ T if balanced else np.ones(len(T))
     scores = np.divide(T, given, out=np.zeros_like(T), where=given > 0)
-    best = scores >= scores.max(axis=1, keepdims=True) * (1 - 1e-9)
+    best = scores >= scores.max(axis=1, keepdims=True) * (1 - 1e-9)  # ties, despite rounding
     return float(share @ (best.diagonal() / best.sum(axis=1)))

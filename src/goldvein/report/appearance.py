@@ -126,6 +126,7 @@ def make_thumbnail(view: RowView, side: int) -> tuple[Markup | None, str | None]
     if not view.is_picture:
         return None, view.missing
     try:
+        # base64 needs no escaping
         return Markup(to_data_url(load_picture(view, side))), None
     except InputError as error:
         return None, str(error)
@@ -147,6 +148,7 @@ def _by_id(ids: Sequence[str], view: Callable[[int], RowView], truth: Sequence[s
     """Return the view of data whose row k has the id ``ids[k]`` and the true label ``truth[k]``, "" if unknown."""
     row_of = {row: k for k, row in enumerate(ids)}
     absent = RowView(missing="the data no longer contains this row")
+    # not strict, because there may be no true labels at all
     known = {row: label for row, label in zip(ids, truth, strict=False) if label}
     return DataView(lambda row: view(row_of[row]) if row in row_of else absent, known)
 
@@ -166,6 +168,7 @@ def _view_dataset(dataset: Dataset, shape: tuple[int, int] | None = None) -> Dat
             return RowView(pixels=x[k])
         if shape is None:
             return RowView(values=_numbers(x[k]))
+        # 1 is ink: it is shown dark on white
         return RowView(pixels=(255 * (1 - x[k])).astype(np.uint8).reshape(1, *shape))
 
     return _by_id(dataset.ids.tolist(), view, names)
@@ -184,7 +187,7 @@ def _view_path(source: Path, run: SavedRun) -> DataView:
 
 
 def _file_below(folder: Path, row: str) -> RowView:
-    # the ids of a run folder from elsewhere may say anything
+    # a run folder may come from elsewhere, and its ids may be any text
     file = resolve_inside(folder, row, allow_links=True)
     return RowView(missing="its id is not a path inside the folder of the data") if file is None else RowView(file=file)
 
@@ -215,10 +218,8 @@ def _view_table(source: Path, spec: dict[str, Any]) -> DataView:
 
 
 def _as_written(cells: list[str], classes: Classes) -> list[str]:
-    """Return labels as the run writes them; unchanged if one of them is not a class of the run.
-
-    In a column with empty cells, the table may write the label 3 as 3.0.
-    """
+    """Return labels as the run writes them; unchanged if one of them is not a class of the run."""
+    # in a column with empty cells, the table may have 3.0 for the label 3
     try:
         codes, _ = encode_labels(cells, classes)
     except InputError:
@@ -228,6 +229,7 @@ def _as_written(cells: list[str], classes: Classes) -> list[str]:
 
 def _inside(home: Path, cell: str) -> RowView:
     """Return the file that a table names, unless it is outside the folder of the table."""
+    # a table from elsewhere must not show private files
     if resolve_inside(home, cell) is None:
         return RowView(missing="its path leads out of the folder of the table")
     return RowView(file=home / cell)

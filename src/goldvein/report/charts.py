@@ -61,9 +61,9 @@ def draw_matrix(transition: NDArray[np.float64], classes: Sequence[str | int]) -
     True
     """
     n = len(classes)
-    cell = 38 if n <= NUMBERED else max(4, 456 // n)
+    cell = 38 if n <= NUMBERED else max(4, 456 // n)  # pixels; 456 = 12 cells of 38
     names = [shorten(label, LONGEST) for label in classes] if n <= NAMED else []
-    margin = 14 + 7 * max((len(name) for name in names), default=0)
+    margin = 14 + 7 * max((len(name) for name in names), default=0)  # about 7 pixels per character
     size = margin + n * cell
     top = max(float((transition - np.diag(np.diag(transition))).max(initial=0)), LEAST)
     parts = [_svg(size, size, "matrix", "How often each true class gets each label")]
@@ -80,10 +80,11 @@ def draw_matrix(transition: NDArray[np.float64], classes: Sequence[str | int]) -
 def _cell(i: int, j: int, rate: float, top: float, margin: int, cell: int, classes: Sequence[str | int]) -> str:
     x, y = margin + j * cell, margin + i * cell
     text = f"true {shorten(classes[i], 60)}, labeled {shorten(classes[j], 60)}: {percent(rate)}"
+    # the square root keeps rare confusions visible
     depth = "" if i == j or rate < LEAST else f' fill-opacity="{0.12 + 0.88 * math.sqrt(rate / top):.2f}"'
     kind = "right" if i == j else ("none" if rate < LEAST else "mixed")
     shape = f'<rect class="{kind}" x="{x}" y="{y}" width="{cell - 1}" height="{cell - 1}"{depth}/>'
-    deep = " deep" if kind == "mixed" and rate > top / 2 else ""
+    deep = " deep" if kind == "mixed" and rate > top / 2 else ""  # the number is light on a dark cell
     number = (
         f'<text class="number{deep}" x="{x + (cell - 1) / 2:g}" y="{y + cell / 2 + 4:g}">{_format_rate(rate)}</text>'
     )
@@ -111,7 +112,7 @@ def draw_curve(name: str, values: Sequence[float | None], stages: Sequence[int])
     if not known:
         return Markup("")
     low, high = min(v for _, v in known), max(v for _, v in known)
-    flat = high - low < 1e-12
+    flat = high - low < 1e-12  # a constant curve lies in the middle
     marks = {v: _format_tick(v) for v in ((low,) if flat else (low, high))}
     width, height, right, top, bottom = 300, 150, 12, 12, 22
     left = max(54, 14 + 7 * max(map(len, marks.values())))
@@ -122,7 +123,7 @@ def draw_curve(name: str, values: Sequence[float | None], stages: Sequence[int])
         return left + k / last * (width - left - right), height - bottom - share * (height - top - bottom)
 
     step = math.ceil(len(known) / MOST_POINTS)
-    thinned = [*known[::step], known[-1]]
+    thinned = [*known[::step], known[-1]]  # the last value is always drawn
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(k, v) for k, v in thinned))
     parts = [_svg(width, height, "curve", f"{name} over the epochs")]
     for k in range(1, len(stages)):
@@ -161,7 +162,7 @@ def draw_calibration(bins: Sequence[Bin], x_label: str, y_label: str) -> Markup:
     ideal = f'x1="{at(0):.1f}" y1="{over(0):.1f}" x2="{at(1):.1f}" y2="{over(1):.1f}"'
     parts.append(f'<line class="stage" {ideal}/>')
     for stated, observed, low, high, n_rows in bins:
-        x, radius = at(stated), 2.5 + 5 * math.sqrt(n_rows / most)
+        x, radius = at(stated), 2.5 + 5 * math.sqrt(n_rows / most)  # the area of a dot grows with its rows
         text = f"stated {percent(stated)}, observed {percent(observed)} of {n_rows:,} rows"
         bar = f'<line class="bar" x1="{x:.1f}" x2="{x:.1f}" y1="{over(low):.1f}" y2="{over(high):.1f}"/>'
         dot = f'<circle cx="{x:.1f}" cy="{over(observed):.1f}" r="{radius:.1f}"/>'
@@ -186,7 +187,7 @@ def percent(share: float, digits: int | None = None) -> str:
     ('50\\xa0%', '1.2\\xa0%')
     """
     if digits is None:
-        digits = 0 if share >= 0.0995 or share == 0 else 1
+        digits = 0 if share >= 0.0995 or share == 0 else 1  # from there on, one digit would give 10.0
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 

@@ -79,6 +79,7 @@ def compare(run: SavedRun, before: SavedRun | None, test: ReadTest | None) -> Co
             "so they cannot be compared: give test rows for both with --test"
         )
     gap = after.share - earlier.share
+    # unpaired: the runs store how many rows were right, but not which
     half = Z * math.sqrt(sum(a.share * (1 - a.share) / a.n for a in (earlier, after)))
     return Comparison([earlier, after], (gap, gap - half, gap + half))
 
@@ -86,6 +87,7 @@ def compare(run: SavedRun, before: SavedRun | None, test: ReadTest | None) -> Co
 def _recorded(name: str, metrics: Metrics | Before | None) -> Accuracy | None:
     """Return the accuracy in the metrics of a run, if there is one."""
     n, accuracy = (metrics.get("n_test"), metrics.get("test_accuracy")) if isinstance(metrics, dict) else (None, None)
+    # a run stores the share, so the number of hits is exact only after rounding
     return Accuracy(name, round(accuracy * n), n) if n and accuracy is not None else None
 
 
@@ -115,6 +117,7 @@ def _hits(test: ReadTest, run: SavedRun) -> tuple[NDArray[np.str_], NDArray[np.b
         column = run.config["spec"].get("label")
         where = f" in a column {column!r}" if column else ""
         raise InputError(f"{rows.name} contains no label: give test rows with labels{where}")
+    # compared by name, because each run has its own order of classes
     truth = np.array([str(rows.classes[code]) for code in y[known]])
     predicted = np.array([str(run.classes[k]) for k in run.predict_proba(rows).argmax(1)])
     return truth, predicted[known] == truth

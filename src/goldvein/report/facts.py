@@ -26,6 +26,7 @@ Z = 1.959964  # standard deviations to each side of a 95 % interval
 RUN_LEVEL = 90  # percent: level of the interval in metrics.json
 N_BINS = 10
 LEAST_REVIEWED = 20  # fewer reviewed labels do not show how well p_wrong is calibrated
+# keys of history.jsonl that are no term of the loss
 NO_TERM = ("stage", "epoch", "seconds", "validation_accuracy", "lr")
 
 
@@ -100,8 +101,7 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
 def noise_interval(metrics: Metrics, p_wrong: ArrayLike) -> Interval:
     """Return the interval for the share of wrong labels: that of the run, otherwise the one that ``p_wrong`` implies.
 
-    If the labels are wrong independently of each other, the number of wrong labels has the variance sum p (1 - p).
-    This interval is the narrowest possible one: it assumes that ``p_wrong`` is calibrated.
+    The implied interval is the narrowest possible one: it assumes that ``p_wrong`` is calibrated.
 
     Examples
     --------
@@ -116,6 +116,7 @@ def noise_interval(metrics: Metrics, p_wrong: ArrayLike) -> Interval:
         return Interval(own[0] / len(p), own[1] / len(p), RUN_LEVEL)
     if not len(p):
         return Interval(0.0, 1.0, 95)
+    # variance of the number of wrong labels, if labels are wrong independently of each other
     half = Z * math.sqrt(float((p * (1 - p)).sum())) / len(p)
     return Interval(max(0.0, float(p.mean()) - half), min(1.0, float(p.mean()) + half), 95)
 
@@ -193,7 +194,7 @@ class Calibration:
 
 
 def measure_calibration(run: SavedRun, truth: Mapping[str, str], decisions: Mapping[str, Decision]) -> Calibration:
-    """Compare stated probabilities with the best evidence there is.
+    """Compare stated probabilities with the best available evidence.
 
     The evidence is the hidden true labels if the data contains them, otherwise the decisions of a person if there are
     at least 20. Without both it is the agreement of the network with the given labels, which may be wrong themselves.
@@ -206,7 +207,7 @@ def measure_calibration(run: SavedRun, truth: Mapping[str, str], decisions: Mapp
         note = f"Evidence: the hidden true labels of {len(rows):,} rows, which were not used in training."
         return Calibration(_bins(rows["p_wrong"], wrong), *axes, note)
     reviewed = {row: d for row, d in decisions.items() if d.action in ("keep", "relabel")}
-    # p_wrong is 0 for labels that were trusted in training: they say nothing about calibration
+    # labels that were trusted in training have p_wrong 0, so they do not show whether p_wrong is calibrated
     rows = issues[issues["id"].isin(reviewed.keys()) & (issues["p_wrong"] > 0)]
     if len(rows) >= LEAST_REVIEWED:
         wrong = [reviewed[row].label != str(label) for row, label in zip(rows["id"], rows["given_label"], strict=True)]
@@ -224,7 +225,7 @@ def measure_calibration(run: SavedRun, truth: Mapping[str, str], decisions: Mapp
 
 def _bins(stated: ArrayLike, observed: ArrayLike) -> list[Bin]:
     p, true = np.asarray(stated, dtype=float), np.asarray(observed, dtype=bool)
-    part = np.minimum((p * N_BINS).astype(int), N_BINS - 1)
+    part = np.minimum((p * N_BINS).astype(int), N_BINS - 1)  # p = 1 belongs to the last bin
     found = []
     for k in range(N_BINS):
         n, hits = int((part == k).sum()), int(true[part == k].sum())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TOP = 200  # labels in the gallery
 LEAST = 12  # labels that the gallery shows even if none of them is an issue
 LONGEST_TEXT, MOST_VALUES = 480, 16  # most characters and most values on a card
-CONFUSIONS, CURVES = 8, 6
+CONFUSIONS, CURVES = 8, 6  # most pairs of confused classes, most curves of training
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,11 @@ def write_report(
 def load_template(name: str) -> Template:
     """Return a page of ``templates/``, which escapes all values."""
     environment = Environment(
-        loader=PackageLoader("goldvein.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        # labels, ids and texts of the user must never become HTML; a misspelled value must not become an empty one
+        loader=PackageLoader("goldvein.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     environment.filters["shorten"] = charts.shorten
     environment.filters["percent"] = charts.percent

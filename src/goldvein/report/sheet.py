@@ -50,7 +50,7 @@ def sample_pictures(run: SavedRun, data: DataView) -> list[Strip]:
     issues = run.issues
     if "kept" not in issues or not len(issues) or not data.row(issues["id"].iloc[0]).is_picture:
         return []
-    rng, found = np.random.default_rng(0), []
+    rng, found = np.random.default_rng(0), []  # the same run always gives the same report
     of_class = dict(iter(issues.groupby("given_label", sort=False)))
     for label in [label for label in run.classes if label in of_class][:CLASSES]:
         shuffled = of_class[label].iloc[rng.permutation(len(of_class[label]))]
@@ -61,5 +61,6 @@ def sample_pictures(run: SavedRun, data: DataView) -> list[Strip]:
 
 def _pictures(data: DataView, ids: list[str]) -> list[Markup]:
     """Return the first pictures that can be shown; the gallery says which files are damaged."""
+    # a few more than needed, because some files may be damaged
     urls = (make_thumbnail(data.row(row), SIDE)[0] for row in ids[: 2 * SHOWN])
     return list(islice((url for url in urls if url is not None), SHOWN))

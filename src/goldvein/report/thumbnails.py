@@ -1,4 +1,4 @@
-"""Pictures that are small enough for two hundred of them in a page of 3 MB."""
+"""Small pictures: a page with two hundred of them has less than 3 MB."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ class Review:
         """Return everything that the page shows about the planned row ``k``."""
         issue, view = self.planned.iloc[k], self.data.row(self.ids[k])
         given, suggested = (self._class_of[str(issue[name])] for name in ("given_label", "suggested_label"))
-        probs = self._probs[self._row_of[self.ids[k]]].copy()
-        # these probabilities use the given label as well as the network; the other classes share the rest
+        probs = self._probs[self._row_of[self.ids[k]]].copy()  # changed below
+        # the probabilities of these classes take the given label into account; the other classes share the rest
         judged = {given: 1 - issue["p_wrong"]}
         if np.isfinite(issue.get("p_suggested", np.nan)):
             judged[suggested] = issue["p_suggested"]
@@ -117,6 +117,7 @@ class Review:
     def states(self) -> tuple[int, list[State]]:
         """Return the number of the last event, and the :meth:`state` of every planned row."""
         last, changed = self.log.changed_rows(0)
+        # only rows with events are looked up: at the start of a review there are few
         known = {row: self.state(self._position[row]) for row in changed if row in self._position}
         return last, [known.get(row, (0, "", -1)) for row in self.ids]
 
@@ -153,10 +154,11 @@ class Review:
         given = str(self.planned["given_label"].iloc[k])
         name = given if action == "keep" else None
         if action == "relabel":
+            # the client sends JSON, where true would pass as 1
             if not isinstance(label, int) or isinstance(label, bool) or not 0 <= label < len(self.classes):
                 raise InputError(f"label {label!r}: use the position of a class, 0 to {len(self.classes) - 1}")
             name = self.classes[label]
-            action = "keep" if name == given else action
+            action = "keep" if name == given else action  # choosing the given class means to keep it
         self.log.decide(self.ids[k], action, name, client=client, seen=seen)
 
     def undo(self, client: str) -> int | None:

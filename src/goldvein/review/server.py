@@ -26,16 +26,16 @@ from goldvein.report.thumbnails import compress
 from goldvein.review.review import Review, State
 from goldvein.runs.decisions import ConflictError
 
-ADDRESS = "127.0.0.1"
+ADDRESS = "127.0.0.1"  # other machines cannot connect
 MOST_BODY = 65_536  # most bytes of a request
 MOST_PICTURE = 1_500_000  # most bytes of a picture
 HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",  # rows and decisions do not stay in the browser's cache
+    "Cross-Origin-Opener-Policy": "same-origin",  # another page gets no handle on this window
+    "Cross-Origin-Resource-Policy": "same-origin",  # another page cannot embed the pictures
+    "Referrer-Policy": "no-referrer",  # the address contains the token
+    "X-Content-Type-Options": "nosniff",  # the browser keeps to the type that is declared
+    "X-Frame-Options": "DENY",  # another page cannot show this one in a frame and catch its clicks
 }
 
 
@@ -60,7 +60,7 @@ def listen(port: int = 0) -> socket.socket:
         If the port is in use.
     """
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart can use the same port at once
     try:
         listening.bind((ADDRESS, port))
         listening.listen()  # requests before the start of the server wait in the queue
@@ -85,6 +85,7 @@ def serve(review: Review, listening: socket.socket, ready: Callable[[str], None]
     """
     token, port = secrets.token_urlsafe(32), listening.getsockname()[1]
     app = make_app(review, token, port)
+    # two seconds: an open connection of a page must not delay Ctrl-C for longer
     config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2)
     ready(f"http://{ADDRESS}:{port}/?token={token}")
     uvicorn.Server(config).run(sockets=[listening])
@@ -99,6 +100,7 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         return value
 
     async def page(request: Request) -> Response:
+        # as a module, because the policy needs the text of the inline style and script
         rendered: Any = load_template("review.html").make_module()
         policy = (
             f"default-src 'none'; img-src 'self'; connect-src 'self'; style-src {allow_only(rendered.style)}; "
@@ -106,6 +108,7 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         )
         response = HTMLResponse(str(rendered), headers={"Content-Security-Policy": policy})
         # all servers on this address share their cookies, so the name of the cookie contains the port
+        # scripts cannot read the cookie, and other sites cannot make the browser send it
         response.set_cookie(f"goldvein-{port}", token, httponly=True, samesite="strict")
         return response
 
@@ -117,7 +120,7 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
     async def card(request: Request) -> Response:
         return JSONResponse(review.question(position(request.path_params["k"])))
 
-    def picture(request: Request) -> Response:
+    def picture(request: Request) -> Response:  # not async: decoding then runs in a thread
         try:
             kind, content = compress(review.picture(position(request.path_params["k"])), MOST_PICTURE)
         except InputError as error:
@@ -190,27 +193,31 @@ class Guard:
     def refusal(self, request: Request) -> str | None:
         """Return why a request is refused, or None."""
         headers, host = request.headers, request.headers.get("host", "")
-        if host not in self.hosts:
+        if host not in self.hosts:  # DNS rebinding: another name may lead to this address
             return "the request names another host"
         has_token = request.url.path == "/" and self._is_token(request.query_params.get("token"))
         if not has_token and not self._is_token(request.cookies.get(f"goldvein-{self.port}")):
             return "the token is missing; open the address that goldvein review printed"
         if request.method not in ("GET", "POST"):
             return "only GET and POST are accepted"
-        origin = headers.get("origin")
+        origin = headers.get("origin")  # browsers send it with every POST
         if (origin is not None or request.method == "POST") and urlsplit(origin or "")[:2] != ("http", host):
             return "the request comes from another origin"
+        # the address with the token may be opened from anywhere; old browsers do not send this header
         if not has_token and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return "the request comes from another site"
         return None
 
     def _is_token(self, text: str | None) -> bool:
+        # takes as long for any wrong token, so that its start cannot be guessed from the time
         return text is not None and secrets.compare_digest(text.encode(), self.token.encode())
 
 
 async def _read_body(request: Request) -> dict[str, Any]:
+    # a form of another page cannot send this type
     if request.headers.get("content-type", "").split(";")[0] != "application/json":
         raise HTTPException(415, "send JSON")
+    # a request that does not state its length is refused, too
     if int(request.headers.get("content-length", MOST_BODY + 1)) > MOST_BODY:
         raise HTTPException(413, f"send at most {MOST_BODY} bytes")
     body = await request.json()

@@ -47,7 +47,7 @@ def apply_decisions(dataset: Dataset, decisions: Mapping[str, Decision]) -> Data
     """
     row_of = {row: k for k, row in enumerate(dataset.ids.tolist())}
     _check(decisions, row_of, "the data", dataset.classes)
-    code_of = {str(label): k for k, label in enumerate(dataset.classes)}
+    code_of = {str(label): k for k, label in enumerate(dataset.classes)}  # decisions have labels as text
     y = dataset.y.copy()
     trusted = np.zeros(len(y), dtype=bool) if dataset.trusted is None else dataset.trusted.copy()
     for row, decision in decisions.items():
@@ -86,7 +86,7 @@ def check_decisions(decisions: Mapping[str, Decision], run: SavedRun) -> None:
 
 
 def summarize_decisions(path: str | Path, decisions: Mapping[str, Decision]) -> DecisionSummary:
-    """Return the summary of the decisions that ``config.json`` contains of a run that was trained with them.
+    """Return the summary of decisions for the ``config.json`` of a run that is trained with them.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from typing import Any, NotRequired, TypedDict
 
 from goldvein.data.spec import Spec
 
+# "class" is a keyword of Python, so the keys cannot be written as attributes
 ClassCounts = TypedDict(
     "ClassCounts",
     {"class": str | int, "n_wrong_low": float | None, "n_wrong_high": float | None, "enough": bool},

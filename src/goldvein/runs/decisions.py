@@ -16,6 +16,8 @@ ACTIONS = ("keep", "relabel", "drop", "skip")
 MARK = 0x676F6C64  # "gold": the application id in the header of the file
 VERSION = 1
 WAIT = 20  # seconds to wait while another process writes
+# AUTOINCREMENT never uses a number twice, so a version always means the same state of a row. The unique index makes it
+# impossible to undo an event twice.
 TABLE = """
 CREATE TABLE events (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -86,6 +88,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._as_input_errors():
+            # isolation_level=None: transactions begin and end explicitly, in _writing
             self._db = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
             # with SQLite's default journal, a committed decision survives a killed process and a power cut
             self._db.execute("PRAGMA synchronous = EXTRA")
@@ -177,6 +180,7 @@ class Log:
         """Return the number of the last event, and the ids of the rows with an event after ``since``."""
         with self._as_input_errors():
             last = self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+            # events that another process adds meanwhile belong to the next call
             rows = self._db.execute("SELECT DISTINCT row FROM events WHERE seq > ? AND seq <= ?", (since, last))
             return last, [row for (row,) in rows]
 
@@ -190,6 +194,7 @@ class Log:
                 f"{self.path} has version {version}: this goldvein reads version {VERSION}; "
                 "use the goldvein that wrote it"
             )
+        # a new file has no mark and no table; any other file must not be changed
         if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise InputError(f"{self.path} is not a log of decisions: move it to another folder")
         self._db.executescript(
@@ -208,10 +213,11 @@ class Log:
     def _writing(self) -> Iterator[None]:
         """Run the block as one transaction: all of it is on the disk at its end, or nothing."""
         with self._as_input_errors():
+            # the lock is taken now, so what is read in the block cannot change before it is written
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-            except BaseException:
+            except BaseException:  # KeyboardInterrupt, too
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")

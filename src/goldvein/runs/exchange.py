@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FORMS = ("csv", "label-studio", "cleanlab")
 SUFFIXES = {".csv": "csv", ".json": "label-studio"}
-LONGEST_CELL = 2**31 - 1
+LONGEST_CELL = 2**31 - 1  # the largest limit that the csv module accepts on every system
 
 
 def read_decisions(path: str | Path) -> dict[str, Decision]:
@@ -126,7 +126,7 @@ def read_decision_file(path: Path) -> dict[str, Decision]:
         If the file cannot be read, with the line or the id of the fault. Ids and labels are not compared with a run.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")  # spreadsheets write a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}): give a text file in UTF-8") from error
     found = _tasks(path, text) if path.suffix.lower() == ".json" else _table(path, text)
@@ -145,7 +145,7 @@ def _join(issues: pd.DataFrame, decisions: Mapping[str, Decision]) -> pd.DataFra
     labeled = set(issues["id"])
     extra = pd.DataFrame({"id": [row for row in decisions if row not in labeled]})
     table = issues if extra.empty else pd.concat([issues, extra], ignore_index=True)
-    table = table.assign(is_issue=table["is_issue"].eq(True))
+    table = table.assign(is_issue=table["is_issue"].eq(True))  # added rows have NaN
     for name in ("given_label", "suggested_label"):
         table[name] = table[name].where(table[name].notna(), "").astype(str)
     made = [decisions.get(row) for row in table["id"]]
@@ -187,7 +187,7 @@ def _table(path: Path, text: str) -> Iterator[tuple[str, Decision]]:
             f"{path} is not valid CSV ({error}): write a quote inside a quoted cell as two quotes"
         ) from error
     finally:
-        csv.field_size_limit(before)
+        csv.field_size_limit(before)  # the limit belongs to the whole process
     label_name = "label" if "label" in header else "corrected_label"
     if not {"id", label_name} <= set(header):
         found = f"the columns {', '.join(header)}" if header else "no columns"
@@ -196,7 +196,7 @@ def _table(path: Path, text: str) -> Iterator[tuple[str, Decision]]:
         row, label, action = (line.get(name) or "" for name in ("id", label_name, "action"))
         if not action and not label:
             continue
-        if not action or (action == "keep" and not label):
+        if not action or (action == "keep" and not label):  # filled in by hand, with one column empty
             given = line.get("given_label") or ""
             label = label or given
             action = action or ("keep" if label == given else "relabel")
@@ -218,7 +218,7 @@ def _tasks(path: Path, text: str) -> Iterator[tuple[str, Decision]]:
         tasks = json.loads(text)
         if not isinstance(tasks, list):
             raise ValueError("it is not a list of tasks")
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: JSON that is nested too deeply
         raise InputError(
             f"{path} is not JSON of Label Studio ({error}): export it from Label Studio as JSON"
         ) from error
@@ -235,7 +235,7 @@ def _tasks(path: Path, text: str) -> Iterator[tuple[str, Decision]]:
 
 def _annotated(where: str, given: str, annotation: dict[str, Any]) -> Decision:
     at = annotation.get("created_at") or ""
-    if annotation.get("was_cancelled"):
+    if annotation.get("was_cancelled"):  # how Label Studio marks a skipped task
         return Decision("skip", None, at)
     choices = [result for result in annotation["result"] if result["type"] == "choices"]
     chosen = {result["from_name"]: result["value"]["choices"] for result in choices}

@@ -64,7 +64,7 @@ def make_folder(folder: Path) -> bool:
         If the folder cannot be created.
     """
     try:
-        new = not folder.exists()
+        new = not folder.exists()  # only a new folder is removed after a failure
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be created ({error.strerror}): choose another folder") from error
@@ -114,5 +114,5 @@ def check_new_file(path: str | Path) -> None:
 
 def damaged(path: Path, why: object) -> InputError:
     """Return the error for a file of a run that cannot be read as it was written."""
-    first = (str(why).splitlines() or ["unreadable"])[0]
+    first = (str(why).splitlines() or ["unreadable"])[0]  # messages of libraries may have many lines
     return InputError(f"{path} is damaged ({first}): restore the run folder, or train again")

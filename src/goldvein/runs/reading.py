@@ -1,4 +1,4 @@
-"""A saved run: its tables, which need no torch, and its network, which is loaded for predictions only."""
+"""A saved run: its tables, which need no torch, and its network, which is only loaded for predictions."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ class SavedRun:
         source, from_run = self.config["data"].get("source"), self.config["data"].get("from_run")
         if not source or not isinstance(source, str):
             return None
+        # the source is relative to the directory of the training, which may not be the present one
         if isinstance(from_run, str) and not Path(source).expanduser().exists():
             return str(self.folder / from_run)
         return source
@@ -116,6 +117,7 @@ class SavedRun:
         types = {"label_quality": float, "p_wrong": float, "is_issue": bool, "rank": int, "reason": str}
         path = self.folder / ISSUES
         table = read_table(path, ("given_label", "suggested_label"), types, self.classes, optional={"kind": str})
+        # a table that is cut at the end of a line can still be read, but has too few rows
         n_rows = self.metrics["n_labeled"] if (self.folder / METRICS).exists() else len(table)
         if len(table) != n_rows:
             raise damaged(path, f"it has {len(table):,} of {n_rows:,} rows")
@@ -168,8 +170,9 @@ class SavedRun:
             If the rows have another shape than the training rows, or the weights are damaged.
         """
         rows = dataset.x
+        # in parts, because images in files may not all fit into memory
         each = max(1, min(PREDICT_ROWS, PREDICT_VALUES // math.prod(rows.shape[1:])))
-        parts = [np.empty((0, len(self.classes)), dtype=np.float32)]
+        parts = [np.empty((0, len(self.classes)), dtype=np.float32)]  # the result if there are no rows
         bar = Progress(quiet=not progress)
         bar.stage("predicting", math.ceil(len(rows) / each))
         try:
@@ -216,7 +219,7 @@ class SavedRun:
         given = table["given_label"].where(table["given_label"].notna(), "")
         suggested = table["suggested_label"].where(table["suggested_label"].notna(), "")
         enough = table.get("kind", pd.Series("", table.index)) != "too_little_evidence"
-        issue = table["is_issue"].eq(True) & enough
+        issue = table["is_issue"].eq(True) & enough  # NaN for a row without a label
         p_suggested = table.get("p_suggested", pd.Series(np.nan, table.index))
         relabel = issue & (suggested != given) & (p_suggested > relabel_above)
         drop = issue & ~relabel & (table["p_wrong"] > drop_above)
@@ -245,7 +248,7 @@ def _rebuild(run: SavedRun) -> NoisyLabelClassifier:
         method = build_method(run.config["method"]["name"], run.config["method"]["params"])
         model = NoisyLabelClassifier(model=options.model, model_params=options.params, precision=options.precision)
         model.net_, model.transform_ = rebuild(path, method, options, len(run.classes), estimator.get("augment"))
-    except InputError:
+    except InputError:  # it is a ValueError, too
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise damaged(path, error) from error

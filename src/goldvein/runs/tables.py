@@ -29,7 +29,7 @@ def as_json(value: Any) -> str:
     >>> as_json({"rate": float("nan"), "T": np.eye(2)})
     '{"rate": null, "T": [[1.0, 0.0], [0.0, 1.0]]}'
     """
-    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)  # NaN is not JSON
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:
@@ -61,6 +61,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     # the csv module does not quote a carriage return by itself, but most readers end the line there
     has_return = any(texts[name].astype(str).str.contains("\r", regex=False).any() for name in texts)
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
+    # the same line ends on every system
     write_whole(
         path, lambda file: table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n", quoting=quoting)
     )
@@ -143,7 +144,7 @@ def read_table(
         if optional is not None:
             found = [str(name) for name in pd.read_csv(path, nrows=0)]
             dtypes |= {name: optional.get(name, float) for name in found if name not in dtypes}
-        numbers = [name for name, dtype in dtypes.items() if dtype is float]
+        numbers = [name for name, dtype in dtypes.items() if dtype is float]  # only there, an empty cell is NaN
         table = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values={name: [""] for name in numbers})
         table = table[list(dtypes)]
         for name in labels:

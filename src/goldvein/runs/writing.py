@@ -1,4 +1,4 @@
-"""The run folder of a fitted classifier and its data set, written."""
+"""Writes the run folder of a fitted classifier and its data set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from goldvein.data.dataset import Dataset
     from goldvein.issues.audit import Audit
 
-DISTRIBUTIONS = ("torch", "numpy", "scikit-learn")
+DISTRIBUTIONS = ("torch", "numpy", "scikit-learn")  # results depend on their versions
+# Arguments of networks that load weights before the training. The weights in the folder replace them, so the file that
+# they name is not needed to predict.
 FIRST_WEIGHTS = ("weights", "pretrained", "pretrained_cfg_overlay", "checkpoint_path")
 
 
@@ -69,6 +71,7 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     classes: list[str | int] = named.classes_.tolist()
     network, weights = _network(classifier), to_bytes(classifier.net_, classifier.transform_)
     audit = named.audit(ids=dataset.ids)
+    # everything that can fail on wrong input is done above, so an error leaves no folder behind
     names.make_folder(folder)
     write_whole(folder / names.WEIGHTS, lambda file: file.write(weights))
     write_text(folder / names.HISTORY, "".join(as_json(epoch) + "\n" for epoch in classifier.history_))
@@ -99,6 +102,7 @@ def _with_labels(classifier: NoisyLabelClassifier, dataset: Dataset) -> NoisyLab
     known = range(len(dataset.classes))
     if len(classifier.y_) != len(dataset.y) or any(code not in known for code in codes):
         raise InputError("the classifier was fitted on other labels: fit it on dataset.x and dataset.y")
+    # shallow: the copy shares the network, and the classifier of the caller keeps its codes
     named = copy.copy(classifier)
     named.classes_ = np.array([dataset.classes[code] for code in codes])
     return named
@@ -193,7 +197,7 @@ def _skipped(dataset: Dataset) -> pd.DataFrame:
 
     source = Path(dataset.name)
     home = source if source.is_dir() else source.parent
-    tops = (os.path.abspath(home) + os.sep, os.path.realpath(home) + os.sep)
+    tops = (os.path.abspath(home) + os.sep, os.path.realpath(home) + os.sep)  # the folder may be a link
     paths = []
     for path, _ in dataset.skipped:
         full = os.path.abspath(path)
@@ -203,6 +207,6 @@ def _skipped(dataset: Dataset) -> pd.DataFrame:
 
 def _spec(dataset: Dataset, classes: list[str | int]) -> Spec:
     """Return the spec by which new inputs are read; for a standard data set, arrays or images of its shape."""
-    spec: Spec = copy.copy(dataset.spec or spec_of_shape(dataset.x.shape))
+    spec: Spec = copy.copy(dataset.spec or spec_of_shape(dataset.x.shape))  # not the one of the data set
     spec["classes"] = classes
     return spec

@@ -1,7 +1,7 @@
 """Selectors, one file each: which given labels to trust.
 
-A selector is a function of arrays in a thin class: ``select(y, **signals)`` takes the labels (N,) with -1 for a
-missing one, and the arrays that it names in ``needs``; it returns :data:`Selection`.
+A selector has a method ``select(y, **signals)``. It gets the labels (N,), with -1 for a missing label, and the arrays
+that ``needs`` names. It returns a :data:`Selection`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __getattr__, __dir__ = exports("selectors")
 
 
 def check_needs(selector: Any, given: tuple[str, ...], method: str) -> None:
-    """Refuse a selector that needs other arrays than a method has.
+    """Refuse a selector that needs an array that a method does not have.
 
     Raises
     ------
     InputError
-        With the selectors that the method can use.
+        The message lists the selectors that the method can use.
     """
     lacking = [name for name in selector.needs if name not in given]
     if lacking:
@@ -42,22 +42,21 @@ def check_needs(selector: Any, given: tuple[str, ...], method: str) -> None:
 def select_apart(
     selector: Any, y: NDArray[np.int64], held_out: NDArray[np.bool_], **signals: NDArray[Any]
 ) -> NDArray[np.bool_]:
-    """The labels (N,) that a selector trusts, judged separately for held-out and for other rows.
-
-    A network is surer of the rows that it was trained on: ranked together with them, the held-out rows of a hard
-    class would all lose their labels.
+    """Return the mask (N,) of labels that a selector trusts, judged separately for held-out rows and other rows.
 
     Parameters
     ----------
     selector : selector
     y : ndarray of shape (N,), int64
-        Given labels, -1 where missing.
+        Given labels; -1 is a missing one.
     held_out : ndarray of shape (N,), bool
     **signals
-        Arrays of N rows, by name; the selector is given those that it needs.
+        Arrays of N rows, by name; the selector gets those that it needs.
     """
     wanted = {name: signals[name] for name in selector.needs}
     keep = np.zeros(len(y), dtype=bool)
+    # A network is more confident in rows that it was trained on. In a common ranking, all held-out rows of a hard class
+    # would lose their labels.
     for part in (held_out, ~held_out):
         if (part & (y >= 0)).any():
             keep |= selector.select(np.where(part, y, -1), **wanted)[1]

@@ -1,8 +1,8 @@
 """Agreement count: the share of the epochs after which the network predicts the given label.
 
 Wrong labels are learned late and forgotten often (Toneva et al. 2019, arXiv:1812.05159; Han et al. 2018,
-arXiv:1804.06872), so the rows that the network rarely agreed with are suspicious. The cut of each class comes from
-a mixture of two distributions (:mod:`goldvein.noise.mixture`) that begins at half of the epochs.
+arXiv:1804.06872). So the labels that the network rarely predicted are suspicious. The threshold of each class comes
+from a mixture of two distributions (:mod:`goldvein.noise.mixture`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from goldvein.selectors import Floats, Selection
 
 
 class Agreement(BaseEstimator):
-    """Keep labels that the network mostly agreed with.
+    """Keep labels that the network predicted after most epochs.
 
     Parameters
     ----------
     threshold : float in (0, 1), default=0.5
-        Least probability of being right of a kept label.
+        Least probability that a kept label is right.
     """
 
     needs = ("agreement",)
@@ -31,14 +31,14 @@ class Agreement(BaseEstimator):
         self.threshold = threshold
 
     def select(self, y: NDArray[np.int64], *, agreement: Floats) -> Selection:
-        """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
+        """Return probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters
         ----------
         y : ndarray of shape (N,), int64
             Given labels; -1 is a missing one and is never kept.
         agreement : ndarray of shape (N,), in [0, 1]
-            Shares of epochs; what stands at a missing label is not read.
+            Shares of epochs; values of missing labels are ignored.
 
         Examples
         --------
@@ -48,5 +48,6 @@ class Agreement(BaseEstimator):
         """
         quality = np.full(len(y), np.nan)
         given = y >= 0
+        # EM starts with the labels that were predicted after fewer than half of the epochs as the wrong ones
         quality[given] = 1 - p_wrong_by_score(y[given], agreement[given], edge=0.5)
         return quality, np.nan_to_num(quality, nan=-1.0) >= self.threshold

@@ -1,11 +1,11 @@
 """Prediction consistency and confidence: stage 1 of Ding et al. 2018 (section 3.1).
 
-For each given class c with n_c labels: S_c are its rows that the network predicts as c, ranked by P(c | x). Those with
-P >= 0.9 keep their label; if they are fewer than 10 % of n_c, the ranking is followed down until they are, but never
-past S_c. All other labels are dropped.
+Class c has n_c given labels. S_c are its rows that the network predicts as c, sorted by falling P(c | x). The rows with
+P >= 0.9 keep their label. If these are fewer than 10 % of n_c, the next rows of S_c keep their label, too, until they
+are 10 % or S_c ends. All other labels are dropped.
 
-Silent points: "10 % of the images of this class" is taken of n_c, not of S_c; "as high as 0.9" is P >= 0.9. Table 1 of
-the paper keeps a fixed share, which is ``mode="top"`` here.
+The paper is silent about two points: whether "10 % of the images of this class" means n_c or S_c, and whether "as high
+as 0.9" includes 0.9. Table 1 of the paper keeps a fixed share, which is ``mode="top"`` here.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from goldvein.selectors import Floats, Selection
 
 
 class Confidence(BaseEstimator):
-    """Keep labels that the network predicts, with high probability.
+    """Keep labels that the network predicts with high probability.
 
     Parameters
     ----------
     threshold : float in [0, 1], default=0.9
         Least P(given class) of a kept label, in mode ``threshold``.
     floor : float in [0, 1], default=0.1
-        Share of the labels of a class that is kept in any case, as far as the network predicts them.
+        Share of the labels of a class that is always kept, if the network predicts them.
     mode : {"threshold", "top"}, default="threshold"
-        ``top`` keeps the share ``floor`` of each class, as far as the network predicts it, whatever the threshold.
+        ``top`` ignores the threshold and keeps the share ``floor`` of each class, if the network predicts them.
     """
 
     needs = ("probs",)
@@ -43,7 +43,7 @@ class Confidence(BaseEstimator):
         self.mode = mode
 
     def select(self, y: NDArray[np.int64], *, probs: Floats) -> Selection:
-        """Scores P(given class) and the mask of kept labels.
+        """Return P(given class) as label quality, and the mask of kept labels.
 
         Parameters
         ----------
@@ -72,20 +72,22 @@ class Confidence(BaseEstimator):
         for c in np.unique(y[y >= 0]):
             of_class = np.flatnonzero(y == c)
             s = of_class[consistent[of_class]]
-            s = s[np.argsort(-quality[s], kind="stable")]
-            n_floor = int(np.ceil(self.floor * len(of_class)))
+            s = s[np.argsort(-quality[s], kind="stable")]  # stable: ties keep the order of the rows
+            n_floor = int(np.ceil(self.floor * len(of_class)))  # of n_c, not of S_c
+            # "as high as 0.9" includes 0.9
             n_sure = int((quality[s] >= self.threshold).sum()) if self.mode == "threshold" else 0
             keep[s[: max(n_sure, n_floor)]] = True
         return quality, keep
 
 
 def given_probability(y: NDArray[np.int64], probs: Floats) -> NDArray[np.float64]:
-    """P(given class) of each row (N,), NaN where the label is missing (-1).
+    """Return P(given class) of each row (N,); NaN if the label is missing (-1).
 
     Examples
     --------
     >>> given_probability(np.array([1, -1]), np.array([[0.2, 0.8], [0.5, 0.5]])).tolist()
     [0.8, nan]
     """
+    # a missing label takes class 0 here, and NaN below
     p = np.take_along_axis(probs, np.maximum(y, 0)[:, None], 1)[:, 0].astype(float)
     return np.where(y >= 0, p, np.nan)

@@ -1,9 +1,9 @@
 """Confident learning: Northcutt, Jiang & Chuang 2021, JAIR 70, arXiv:1911.00068.
 
-Rows whose probability of a class is at least the mean of the rows labeled so are counted for it: the confident joint
-(their eq. 1). Divided by its rows and spread over all labels of a class it says how many labels j are really of class
-i (eq. 3). Of the rows labeled j, the n with the largest ``p_i - p_j`` are dropped for each i: *prune by noise rate*
-(their section 3.3). The probabilities should be of networks that have not seen the row's label.
+The confident joint (their eq. 1) counts a row for class i if its probability of i is at least the mean over the rows
+with label i. Scaled to the number of labels of each class, it estimates how many labels j are really of class i
+(eq. 3). For each i, that many rows with label j are dropped, those with the largest ``p_i - p_j``: *prune by noise
+rate* (their section 3.3). The probabilities should come from networks that have not seen the label of the row.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from goldvein.selectors.confidence import given_probability
 
 
 class ConfidentLearning(BaseEstimator):
-    """Drop as many labels of each pair of classes as the confident joint holds to be mixed up."""
+    """For each pair of classes, drop as many labels as the confident joint estimates to be wrong."""
 
     needs = ("probs",)
 
     def select(self, y: NDArray[np.int64], *, probs: Floats) -> Selection:
-        """P(given class) (N,), NaN for a missing label, and the mask (N,) of kept labels.
+        """Return P(given class) (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters
         ----------
@@ -44,7 +44,7 @@ class ConfidentLearning(BaseEstimator):
         rows = np.flatnonzero(keep)
         joint = count_confident(y[rows], probs[rows])
         n = np.bincount(y[rows], minlength=probs.shape[1])
-        mixed_up = np.rint(joint * (n / np.maximum(joint.sum(0), 1))).astype(int)  # columns: given classes
+        mixed_up = np.rint(joint * (n / np.maximum(joint.sum(0), 1))).astype(int)  # eq. 3; columns: given classes
         for j in np.flatnonzero(n):
             of_class = rows[y[rows] == j]
             for i in np.flatnonzero(mixed_up[:, j]):

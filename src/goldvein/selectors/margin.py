@@ -1,9 +1,9 @@
 """Area under the margin (AUM): Pleiss, Zhang, Elenberg & Weinberger 2020, NeurIPS, arXiv:2001.10528.
 
-The margin of a label in an epoch is the network's number for the given class minus the largest of the others; its mean
-over the epochs is low, or below 0, for a label that the other rows contradict. The authors set the cut by a class that
-they make up of a part of the labels, which costs a second training; here the cut of each class comes from a mixture of
-two distributions (:mod:`goldvein.noise.mixture`).
+The margin of a label in an epoch is the logit or probability of the given class minus the largest of the others. Its
+mean over the epochs is low, or below 0, if the other rows contradict the label. The authors move some labels to an
+extra class to find the threshold, which costs a second training. Here the threshold of each class comes from a mixture
+of two distributions (:mod:`goldvein.noise.mixture`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from goldvein.selectors import Floats, Selection
 
 
 class Margin(BaseEstimator):
-    """Keep labels whose mean margin is that of right labels.
+    """Keep labels whose mean margin is as high as that of right labels.
 
     Parameters
     ----------
     threshold : float in (0, 1), default=0.5
-        Least probability of being right of a kept label.
+        Least probability that a kept label is right.
     """
 
     needs = ("margins",)
@@ -32,14 +32,14 @@ class Margin(BaseEstimator):
         self.threshold = threshold
 
     def select(self, y: NDArray[np.int64], *, margins: Floats) -> Selection:
-        """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
+        """Return probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters
         ----------
         y : ndarray of shape (N,), int64
             Given labels; -1 is a missing one and is never kept.
         margins : ndarray of shape (N,)
-            Mean margins over epochs, of probabilities or of logits; what stands at a missing label is not read.
+            Mean margins over epochs, of probabilities or of logits; values of missing labels are ignored.
 
         Examples
         --------
@@ -49,5 +49,6 @@ class Margin(BaseEstimator):
         """
         quality = np.full(len(y), np.nan)
         given = y >= 0
+        # EM starts with the labels that are mostly less probable than another class as the wrong ones
         quality[given] = 1 - p_wrong_by_score(y[given], margins[given], edge=0.0)
         return quality, np.nan_to_num(quality, nan=-1.0) >= self.threshold

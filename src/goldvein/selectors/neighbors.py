@@ -1,9 +1,9 @@
 """Vote of the nearest rows in feature space (Bahri, Jiang & Gupta 2020, ICML, arXiv:2004.12289; Zhu, Dong & Liu 2022,
 ICML, arXiv:2110.06283).
 
-Rows that look alike mostly share a class: the labels of the k nearest other rows, by cosine, are class probabilities
-without a classifier. The same distances show two more kinds of suspicious rows: one that lies far from all others, and
-two that are nearly the same and have different labels.
+Similar rows mostly have the same class. So the labels of the k nearest other rows, by cosine, are class probabilities
+without a classifier. The same distances show two more kinds of suspicious rows: a row that is far from all others, and
+two rows that are nearly the same but have different labels.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from goldvein.config.ranges import Count, PartialShare
 from goldvein.noise.model import fit_noise_model
 from goldvein.selectors import Floats, Selection
 
-MOST = 20_000  # rows among which neighbors are looked for; all rows are judged
-BLOCK_CELLS = 2**22  # similarities that are computed at a time
-SAME = 1e-3  # cosine distance below which two rows are nearly the same,
-LUCKY = 0.01  # unless rows are so dense that this number of them would lie as near by chance
-FEW = 10  # features below which their length counts, too, and the largest number of dimensions for chance
-EQUAL = 1e-6  # differences of distances below which they count as equal
+MOST = 20_000  # rows that can be neighbors, which limits the time; all rows are judged
+BLOCK_CELLS = 2**22  # similarities that are computed at a time, which limits the memory
+SAME = 1e-3  # below this cosine distance, two rows are nearly the same,
+LUCKY = 0.01  # unless the rows are so dense that at least this number of them is expected to be as near by chance
+FEW = 10  # with fewer features, the length of a vector counts, too; chance assumes at most this many dimensions
+EQUAL = 1e-6  # distances that differ by less are equal
 
 
 class Neighbors(BaseEstimator):
-    """Keep labels that are likely right by the labels of their neighbors.
+    """Keep labels that are probably right according to the labels of their neighbors.
 
     Parameters
     ----------
     k : int, default=20
-        Neighbors that vote.
+        Number of neighbors that vote.
     threshold : float in (0, 1), default=0.5
-        Least probability of being right of a kept label.
+        Least probability that a kept label is right.
     """
 
     needs = ("features",)
@@ -44,12 +44,12 @@ class Neighbors(BaseEstimator):
         self.threshold = threshold
 
     def select(self, y: NDArray[np.int64], *, features: Floats) -> Selection:
-        """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
+        """Return probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters
         ----------
         y : ndarray of shape (N,), int64
-            Given labels; -1 is a missing one: it is never kept, and has no vote.
+            Given labels; -1 is a missing one, which is never kept and has no vote.
         features : ndarray of shape (N, D)
             Features of each row, such as the inputs of a network's last layer.
 
@@ -72,7 +72,7 @@ class Neighbors(BaseEstimator):
 def vote(
     y: NDArray[np.int64], features: Floats, k: int = 20, n_classes: int | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    """The labels, distances and duplicates among the nearest other rows.
+    """Return the votes, distances and duplicates of the nearest other rows.
 
     Parameters
     ----------
@@ -81,17 +81,17 @@ def vote(
     features : ndarray of shape (n, D)
     k : int
     n_classes : int, optional
-        K; by default the largest label and one.
+        K; by default the largest label plus 1.
 
     Returns
     -------
     votes : ndarray of shape (n, K)
-        Shares of the labels of the k nearest other rows, half a vote added for each class.
+        Shares of the labels among the k nearest other rows, with half a vote more for each class.
     distance : ndarray of shape (n,)
         Mean cosine distance to them.
     duplicate : ndarray of shape (n,), int64
-        A row that is nearly the same and has another label, or -1. With few features, rows lie near each other by
-        chance, and do not count.
+        Another row that is nearly the same but has another label; -1 for none. With few features, rows are near each
+        other by chance and do not count.
 
     Examples
     --------
@@ -110,9 +110,8 @@ def vote(
         for column in labels.T:
             votes[rows, column] += 1
         distance[rows] = away.mean(1)
-        by_chance = k * (away / np.maximum(away[:, -1:], EQUAL)) ** (
-            dimensions / 2
-        )  # cosine distances are squared distances
+        # the number of rows within a distance grows with its power, and cosine distances are squared distances
+        by_chance = k * (away / np.maximum(away[:, -1:], EQUAL)) ** (dimensions / 2)
         same = (away < SAME) & (by_chance < LUCKY) & (labels != y[rows][:, None])
         found = same.any(1)
         duplicate[rows[found]] = nearest[found, same[found].argmax(1)]
@@ -120,7 +119,7 @@ def vote(
 
 
 def deviations(distance: Floats, usual: Floats) -> Floats:
-    """How far distances (n,) are beyond ``usual`` ones (m,), in standard deviations of the upper half of these.
+    """Return distances (n,) relative to ``usual`` ones (m,): from their median, in deviations of their upper half.
 
     Examples
     --------
@@ -132,9 +131,10 @@ def deviations(distance: Floats, usual: Floats) -> Floats:
 
 
 def _nearest(features: Floats, k: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats]]:
-    """Rows, their k nearest others, nearest first, and the distances, block by block."""
+    """Yield blocks of rows (b,), their k nearest other rows (b, k), nearest first, and the distances (b, k)."""
     f = np.array(features, dtype=np.float32)
     if f.shape[1] < FEW:
+        # one more constant feature keeps the length of a vector in its direction
         f -= f.mean(0)
         f = np.pad(f / max(float(np.sqrt(np.square(f).sum(1).mean())), 1e-12), ((0, 0), (0, 1)), constant_values=1)
     f /= np.maximum(np.linalg.norm(f, axis=1, keepdims=True), 1e-12)
@@ -142,11 +142,11 @@ def _nearest(features: Floats, k: int) -> Iterator[tuple[NDArray[np.int64], NDAr
     among = np.arange(len(f)) if len(f) <= MOST else np.sort(rng.choice(len(f), MOST, replace=False))
     place = np.full(len(f), -1)
     place[among] = np.arange(len(among))
-    base = f[among].T.copy()
+    base = f[among].T.copy()  # contiguous, for fast products
     for rows in np.array_split(np.arange(len(f)), max(1, len(f) * len(among) // BLOCK_CELLS)):
         alike = f[rows] @ base
         own = place[rows] >= 0
-        alike[np.flatnonzero(own), place[rows][own]] = -np.inf
+        alike[np.flatnonzero(own), place[rows][own]] = -np.inf  # a row is not its own neighbor
         near = np.argpartition(-alike, k - 1, axis=1)[:, :k] if k < len(among) else np.argsort(-alike, axis=1)[:, :k]
         away = np.maximum(1 - np.take_along_axis(alike, near, 1), 0)
         order = np.argsort(away, axis=1, kind="stable")

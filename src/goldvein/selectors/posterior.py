@@ -1,17 +1,17 @@
-"""The probability that a given label is right, by Bayes' rule with the transition matrix of the run itself.
+"""The probability that a given label is right, by Bayes' rule with a transition matrix that is counted in the same run.
 
 With clean class probabilities p(k | x) and T[k, j] = P(given j | true k), independent of x,
 
     P(true = j | x, given = j)  =  T[j, j] p(j | x) / sum_k T[k, j] p(k | x).                             (1)
 
-Both come from one network. T is counted: the network's prediction stands for the true class (as in confident learning,
-Northcutt et al. 2021, arXiv:1911.00068). A network that was trained on noisy labels predicts those, p T~, with T~
-counted in the same way on the labels that it was trained on; the inverse of T~ recovers p (Patrini et al. 2017,
-arXiv:1609.03683).
+Both come from one network. T is counted: the prediction of the network stands for the true class (as in confident
+learning, Northcutt et al. 2021, arXiv:1911.00068). A network that was trained on noisy labels predicts p T~, the
+probabilities of noisy labels. T~ is counted in the same way on the labels that it was trained on, and its inverse gives
+p (Patrini et al. 2017, arXiv:1609.03683).
 
-The rule of Ding et al. keeps labels only where the network is sure and predicts them. (1) also counts the label itself:
-with 20 % symmetric noise over ten classes a given label outweighs a network that is 9 : 1 against it, and so the hard
-rows keep their labels.
+The rule of Ding et al. only keeps labels that the network predicts with high probability. In (1), the label itself is
+evidence, too. With 20 % symmetric noise over ten classes, a given label outweighs a network that is 9 : 1 against it,
+so hard rows keep their labels.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Posterior(BaseEstimator):
     Parameters
     ----------
     threshold : float in (0, 1], default=0.5
-        Least probability of being right of a kept label.
+        Least probability that a kept label is right.
     floor : float in [0, 1], default=0.1
-        Share of the labels of each class that is always kept, the likeliest first.
+        Share of the labels of each class that is always kept, the most probable ones first.
     """
 
     needs = ("probs", "trained_on")
@@ -44,7 +44,7 @@ class Posterior(BaseEstimator):
         self.floor = floor
 
     def select(self, y: NDArray[np.int64], *, probs: Floats, trained_on: NDArray[np.int64] | None = None) -> Selection:
-        """Probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
+        """Return probabilities of being right (N,), NaN for a missing label, and the mask (N,) of kept labels.
 
         Parameters
         ----------
@@ -53,8 +53,8 @@ class Posterior(BaseEstimator):
         probs : ndarray of shape (N, K)
             Class probabilities of a network.
         trained_on : ndarray of shape (N,), int64, optional
-            Labels whose noise the network has learned, those of held-out rows too, -1 where there are none; all -1 for
-            probabilities without noise. By default ``y``.
+            Labels with the noise that the network has learned, also for held-out rows; -1 for none. All are -1 if the
+            probabilities have no noise. By default ``y``.
 
         Examples
         --------
@@ -78,14 +78,14 @@ class Posterior(BaseEstimator):
 def probability_right(
     y: NDArray[np.int64], probs: Floats, trained_on: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """Eq. 1 for each row (N,), NaN where the label is missing."""
+    """Return eq. 1 for each row (N,); NaN if the label is missing."""
     return given_probability(y, class_posterior(y, probs, trained_on))
 
 
 def class_posterior(
     y: NDArray[np.int64], probs: Floats, trained_on: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """P(true = k | x, given label) for each row, (N, K); for a missing label it is p(k | x).
+    """Return P(true = k | x, given label) for each row, (N, K); for a missing label p(k | x).
 
     Examples
     --------
@@ -100,17 +100,17 @@ def class_posterior(
     predicted = probs.argmax(1)
     clean = clean_probs(probs, y if trained_on is None else trained_on)
     T = count_transition(y, predicted, n_classes)
-    q = clean * np.where((y >= 0)[:, None], T[:, y].T, 1.0)
+    q = clean * np.where((y >= 0)[:, None], T[:, y].T, 1.0)  # (N, K), eq. 1 before it is divided by the sum
     posterior: NDArray[np.float64] = q / q.sum(1, keepdims=True)
     return posterior
 
 
 def clean_probs(probs: Floats, trained_on: NDArray[np.int64]) -> NDArray[np.float64]:
-    """p(k | x) of a network that was trained on labels (N,) which may be wrong: (N, K) -> (N, K).
+    """Return p(k | x) (N, K) of a network that was trained on labels (N,), some of them wrong.
 
     Examples
     --------
-    Probabilities that were learned from no label stay as they are:
+    Without labels that the network was trained on, the probabilities stay as they are:
 
     >>> clean_probs(np.array([[0.8, 0.2]]), np.array([-1])).tolist()
     [[0.8, 0.2]]

@@ -61,7 +61,7 @@ def load(name: str, data_dir: Path) -> Dataset:
 
 
 def _read_batch(path: Path) -> tuple[Bytes, Bytes]:
-    content = official.read_checked(path, MD5.get(path.name), PAGE)
+    content = official.read_checked(path, MD5.get(path.name), PAGE)  # None for a test batch
     pixels, labels = _read_binary(content, path) if path.suffix == ".bin" else _read_pickle(content, path)
     if pixels.shape != (BATCH_ROWS, _PIXELS) or labels.shape != (BATCH_ROWS,) or labels.max() >= N_CLASSES:
         raise InputError(
@@ -77,13 +77,13 @@ def _read_binary(content: bytes, path: Path) -> tuple[Bytes, Bytes]:
             f"{path} has {len(content)} bytes, but CIFAR-10 has {BATCH_ROWS * (1 + _PIXELS)}: "
             f"it is truncated or altered; download it again from {PAGE}"
         )
-    records = np.frombuffer(content, np.uint8).reshape(BATCH_ROWS, 1 + _PIXELS)
+    records = np.frombuffer(content, np.uint8).reshape(BATCH_ROWS, 1 + _PIXELS)  # label, then pixels
     return records[:, 1:], records[:, 0]
 
 
 def _read_pickle(content: bytes, path: Path) -> tuple[Bytes, Bytes]:
     try:
-        batch = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
+        batch = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()  # pickles of Python 2
         return np.asarray(batch["data"], np.uint8), np.asarray(batch["labels"], np.uint8)
     except Exception as error:  # a broken pickle may raise anything
         raise InputError(f"{path} is not a CIFAR-10 batch ({error}); download it again from {PAGE}") from error
@@ -94,14 +94,14 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return _empty_array
+            return _empty_array  # numpy fills this array from the pickle
         if (module, name) == ("numpy", "ndarray"):
             # only an argument of _reconstruct; calling numpy.ndarray itself could read any memory
             return None
         if (module, name) == ("numpy", "dtype"):
             return np.dtype
         if (module, name) == ("_codecs", "encode"):
-            return _encode_latin1
+            return _encode_latin1  # bytes in old pickle protocols
         raise pickle.UnpicklingError(f"it contains {module}.{name}, but only arrays are allowed")
 
 

@@ -1,6 +1,6 @@
 """Clothing1M: a million photographs of clothes in 14 classes, labeled from the text around them.
 
-Xiao et al., CVPR 2015; about 38 % of these labels are wrong. The official folder ``clothing1M`` (or ``Clothing1M``)
+Xiao et al., CVPR 2015. About 38 % of these labels are wrong. The official folder ``clothing1M`` (or ``Clothing1M``)
 contains ``images/``, the class names, two label files with lines "key label" (a key is a path such as
 ``images/0/...jpg``), and one list of keys per split.
 

@@ -33,7 +33,7 @@ def load(name: str, data_dir: Path) -> Dataset:
     from sklearn.datasets import load_digits
 
     pixels, y = load_digits(return_X_y=True)
-    x, y = (pixels / 16).astype(np.float32), y.astype(np.int64)
+    x, y = (pixels / 16).astype(np.float32), y.astype(np.int64)  # from 0..16 to 0..1
     test = _choose_third(y)
     return Dataset(
         name=name,
@@ -48,7 +48,7 @@ def load(name: str, data_dir: Path) -> Dataset:
 
 
 def _choose_third(y: NDArray[np.int64]) -> NDArray[np.bool_]:
-    rng = np.random.RandomState(0)
+    rng = np.random.RandomState(0)  # its draws are the same in every version of numpy
     chosen = np.zeros(len(y), dtype=bool)
     for label in range(N_CLASSES):
         rows = rng.permutation(np.flatnonzero(y == label))

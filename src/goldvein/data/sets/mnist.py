@@ -69,6 +69,6 @@ def _read_idx(path: Path, md5: dict[str, str], page: str) -> NDArray[np.uint8]:
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     n_dims = content[3]
-    shape = np.frombuffer(content, ">u4", count=n_dims, offset=4)
+    shape = np.frombuffer(content, ">u4", count=n_dims, offset=4)  # big-endian, whatever the machine
     # a copy, because torch warns about the read-only memory of `content`
     return np.frombuffer(content, np.uint8, offset=4 + 4 * n_dims).reshape(shape).copy()
