@@ -99,7 +99,7 @@ class Ambiguity:
         --------
         >>> found = Ambiguity((0, 1), 0.41, 5)
         >>> print(found.message(["cat", "dog"], "two_stage_clean"))  # doctest: +NORMALIZE_WHITESPACE
-        classes cat and dog may have swapped names: the labels look the same whether 41% or 59% of their names are
+        classes cat and dog may have swapped names: the labels look the same whether 41 % or 59 % of their names are
         wrong; mark 5 right labels of each class as trusted and train with two_stage_clean to decide
         """
         *others, last = (str(names[c]) for c in self.classes)
