@@ -12,6 +12,7 @@ from goldvein import InputError, runs
 from goldvein.report.appearance import open_data
 from goldvein.report.page import write_report
 from goldvein.runs.decisions import FILE, Log
+from goldvein.runs.folder import SKIPPED
 
 HOSTILE = ("<script>document.title='taken'</script>", "\"quoted\" & 'quoted'", "\u202eשלום\u202c", "long " * 2000)
 
@@ -139,6 +140,11 @@ def test_the_interval_of_the_run_is_shown(make_run, tmp_path):
     metrics = {"noise_rate": 0.25, "n_wrong_interval": [0.25, 1]}
     page = write(make_run(tmp_path / "a", ["a", "b"], source="x", spec=spec, metrics=metrics), tmp_path / "report.html")
     assert "25.0\xa0%</b> of 2 labels are wrong\n(90&nbsp;% interval: 12.5\xa0% to 50.0\xa0%)" in page
+
+
+def test_a_skipped_file_with_a_line_end_in_its_name_counts_once(text_run, tmp_path):
+    (text_run / SKIPPED).write_text('file,reason\n"a\nb.png",cut short\nc.png,cut short\n')
+    assert "<dt>Skipped files</dt><dd>2 " in write(text_run, tmp_path / "report.html")
 
 
 def test_reviewed_labels_are_counted_and_used_for_calibration(text_run, tmp_path):

@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,21 @@ def test_the_last_decision_counts_and_undo_returns_to_the_previous_one(log):
     assert current(log) == {"a": ("relabel", "dog"), "b": ("drop", None)}
     assert [log.undo("me") for _ in range(4)] == ["b", "a", "a", None]
     assert current(log) == {}
+
+
+def test_clients_may_open_a_new_log_at_the_same_moment(tmp_path):
+    start = threading.Barrier(4)
+
+    def write(path: Path) -> None:
+        start.wait()
+        opened = Log(path)
+        opened.decide("a", "keep", "cat", client="me")
+        opened.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for k in range(30):
+            list(pool.map(write, [tmp_path / f"{k}.sqlite"] * 4))
+            assert Log(tmp_path / f"{k}.sqlite").version("a") == 4
 
 
 def test_undo_reverts_only_decisions_of_the_client(log):

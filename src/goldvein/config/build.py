@@ -137,18 +137,18 @@ def parse_value(name: str, value: Any, hint: Any, example: Any = None) -> Any:
     ...
     goldvein.errors.InputError: balance='yes': it must be true or false; give for example balance=true
     """
-    asked = set(_types(hint))
-    if object in asked:  # Any: nothing to check
+    allowed = set(_types(hint))
+    if object in allowed:  # Any: nothing to check
         return value
-    kinds = [kind for kind in RULES if kind in asked]
+    kinds = [kind for kind in RULES if kind in allowed]
     for kind in kinds:
         try:
             return _convert(value, kind)
         except ValueError:
             continue
     rule = " or ".join(RULES[kind] for kind in kinds) or getattr(hint, "__name__", str(hint))
-    mend = f"; give for example {name}={written(example)}" if example is not None else ""
-    raise InputError(f"{name}={value!r}: it must be {rule}{mend}")
+    advice = f"; give for example {name}={written(example)}" if example is not None else ""
+    raise InputError(f"{name}={value!r}: it must be {rule}{advice}")
 
 
 def _types(hint: Any) -> Iterator[type]:

@@ -38,7 +38,7 @@ class Source:
 
     def as_config(self, out: Path) -> dict[str, Any]:
         """Return the options that are set; for a relative path also ``from_run``, the path from the run folder."""
-        options = {name: value for name, value in asdict(self).items() if value not in (None, False)}
+        options = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
         path = os.path.expanduser(self.source)
         if self.is_standard or os.path.isabs(path):
             return options

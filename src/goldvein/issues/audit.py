@@ -34,7 +34,7 @@ SAMPLE = 50_000  # rows on which the estimates of T are compared
 NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
 # least p_wrong of two nearly equal rows with different labels: one of the two is wrong, even if both look right
 LEAST_CONFLICT = 1e-6
-FAR, DOUBT = 3, 0.2  # a row is like no other if its outlier score and its p_wrong are above these,
+FAR, SUSPICIOUS = 3, 0.2  # a row is like no other if its outlier score and its p_wrong are above these,
 VERY_FAR = 6  # or, whatever its label is, if its outlier score is above this;
 LIKE_NONE = 0.6  # its p_wrong is then at least this
 
@@ -319,7 +319,7 @@ def _with_other_rows(
     """
     p_wrong, strange = _exclude_both_right(p_wrong, confirmed, rows, duplicate), None
     if outlier is not None:
-        strange = ((outlier > FAR) & (p_wrong > DOUBT) & ~confirmed) | (outlier > VERY_FAR)
+        strange = ((outlier > FAR) & (p_wrong > SUSPICIOUS) & ~confirmed) | (outlier > VERY_FAR)
         p_wrong = np.where(strange, np.maximum(p_wrong, np.float32(LIKE_NONE)), p_wrong)
     return np.where(confirmed, np.float32(0), p_wrong), strange
 
@@ -330,11 +330,11 @@ def _exclude_both_right(
     """Return p_wrong (n,), given that two different labels of nearly equal rows are not both right."""
     if duplicate is None:
         return p_wrong
-    doubt = np.where(confirmed, 0, np.maximum(p_wrong.astype(float), LEAST_CONFLICT))
+    p = np.where(confirmed, 0, np.maximum(p_wrong.astype(float), LEAST_CONFLICT))
     of_row = np.ones(len(duplicate))
-    of_row[rows] = doubt
+    of_row[rows] = p
     paired = np.flatnonzero((duplicate[rows] >= 0) & ~confirmed)
-    right, other = 1 - doubt[paired], 1 - of_row[duplicate[rows[paired]]]
+    right, other = 1 - p[paired], 1 - of_row[duplicate[rows[paired]]]
     out = p_wrong.copy()
     # P(this one right, the other one wrong) / P(not both right), if both are independent
     out[paired] = 1 - right * (1 - other) / (1 - right * other)

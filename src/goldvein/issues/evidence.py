@@ -100,11 +100,11 @@ class Evidence:
             scores=self.scores,
             **target,
         )
-        doubt = find_ambiguous_classes(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
-        messages = tuple(found.message(classes.tolist(), CLEAN_SET_METHOD) for found in doubt)
-        return replace(judged, ambiguous=messages + self._known_by_heart())
+        ambiguous = find_ambiguous_classes(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
+        messages = tuple(found.message(classes.tolist(), CLEAN_SET_METHOD) for found in ambiguous)
+        return replace(judged, ambiguous=messages + self._memorized())
 
-    def _known_by_heart(self) -> tuple[str, ...]:
+    def _memorized(self) -> tuple[str, ...]:
         """Return a warning if labels may look right only because the network has memorized them."""
         learned = (self.trained_on >= 0) & ~self.held_out
         if not learned.any() or self.held_out.sum() >= ENOUGH:
@@ -135,6 +135,6 @@ def outlier_score(distance: NDArray[np.floating], usual: NDArray[np.floating]) -
     [0.0, 2.9000000953674316]
     """
     score = np.zeros(len(distance), dtype=np.float32)
-    asked = np.isfinite(distance)
-    score[asked] = deviations(distance[asked], usual)
+    measured = np.isfinite(distance)
+    score[measured] = deviations(distance[measured], usual)
     return score

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,8 +151,11 @@ def _numbers(run: SavedRun, data: DataView, decisions: dict[str, Decision]) -> d
 def _n_skipped(run: SavedRun) -> int:
     path = run.folder / SKIPPED
     try:
-        return len(path.read_text(encoding="utf-8").splitlines()) - 1 if path.exists() else 0
-    except (OSError, ValueError) as error:
+        if not path.exists():
+            return 0
+        with path.open(encoding="utf-8", newline="") as file:
+            return sum(1 for _ in csv.reader(file)) - 1  # a path in quotes may contain line ends
+    except (OSError, ValueError, csv.Error) as error:
         raise damaged(path, error) from error
 
 

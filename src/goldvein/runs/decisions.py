@@ -18,8 +18,8 @@ VERSION = 1
 WAIT = 20  # seconds to wait while another process writes
 # AUTOINCREMENT never uses a number twice, so a version always means the same state of a row. The unique index makes it
 # impossible to undo an event twice.
-TABLE = """
-CREATE TABLE events (
+TABLES = (
+    """CREATE TABLE events (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   at TEXT NOT NULL,
   client TEXT NOT NULL,
@@ -27,10 +27,12 @@ CREATE TABLE events (
   action TEXT NOT NULL,
   label TEXT,
   undoes INTEGER REFERENCES events (seq)
-);
-CREATE INDEX by_row ON events (row);
-CREATE UNIQUE INDEX by_undone ON events (undoes) WHERE undoes IS NOT NULL;
-"""
+)""",
+    "CREATE INDEX by_row ON events (row)",
+    "CREATE UNIQUE INDEX by_undone ON events (undoes) WHERE undoes IS NOT NULL",
+    f"PRAGMA application_id = {MARK}",
+    f"PRAGMA user_version = {VERSION}",
+)
 NOT_UNDONE = "action != 'undo' AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e.seq)"
 
 
@@ -92,7 +94,11 @@ class Log:
             self._db = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
             # with SQLite's default journal, a committed decision survives a killed process and a power cut
             self._db.execute("PRAGMA synchronous = EXTRA")
-            self._check()
+            if not self._is_log():
+                with self._writing():
+                    if not self._is_log():  # another process may have made the tables since
+                        for statement in TABLES:
+                            self._db.execute(statement)
 
     def close(self) -> None:
         self._db.close()
@@ -184,22 +190,22 @@ class Log:
             rows = self._db.execute("SELECT DISTINCT row FROM events WHERE seq > ? AND seq <= ?", (since, last))
             return last, [row for (row,) in rows]
 
-    def _check(self) -> None:
+    def _is_log(self) -> bool:
+        """Return whether the file is a log; False for a new file. Any other file must not be changed."""
+        # read before the mark: tables and mark come in one transaction, so a log with tables has its mark below
+        n_tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         mark = self._db.execute("PRAGMA application_id").fetchone()[0]
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if (mark, version) == (MARK, VERSION):
-            return
+            return True
         if mark == MARK:
             raise InputError(
                 f"{self.path} has version {version}: this goldvein reads version {VERSION}; "
                 "use the goldvein that wrote it"
             )
-        # a new file has no mark and no table; any other file must not be changed
-        if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if n_tables:
             raise InputError(f"{self.path} is not a log of decisions: move it to another folder")
-        self._db.executescript(
-            f"BEGIN IMMEDIATE; {TABLE} PRAGMA application_id = {MARK}; PRAGMA user_version = {VERSION}; COMMIT;"
-        )
+        return False
 
     def _add(self, row: str, action: str, label: str | None, client: str, at: str = "") -> Decision:
         at = at or _now()
