@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -16,7 +16,7 @@ from goldvein.config.names import DEFAULT_METHOD
 if TYPE_CHECKING:
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.data.dataset import Dataset
-    from goldvein.runs.contents import DataRecord, Metrics, Origin
+    from goldvein.runs.contents import Metrics, Origin
     from goldvein.runs.decisions import Decision
 
 
@@ -79,7 +79,7 @@ def train(
     dataset = source.dataset(classifier.get_params()["random_state"], progress=not quiet)
     if not quiet:
         typer.echo("".join(_describe_surprises(dataset)), nl=False, err=True)
-    origin: Origin = {"data": cast("DataRecord", source.as_config(out))}
+    origin: Origin = {"data": source.as_config(out)}
     if decisions is not None and reviewed is not None:
         dataset = apply_decisions(dataset, reviewed)
         check_labels(dataset.y, dataset.classes)

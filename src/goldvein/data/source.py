@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,20 @@ from goldvein.data.read import read_data
 from goldvein.data.spec import Spec
 from goldvein.errors import InputError, unknown
 from goldvein.noise import synthetic as noise
+
+
+class DataRecord(TypedDict, total=False):
+    """The options of ``goldvein train`` that say where rows and labels came from."""
+
+    source: str
+    from_run: str
+    label: str
+    image_size: int
+    skip_bad: bool
+    data_dir: str
+    noise: str
+    noise_rate: float
+    labels_per_class: int
 
 
 @dataclass(frozen=True)
@@ -36,9 +50,10 @@ class Source:
         """Whether the source is a standard data set. For a file or folder of that name, the user writes ``./NAME``."""
         return self.source in standard.names()
 
-    def as_config(self, out: Path) -> dict[str, Any]:
+    def as_config(self, out: Path) -> DataRecord:
         """Return the options that are set; for a relative path also ``from_run``, the path from the run folder."""
-        options = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
+        given = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
+        options = cast("DataRecord", given)
         path = os.path.expanduser(self.source)
         if self.is_standard or os.path.isabs(path):
             return options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+from goldvein.data.source import DataRecord
 from goldvein.data.spec import Spec
 
 # "class" is a keyword of Python, so the keys cannot be written as attributes
@@ -60,20 +61,6 @@ class DecisionSummary(TypedDict):
     drop: int
     skip: int
     before: NotRequired[Before]
-
-
-class DataRecord(TypedDict, total=False):
-    """The options of ``goldvein train`` that say where rows and labels came from."""
-
-    source: str
-    from_run: str
-    label: str
-    image_size: int
-    skip_bad: bool
-    data_dir: str
-    noise: str
-    noise_rate: float
-    labels_per_class: int
 
 
 class Origin(TypedDict, total=False):
