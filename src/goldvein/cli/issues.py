@@ -19,11 +19,13 @@ CONFUSIONS = 3  # most pairs of confused classes above the table
 
 def issues(
     run: RunFolder,
-    top: Annotated[int, Option(help="Number of labels to show, worst first.", min=1)] = 50,
+    top: Annotated[int, Option(help="Number of rows to print, worst first.", min=1)] = 50,
     precision: Annotated[
-        float | None, Option(metavar="P", help="Expected share of wrong labels in the list.  [default: 0.5]")
+        float | None, Option(metavar="P", help="Share of the listed labels that should be wrong.  [default: 0.5]")
     ] = None,
-    budget: Annotated[int | None, Option(metavar="N", help="Length of the list; replaces --precision.", min=1)] = None,
+    budget: Annotated[
+        int | None, Option(metavar="N", help="Number of labels to list; replaces --precision.", min=1)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the labels that are probably wrong, worst first.

@@ -13,7 +13,8 @@ from goldvein.cli.options import DataDir, Json, NewFile, Quiet, RunFolder, SkipB
 def predict(
     run: RunFolder,
     data: Annotated[
-        str, Argument(metavar="DATA", help="New rows like the training data, or a standard data set for its test set.")
+        str,
+        Argument(metavar="DATA", help="Rows like the training data, or a standard data set, whose test set is used."),
     ],
     out: NewFile,
     skip_bad: SkipBad = False,

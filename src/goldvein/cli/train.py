@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def train(
     data: Annotated[
-        str, Argument(metavar="DATA", help="Folder, CSV, Parquet or .npz file, or name of a standard data set.")
+        str, Argument(metavar="DATA", help="Folder, .csv, .tsv, .parquet or .npz file, or name of a standard data set.")
     ],
     out: Annotated[Path, Option(help="New folder for the run.")],
     label: Annotated[str | None, Option(help="Column that contains the labels.", metavar="COLUMN")] = None,
@@ -44,7 +44,10 @@ def train(
     skip_bad: SkipBad = False,
     image_size: Annotated[int | None, Option(help="Height and width of images in pixels.", metavar="N")] = None,
     noise: Annotated[
-        str | None, Option(help="Noise to add to a standard data set, or a .csv file of its matrix.", metavar="NAME")
+        str | None,
+        Option(
+            help="Noise to add to a standard data set, such as symmetric, or a CSV file of its matrix.", metavar="NAME"
+        ),
     ] = None,
     noise_rate: Annotated[float | None, Option(help="Share of labels to change.", metavar="P")] = None,
     labels_per_class: Annotated[int | None, Option(help="Labels to keep per class.", metavar="N", min=1)] = None,
@@ -145,7 +148,7 @@ def _describe_surprises(dataset: Dataset) -> Iterator[str]:
 
 def _summarize(metrics: Metrics, out: Path) -> Iterator[str]:
     epochs = "1 epoch" if metrics["n_epochs"] == 1 else f"{metrics['n_epochs']} epochs"
-    yield f"{metrics['n_labeled']:,} labels on {metrics['n_rows']:,} rows, {epochs}"
+    yield f"trained on {metrics['n_labeled']:,} labels of {metrics['n_rows']:,} rows, {epochs} in all"
     if "test_accuracy" in metrics:
         yield f"test accuracy {metrics['test_accuracy']:.4f} on {metrics['n_test']:,} rows"
     true_rate = f" (true {metrics['true_noise']['noise_rate']:.3f})" if "true_noise" in metrics else ""
