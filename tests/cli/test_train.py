@@ -212,7 +212,7 @@ def test_bad_settings_file(refused, tmp_path):
 def test_nothing_is_overwritten(refused, trained, tmp_path):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
     assert "already contains a run" in refused("train", "digits", "--out", trained)
-    assert "already contains a run" in refused("train", "digits", "--out", trained, "--resume")
+    assert "is finished, so there is nothing to resume" in refused("train", "digits", "--out", trained, "--resume")
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
     (tmp_path / "diary.txt").write_text("mine")
     assert "is not empty and contains no run" in refused("train", "digits", "--out", tmp_path)

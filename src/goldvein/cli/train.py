@@ -49,7 +49,7 @@ def train(
             help="Noise to add to a standard data set, such as symmetric, or a CSV file of its matrix.", metavar="NAME"
         ),
     ] = None,
-    noise_rate: Annotated[float | None, Option(help="Share of labels to change.", metavar="P")] = None,
+    noise_rate: Annotated[float | None, Option(help="Share of labels to change.", metavar="P", min=0, max=1)] = None,
     labels_per_class: Annotated[int | None, Option(help="Labels to keep per class.", metavar="N", min=1)] = None,
     decisions: Annotated[
         Path | None, Option(metavar="RUN|FILE", help="Decisions of goldvein review to train with.")
