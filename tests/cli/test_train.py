@@ -172,7 +172,7 @@ def test_the_same_seed_gives_the_same_weights(goldvein, flowers, tmp_path):
         (("digits", "--skip-bad"), "--skip-bad is only for your own data"),
         (("digits", "--noise-rate", "0.2"), "--noise-rate 0.2 needs --noise"),
         (("digits", "--noise", "symetric", "--noise-rate", "0.2"), "did you mean 'symmetric'?"),
-        (("digits", "--noise", "symmetric", "--noise-rate", "2"), "rate=2.0"),
+        (("digits", "--noise", "symmetric", "--noise-rate", "2"), "less than or equal to 1"),
         (("digitz",), "unknown path or data set 'digitz': did you mean 'digits'?"),
         (("nowhere/flowers.csv",), "nowhere/flowers.csv does not exist"),
         (("mnist", "--data-dir", "/nowhere"), "no /nowhere/MNIST"),
@@ -211,8 +211,8 @@ def test_bad_settings_file(refused, tmp_path):
 
 def test_nothing_is_overwritten(refused, trained, tmp_path):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
-    assert "already contains a run" in refused("train", "digits", "--out", trained)
-    assert "is finished, so there is nothing to resume" in refused("train", "digits", "--out", trained, "--resume")
+    assert "already contains a finished run" in refused("train", "digits", "--out", trained)
+    assert "already contains a finished run" in refused("train", "digits", "--out", trained, "--resume")
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
     (tmp_path / "diary.txt").write_text("mine")
     assert "is not empty and contains no run" in refused("train", "digits", "--out", tmp_path)

@@ -162,7 +162,7 @@ def test_a_classifier_of_other_labels_is_refused(tmp_path):
 
 def test_nothing_is_overwritten(saved, tmp_path):
     folder, classifier, dataset = saved
-    with pytest.raises(InputError, match="already contains a run"):
+    with pytest.raises(InputError, match="already contains a finished run"):
         runs.save(folder, classifier, dataset, {})
     (tmp_path / "checkpoint.pt").touch()
     with pytest.raises(InputError, match="interrupted run"):

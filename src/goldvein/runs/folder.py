@@ -45,9 +45,7 @@ def check_folder(folder: str | Path, *, resume: bool = False) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder} is a file: a run needs a folder; choose another name")
     if (folder / CONFIG).exists():
-        if resume:
-            raise InputError(f"the run in {folder} is finished, so there is nothing to resume; choose another folder")
-        raise InputError(f"{folder} already contains a run, which is not overwritten; choose another folder")
+        raise InputError(f"{folder} already contains a finished run, which is not overwritten; choose another folder")
     if (folder / CHECKPOINT).exists():
         if not resume:
             raise InputError(
