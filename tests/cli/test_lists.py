@@ -85,7 +85,7 @@ def test_unknown_names(refused):
 
 def test_data_sets_are_listed_with_missing_files(goldvein, tmp_path):
     lines = goldvein("data", "--data-dir", tmp_path).stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == standard.names()
+    assert [line.split()[0] for line in lines[1:]] == standard.dataset_names()
     svhn = next(line for line in lines if line.startswith("svhn"))
     assert "0 of 2 files" in svhn
     assert "http://ufldl.stanford.edu/housenumbers/" in svhn

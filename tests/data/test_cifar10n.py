@@ -32,7 +32,7 @@ def label_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("convert", [np.asarray, torch.as_tensor], ids=["arrays", "tensors"])
-@pytest.mark.parametrize("name", [name for name in standard.names() if name.startswith("cifar10n_")])
+@pytest.mark.parametrize("name", [name for name in standard.dataset_names() if name.startswith("cifar10n_")])
 def test_the_name_chooses_the_labels(name, convert, label_file, tmp_path):
     torch.save({key: convert(value) for key, value in LABELS.items()}, label_file)
     key = name.removeprefix("cifar10n_").replace("random", "random_label")

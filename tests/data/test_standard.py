@@ -26,13 +26,13 @@ KNOWN = {
 
 
 def test_names_are_sorted_and_complete():
-    assert standard.names() == sorted(standard.names())
-    assert set(standard.names()) >= KNOWN
+    assert standard.dataset_names() == sorted(standard.dataset_names())
+    assert set(standard.dataset_names()) >= KNOWN
 
 
 def test_listing_names_imports_no_heavy_library():
     code = (
-        "import sys, goldvein.data.standard as s; before = set(sys.modules); s.names();"
+        "import sys, goldvein.data.standard as s; before = set(sys.modules); s.dataset_names();"
         "print({'torch', 'sklearn', 'scipy', 'PIL', 'pandas'} & (set(sys.modules) - before) or 'none')"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -46,7 +46,7 @@ def test_unknown_name_suggests_the_nearest():
         standard.describe("imagenet")
 
 
-@pytest.mark.parametrize("name", standard.names())
+@pytest.mark.parametrize("name", standard.dataset_names())
 def test_missing_files_are_reported_with_path_page_and_fix(name, tmp_path):
     presence = standard.describe(name, tmp_path)
     assert presence.name == name
@@ -92,7 +92,7 @@ def test_a_new_file_is_a_new_data_set(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(goldvein.data.sets, "__path__", [*goldvein.data.sets.__path__, str(tmp_path)])
     try:
-        assert "toy" in standard.names()
+        assert "toy" in standard.dataset_names()
         assert standard.load_dataset("toy", tmp_path) == ("toy", tmp_path)
         assert standard.describe("toy", tmp_path).files == {"toy/x.bin": False}
     finally:

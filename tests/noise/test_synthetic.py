@@ -98,7 +98,7 @@ def test_ceiling_with_a_class_that_nobody_gives():
 
 
 @pytest.mark.parametrize("how", ["independent", "exact"])
-@pytest.mark.parametrize("name", noise.names())
+@pytest.mark.parametrize("name", noise.noise_names())
 def test_the_noise_that_comes_out_is_within_five_sigma(name, how):
     n = 4000
     y = np.repeat(np.arange(10), n)

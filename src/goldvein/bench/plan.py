@@ -11,7 +11,7 @@
     seeds = [0, 1, 2]                              random seeds: noise, weights and row order
 
     [data]
-    name = "mnist"                                 one of goldvein.data.standard.names()
+    name = "mnist"                                 one of goldvein.data.standard.dataset_names()
     rows = 50000                                   train on the first rows only (default: all)
 
     [estimator]                                    arguments of NoisyLabelClassifier, for all rows of the table
@@ -28,7 +28,7 @@
 
     [[columns]]
     name = "asymmetric .2"
-    noise = "patrini_mnist"                        one of goldvein.noise.synthetic.names(), or "none" (default)
+    noise = "patrini_mnist"                        one of goldvein.noise.synthetic.noise_names(), or "none" (default)
     rate = 0.2
     draw = "independent"                           (default) or "exact": see Column
     labels_per_class = 100                         labels that are not missing (default: all)
@@ -352,8 +352,8 @@ def _parse_cell(cell: Any) -> tuple[float, float | None]:
 def _check_column(column: Column, n_classes: int) -> None:
     from goldvein.noise import synthetic as noise
 
-    if column.noise not in noise.names() and column.noise != "none":
-        raise unknown("noise", column.noise, ["none", *noise.names()])
+    if column.noise not in noise.noise_names() and column.noise != "none":
+        raise unknown("noise", column.noise, ["none", *noise.noise_names()])
     if column.noise == "none" and column.rate:
         raise InputError(f"rate={column.rate} without noise: name the noise, or remove the rate")
     if column.noise != "none":

@@ -25,7 +25,7 @@ def data(
     from goldvein.data import standard
 
     if name is None:
-        sets = [standard.describe(known, data_dir) for known in standard.names()]
+        sets = [standard.describe(known, data_dir) for known in standard.dataset_names()]
         rows = [(found.name, str(found.n_classes), _state(found), found.page) for found in sets]
         show.print_table(("name", "classes", "state", "page"), rows)
         return

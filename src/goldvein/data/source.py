@@ -48,7 +48,7 @@ class Source:
     @property
     def is_standard(self) -> bool:
         """Whether the source is a standard data set. For a file or folder of that name, the user writes ``./NAME``."""
-        return self.source in standard.names()
+        return self.source in standard.dataset_names()
 
     def as_config(self, out: Path) -> DataRecord:
         """Return the options that are set; for a relative path also ``from_run``, the path from the run folder."""
@@ -75,7 +75,7 @@ class Source:
             if value is not None:
                 raise InputError(
                     f"--{option.replace('_', '-')} {value}: only for the standard data sets, whose labels are known "
-                    f"({', '.join(standard.names())}); leave it out"
+                    f"({', '.join(standard.dataset_names())}); leave it out"
                 )
         check_path(self.source)
         return read_data(
@@ -93,7 +93,7 @@ class Source:
 
     def _add_noise(self, dataset: Dataset, seed: int) -> Dataset:
         if self.noise is None and self.noise_rate is not None:
-            known = ", ".join(noise.names())
+            known = ", ".join(noise.noise_names())
             raise InputError(f"--noise-rate {self.noise_rate} needs --noise: use one of {known}")
         if self.noise is not None and (dataset.y_true is not None or dataset.trusted is not None):
             raise InputError(f"--noise {self.noise}: {self.source} already has noisy labels; leave it out")
@@ -119,7 +119,7 @@ def load_new(source: str, spec: Spec, *, skip_bad: bool, data_dir: str | None, p
     InputError
         If the source does not exist or does not fit the spec.
     """
-    if source not in standard.names():
+    if source not in standard.dataset_names():
         check_path(source)
         return read_data(source, spec=spec, skip_bad=skip_bad, progress=progress)
     dataset = standard.load_dataset(source, data_dir)
@@ -143,7 +143,7 @@ def check_path(source: str) -> None:
     # a path usually has a separator or a suffix; a single word is rather a misspelled name
     bare = os.sep not in source and "." not in source
     if bare and not os.path.exists(os.path.expanduser(source)):
-        raise unknown("path or data set", source, standard.names())
+        raise unknown("path or data set", source, standard.dataset_names())
 
 
 def read_matrix(path: str) -> NDArray[np.float64]:

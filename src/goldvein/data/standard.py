@@ -54,12 +54,12 @@ class Presence:
         return all(self.files.values())
 
 
-def names() -> list[str]:
+def dataset_names() -> list[str]:
     """Return the names of the standard data sets, sorted.
 
     Examples
     --------
-    >>> [name for name in names() if "mnist" in name]
+    >>> [name for name in dataset_names() if "mnist" in name]
     ['fashion_mnist', 'mnist']
     """
     return sorted(_find_sources())

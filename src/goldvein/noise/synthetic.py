@@ -65,12 +65,12 @@ class NoiseSummary:
     transition: Floats
 
 
-def names() -> list[str]:
+def noise_names() -> list[str]:
     """Return the names that :func:`transition` accepts, sorted.
 
     Examples
     --------
-    >>> names()
+    >>> noise_names()
     ['ding_mnist', 'pair', 'patrini_cifar10', 'patrini_mnist', 'symmetric', 'uniform']
     """
     return sorted(("symmetric", "uniform", "pair", *_FLIPS))
@@ -114,8 +114,8 @@ def transition(noise: str | ArrayLike, n_classes: int, rate: float | None = None
         if rate is not None:
             raise InputError(f"rate={rate} with a matrix: a matrix contains its own rates; leave the rate out")
         return check_transition(noise, n_classes)
-    if noise not in names():
-        raise unknown("noise", noise, names())
+    if noise not in noise_names():
+        raise unknown("noise", noise, noise_names())
     if rate is None or not 0 <= rate <= 1:
         raise InputError(f"rate={rate}: {noise} noise needs a rate from 0 to 1; use for example rate=0.2")
     if n_classes < 2:

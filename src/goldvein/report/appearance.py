@@ -92,7 +92,7 @@ def open_data(run: SavedRun, data: str | None = None, data_dir: str | None = Non
     if not source:
         return _show_nothing("the run does not contain the path of its data; give it with --data")
     try:
-        if source in standard.names():
+        if source in standard.dataset_names():
             return _view_set(source, data_dir, noisy="noise" in run.config["data"])
         return _view_path(Path(source).expanduser(), run)
     except (InputError, OSError) as error:

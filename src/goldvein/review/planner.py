@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HEAVIEST = 10.0  # greatest weight: a class of one label must not fill the plan
 
 
-def plan(issues: pd.DataFrame, budget: int | None = None) -> pd.DataFrame:
+def plan_review(issues: pd.DataFrame, budget: int | None = None) -> pd.DataFrame:
     """Return the rows to review, the largest expected gain first.
 
     Parameters
@@ -45,7 +45,7 @@ def plan(issues: pd.DataFrame, budget: int | None = None) -> pd.DataFrame:
     >>> issues = pd.DataFrame({
     ...     "id": list("abcd"), "given_label": ["x", "x", "x", "y"], "suggested_label": ["y", "x", "x", "x"],
     ...     "p_wrong": [0.9, 0.2, 0.1, 0.75], "is_issue": [True, False, False, False], "rank": [1, 3, 4, 2]})
-    >>> plan(issues, 2)[["id", "gain"]].values.tolist()
+    >>> plan_review(issues, 2)[["id", "gain"]].values.tolist()
     [['a', 1.2], ['d', 1.0]]
     """
     sizes = issues["given_label"].value_counts()

@@ -8,7 +8,7 @@ import numpy as np
 
 from goldvein.errors import InputError
 from goldvein.report.appearance import DataView, load_picture
-from goldvein.review.planner import plan
+from goldvein.review.planner import plan_review
 from goldvein.runs.apply import check_decisions
 from goldvein.runs.decisions import ACTIONS, Log
 
@@ -51,7 +51,7 @@ class Review:
     log : Log
         Stores the decisions.
     budget : int, optional
-        Number of rows to review: see :func:`goldvein.review.planner.plan`.
+        Number of rows to review: see :func:`goldvein.review.planner.plan_review`.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Review:
         check_decisions(log.current(), run)
         self.run, self.data, self.log = run, data, log
         self.classes = [str(label) for label in run.classes]
-        self.planned = plan(run.issues, budget)
+        self.planned = plan_review(run.issues, budget)
         self.ids: list[str] = self.planned["id"].tolist()
         self._class_of = {label: k for k, label in enumerate(self.classes)}
         self._position = {row: k for k, row in enumerate(self.ids)}
