@@ -29,6 +29,7 @@ def clean(
     # imported here, so that --help answers at once
     from goldvein import runs
     from goldvein.runs.apply import decisions_of
+    from goldvein.runs.reading import too_few_to_judge
 
     saved = runs.open_run(run)
     runs.check_new_file(out)
@@ -41,7 +42,7 @@ def clean(
     if as_json:
         typer.echo(runs.as_json({"cleaned": str(out), **counts, "reviewed": len(decided)}))
     elif not quiet:
-        n_rare = int((saved.issues["kind"] == "too_little_evidence").sum()) if "kind" in saved.issues else 0
+        n_rare = int(too_few_to_judge(saved.issues).sum())
         reviewed = f", {len(decided):,} of them by review" if decided else ""
         changes = f"kept {counts['keep']:,}, relabeled {counts['relabel']:,}, dropped {counts['drop']:,}"
         typer.echo(f"{changes}{reviewed}: {out}")

@@ -36,6 +36,7 @@ from goldvein.errors import InputError
 from goldvein.functional.losses import cross_entropy
 from goldvein.functional.schedules import staircase
 from goldvein.training import Batch, Method, Run
+from goldvein.training.run import reduce
 
 MILESTONES = (40 / 80, 60 / 80)
 
@@ -70,7 +71,7 @@ class LearningToReweight(Method):
     def alignment(self, run: Run, batch: Batch, trusted: Batch) -> Tensor:
         """u (B,): the inner products of the gradients of the batch's losses with the trusted one."""
         parameters = {name: p.detach().requires_grad_() for name, p in self.net.named_parameters()}
-        clean = run.reduce((self.losses(parameters, trusted), trusted.labeled))  # L_clean
+        clean = reduce((self.losses(parameters, trusted), trusted.labeled))  # L_clean
         gradient = torch.autograd.grad(clean, list(parameters.values()))
         direction = {name: run.average(g) for name, g in zip(parameters, gradient, strict=True)}
         with torch.no_grad(), forward_ad.dual_level():

@@ -218,8 +218,7 @@ class SavedRun:
         table = self.predictions.merge(self.issues, on="id", how="left")
         given = table["given_label"].where(table["given_label"].notna(), "")
         suggested = table["suggested_label"].where(table["suggested_label"].notna(), "")
-        enough = table.get("kind", pd.Series("", table.index)) != "too_little_evidence"
-        issue = table["is_issue"].eq(True) & enough  # NaN for a row without a label
+        issue = table["is_issue"].eq(True) & ~too_few_to_judge(table)  # NaN for a row without a label
         p_suggested = table.get("p_suggested", pd.Series(np.nan, table.index))
         relabel = issue & (suggested != given) & (p_suggested > relabel_above)
         drop = issue & ~relabel & (table["p_wrong"] > drop_above)
@@ -233,6 +232,13 @@ class SavedRun:
         same, empty = out["cleaned_label"] == out["given_label"], out["cleaned_label"] == ""
         out["action"] = np.select([same, empty], ["keep", "drop"], "relabel")
         return out
+
+
+def too_few_to_judge(table: pd.DataFrame) -> pd.Series:
+    """Return the mask of the labels in a table of issues whose class has too few labels to judge them."""
+    import pandas as pd
+
+    return table.get("kind", pd.Series("", table.index)) == "too_little_evidence"  # the column is optional
 
 
 def _rebuild(run: SavedRun) -> NoisyLabelClassifier:

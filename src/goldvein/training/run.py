@@ -214,20 +214,12 @@ class Run:
 
     def update(self, terms: Terms) -> None:
         """Step on the sum of the reduced terms; each is logged as its mean over the epoch."""
-        reduced = {name: self.reduce(term) for name, term in terms.items()}
+        reduced = {name: reduce(term) for name, term in terms.items()}
         self.optimizer.zero_grad(set_to_none=True)
         sum(reduced.values(), start=torch.zeros((), device=self.device)).backward()
         distributed.average_gradients(self.net.parameters(), self.world)
         self.optimizer.step()
         self.log(**{name: value.detach() for name, value in reduced.items()})
-
-    def reduce(self, term: Term) -> Tensor:
-        """A term of a loss, see :data:`goldvein.training.task.Term`, as one number over the batch of all processes.
-
-        A process gets the share of its own rows. The mean over the processes, of this and of its gradient, is that over
-        all rows, however few of them a process has.
-        """
-        return reduce(term)
 
     def average(self, value: Tensor) -> Tensor:
         """Mean of a tensor over the processes; in one process, the tensor itself."""
@@ -385,7 +377,10 @@ class Run:
 
 
 def reduce(term: Term) -> Tensor:
-    """A term of a loss as one number: see :meth:`Run.reduce`.
+    """A term of a loss, see :data:`goldvein.training.task.Term`, as one number over the batch of all processes.
+
+    A process gets the share of its own rows. The mean over the processes, of this and of its gradient, is that over
+    all rows, however few of them a process has.
 
     Examples
     --------
