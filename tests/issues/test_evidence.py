@@ -47,9 +47,8 @@ def test_labels_that_may_be_known_by_heart_are_told(options, n_messages):
     y = rng.integers(0, 2, 400)
     X = rng.normal(size=(400, 60)).astype(np.float32)  # nothing to learn
     model = NoisyLabelClassifier("cross_entropy", epochs=60, random_state=0, keep="last", lr=0.01, **options).fit(X, y)
-    messages = model.ambiguous_
-    assert len(messages) == n_messages
-    assert all("of the labels that it was trained on, and fewer than 100 labels were held out" in m for m in messages)
+    told = "of the labels that it was trained on, and fewer than 100 labels were held out"
+    assert sum(told in message for message in model.ambiguous_) == n_messages
 
 
 @pytest.mark.parametrize(("method", "epochs"), [("two_stage", 10), ("umn", 10), ("cross_entropy", 1)])
@@ -101,7 +100,7 @@ def test_classes_that_have_exchanged_names_are_told_by_name(evidence):
         duplicate=None,
         outlier=None,
     )
-    (message,) = swapped_names.audit(np.array(["cat", "dog", "fish"])).ambiguous
+    (message,) = (m for m in swapped_names.audit(np.array(["cat", "dog", "fish"])).ambiguous if "swapped" in m)
     assert "cat" in message
     assert "dog" in message
     assert "fish" not in message

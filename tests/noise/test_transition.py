@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from goldvein.errors import InputError
 from goldvein.noise import synthetic as noise
-from goldvein.noise.transition import anchor_transition, check_transition, count_transition, unmix
+from goldvein.noise.transition import anchor_transition, check_transition, count_confident, count_transition, unmix
 
 T3 = np.array([[0.8, 0.15, 0.05], [0.1, 0.7, 0.2], [0.02, 0.08, 0.9]])
 seeds = st.integers(0, 2**32)
@@ -139,3 +139,9 @@ def test_unmix_keeps_probabilities_that_no_clean_ones_explain() -> None:
 def test_a_singular_transition_changes_nothing() -> None:
     probs = np.array([[0.7, 0.3]])
     np.testing.assert_array_equal(unmix(probs, np.full((2, 2), 0.5)), probs)
+
+
+def test_confident_joint_counts_a_row_for_its_most_probable_class() -> None:
+    probs = np.array([[0.5, 0.5, 0.0], [0.2, 0.6, 0.2], [0.4, 0.3, 0.3]])
+    # means: class 0 (0.5 + 0.4) / 2, class 1 0.6; class 2 has no label
+    assert count_confident(np.array([0, 1, 0]), probs).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]

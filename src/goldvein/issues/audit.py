@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from goldvein.errors import InputError
 from goldvein.issues.checks import as_array, check, check_target
+from goldvein.issues.counts import count_wrong
+from goldvein.issues.honesty import MOST_WEAK, Doubt, doubt, weakness, widen
 from goldvein.issues.table import COLUMNS, KINDS, RARE, Case, by_class, listed, table_of
-from goldvein.noise import model as noise_model
+from goldvein.noise.held_out import match_held_out
+from goldvein.noise.model import NoiseModel, fit_noise_model
 from goldvein.selectors.agreement import Agreement
 from goldvein.selectors.margin import Margin
 from goldvein.selectors.neighbors import deviations, vote
@@ -30,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "KINDS", "RARE", "Audit", "audit", "find_label_issues"]
 Floats = NDArray[np.floating]
-SAMPLE = 50_000  # rows on which the estimates of T are compared
-NORMAL_90 = 1.645  # standard deviations to each side of a 90 % interval
 # least p_wrong of two nearly equal rows with different labels: one of the two is wrong, even if both look right
 LEAST_CONFLICT = 1e-6
 FAR, SUSPICIOUS = 3, 0.2  # a row is like no other if its outlier score and its p_wrong are above these,
@@ -60,7 +61,16 @@ class Audit:
         For each given class: class, n_labels, n_wrong, n_wrong_low, n_wrong_high, n_issues, expected_recall (share of
         its wrong labels that is listed; NaN if none is expected), enough (whether it has enough labels to judge them).
     ambiguous : tuple of str
-        Warnings: classes that may have swapped names, labels that the network may have memorized.
+        Warnings, the most important one first: a model that is too weak to judge, hard rows that wrong labels may hide
+        among, classes that may have swapped names, labels that the network may have memorized.
+    noise_kind : str
+        The kind of noise that explains the labels: none, symmetric, by class, look-alike, pair, boundary; unclear if
+        none of them has nine tenths of the evidence, or there are no class probabilities. See
+        :mod:`goldvein.noise.model`.
+    noise_evidence : dict of float
+        Weight of each kind in the judgment; they sum to 1. Empty without class probabilities.
+    too_weak : bool
+        Whether the model is too weak to judge labels: no label is listed then, and the first warning says why.
     """
 
     table: pd.DataFrame
@@ -70,6 +80,9 @@ class Audit:
     n_wrong_interval: tuple[float, float]
     classes: pd.DataFrame
     ambiguous: tuple[str, ...] = ()
+    noise_kind: str = "unclear"
+    noise_evidence: Mapping[str, float] = field(default_factory=dict)
+    too_weak: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,10 +91,9 @@ class Judgment:
 
     p_wrong: Floats
     T: NDArray[np.float64]
-    model: noise_model.NoiseModel | None = None
+    model: NoiseModel | None = None
     probs: Floats | None = None
-    sample: NDArray[np.int64] | None = None  # (m,) positions among the n labels
-    readings: Floats | None = None  # (3, m): p_wrong of the sample by each estimate of T; the last one is the final T
+    each: Floats | None = None  # (R, n): P(wrong) by each reading of the model
 
 
 def audit(
@@ -157,8 +169,12 @@ def audit(
         with_noise = None if trained_on is None else bool((pick(trained_on) >= 0).any())
         # margins and agreement of the same run add nothing to probabilities; they only appear in the reasons
         judged = _judge(given, probs, with_noise, unseen, pick(trusted), pick(y_before))
+        new = np.ones(len(given), dtype=bool) if unseen is None or not unseen.any() else unseen
+        weak = weakness(given, probs, new, pick(trusted))
+        if weak:
+            judged = replace(judged, p_wrong=np.minimum(judged.p_wrong, np.float32(MOST_WEAK)))
     else:
-        judged = _judge_by_scores(given, len(names), pick(margins), pick(agreement))
+        judged, weak = _judge_by_scores(given, len(names), pick(margins), pick(agreement)), ""
     confirmed = np.zeros(len(given), dtype=bool) if trusted is None else pick(trusted)
     p_wrong, strange = _with_other_rows(judged.p_wrong, confirmed, rows, duplicate, outlier)
     case = Case(
@@ -174,16 +190,23 @@ def audit(
         ids=ids,
         scores={name: np.asarray(values)[rows] for name, values in (scores or {}).items()},
     )
-    deviation, per_class = _deviation(judged, given, p_wrong, unseen, len(names))
+    counts = count_wrong(given, p_wrong, len(names), judged.model, judged.each, unseen)
     total = float(p_wrong.sum(dtype=np.float64))  # a sum in float32 depends on the order of the rows
-    interval = (max(0.0, total - NORMAL_90 * deviation), min(float(len(rows)), total + NORMAL_90 * deviation))
+    found = Doubt(np.zeros(len(names)), "")
+    if judged.model is not None and judged.probs is not None:
+        found = doubt(given, judged.probs, judged.model, counts, total)
+        counts = widen(counts, found, judged.model, given, p_wrong)
     return Audit(
         table_of(case, judged.model, judged.probs),
         total / len(rows),
         judged.T,
         total,
-        interval,
-        by_class(case, NORMAL_90 * per_class),
+        counts.total,
+        by_class(case, counts.low, counts.high),
+        tuple(sentence for sentence in (weak or found.sentence,) if sentence),
+        "unclear" if judged.model is None else judged.model.kind,
+        {} if judged.model is None else judged.model.evidence,
+        bool(weak),
     )
 
 
@@ -275,17 +298,15 @@ def _judge(
         # a network is more confident in labels that it was trained on; for trusted labels, this is justified
         some = slice(None) if trusted is None else np.flatnonzero(~trusted)
         probs = np.array(probs) if trusted is not None else probs  # a copy, which is changed below
-        honest = noise_model.match_held_out(y[some], probs[some], held_out[some])
+        honest = match_held_out(y[some], probs[some], held_out[some])
         if trusted is None:
             probs = honest
         else:
             probs[some] = honest
-    model, readings = noise_model.fit_noise_model(y, probs, mixed=with_noise, trusted=trusted, y_before=y_before)
-    p_wrong = 1 - model.p_right(y, probs)
-    rng = np.random.default_rng(0)  # the same labels always get the same judgment
-    rows = np.arange(len(y)) if len(y) <= SAMPLE else np.sort(rng.choice(len(y), SAMPLE, replace=False))
-    others = [1 - other.p_right(y[rows], probs[rows]) for other in readings]
-    return Judgment(p_wrong, model.T, model, probs, rows, np.stack([*others, p_wrong[rows]]))
+    model = fit_noise_model(y, probs, mixed=with_noise, trusted=trusted, y_before=y_before, counts=True)
+    each = 1 - model.p_right_each(y, probs)
+    p_wrong = model.weights.astype(np.float32) @ each if len(each) else np.zeros(len(y), dtype=np.float32)
+    return Judgment(p_wrong, model.transition, model, probs, each)
 
 
 def _judge_by_scores(
@@ -339,30 +360,6 @@ def _exclude_both_right(
     # P(this one right, the other one wrong) / P(not both right), if both are independent
     out[paired] = 1 - right * (1 - other) / (1 - right * other)
     return out
-
-
-def _deviation(
-    judged: Judgment, y: NDArray[np.int64], p_wrong: Floats, held_out: NDArray[np.bool_] | None, n_classes: int
-) -> tuple[float, NDArray[np.float64]]:
-    """Return the standard deviation of the number of wrong labels: of all labels, and of each class (K,)."""
-    p = p_wrong.astype(np.float64)
-    n = np.bincount(y, minlength=n_classes)
-    learned_from = n if held_out is None or not held_out.any() else np.bincount(y[held_out], minlength=n_classes)
-    wrong = np.bincount(y, p, minlength=n_classes)
-    chance = np.bincount(y, p * (1 - p), minlength=n_classes)  # variance if labels are wrong independently
-    gap, gap_all = np.zeros(n_classes), 0.0
-    if judged.readings is not None and judged.sample is not None:
-        of = y[judged.sample]
-        weight = (n / np.maximum(np.bincount(of, minlength=n_classes), 1))[of]  # labels per sampled label
-        counts = np.stack([np.bincount(of, reading * weight, minlength=n_classes) for reading in judged.readings])
-        gap, gap_all = np.ptp(counts, axis=0), float(np.ptp(counts.sum(1)))  # range of the estimates
-    rate = wrong / np.maximum(n, 1)
-    # variance of n times a rate that was learned from ``learned_from`` labels
-    learned = n**2 * np.maximum(rate * (1 - rate), 1e-9) / np.maximum(learned_from, 1)
-    per_class = np.sqrt(chance + learned + (gap / 2) ** 2)  # half the range as a standard deviation
-    share = p.mean()
-    learned_all = len(y) ** 2 * share * (1 - share) / max(learned_from.sum(), 1)
-    return float(np.sqrt(chance.sum() + learned_all + (gap_all / 2) ** 2)), per_class
 
 
 def _as_rows(places: NDArray[np.int64], rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:

@@ -102,7 +102,7 @@ class Evidence:
         )
         ambiguous = find_ambiguous_classes(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
         messages = tuple(found.message(classes.tolist(), CLEAN_SET_METHOD) for found in ambiguous)
-        return replace(judged, ambiguous=messages + self._memorized())
+        return replace(judged, ambiguous=judged.ambiguous + messages + self._memorized())
 
     def _memorized(self) -> tuple[str, ...]:
         """Return a warning if labels may look right only because the network has memorized them."""

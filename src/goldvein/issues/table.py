@@ -162,14 +162,14 @@ def table_of(case: Case, model: NoiseModel | None, probs: Floats | None) -> pd.D
     return pd.DataFrame(columns | {name: values[order] for name, values in case.scores.items()})
 
 
-def by_class(case: Case, half: NDArray[np.float64]) -> pd.DataFrame:
+def by_class(case: Case, low: NDArray[np.float64], high: NDArray[np.float64]) -> pd.DataFrame:
     """Return how many labels of each class are wrong, and how many of these are listed.
 
     Parameters
     ----------
     case : Case
-    half : ndarray of shape (K,)
-        Half the width of the interval of the number of wrong labels.
+    low, high : ndarray of shape (K,)
+        Ends of the interval of the number of wrong labels.
     """
     import pandas as pd
 
@@ -182,8 +182,8 @@ def by_class(case: Case, half: NDArray[np.float64]) -> pd.DataFrame:
             "class": case.names,
             "n_labels": n,
             "n_wrong": wrong,
-            "n_wrong_low": np.maximum(wrong - half, 0),
-            "n_wrong_high": np.minimum(wrong + half, n),
+            "n_wrong_low": low,
+            "n_wrong_high": high,
             "n_issues": np.bincount(case.y[case.is_issue], minlength=k),
             "expected_recall": np.divide(hit, wrong, out=np.full(k, np.nan), where=wrong > 0),
             "enough": n >= MIN_LABELS,

@@ -199,3 +199,26 @@ def bayes_accuracy(T: ArrayLike, prior: ArrayLike, balanced: bool) -> float:
     scores = np.divide(T, given, out=np.zeros_like(T), where=given > 0)
     best = scores >= scores.max(axis=1, keepdims=True) * (1 - 1e-9)  # ties, despite rounding
     return float(share @ (best.diagonal() / best.sum(axis=1)))
+
+
+def count_confident(y: NDArray[np.int64], probs: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """Return the confident joint (K, K) of Northcutt et al. 2021, eq. 1.
+
+    Entry (i, j) counts the rows with label j whose probability of class i is at least the mean of the rows with label
+    i. A row for which this holds for several classes counts for the most probable one.
+
+    Examples
+    --------
+    >>> probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.9, 0.1], [0.2, 0.8]])
+    >>> count_confident(np.array([0, 0, 1, 1]), probs).tolist()
+    [[1, 1], [0, 1]]
+    """
+    n_classes = probs.shape[1]
+    total = np.bincount(y, probs[np.arange(len(y)), y], minlength=n_classes)
+    n = np.bincount(y, minlength=n_classes)
+    mean = np.where(n > 0, total / np.maximum(n, 1), np.inf).astype(probs.dtype)
+    confident = np.where(probs >= mean * (1 - 1e-6), probs, -1)  # the mean of equal numbers may be rounded up
+    best = confident.argmax(1)
+    counted = confident[np.arange(len(y)), best] >= 0
+    pairs = best[counted] * n_classes + y[counted]
+    return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)

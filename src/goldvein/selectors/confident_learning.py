@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from goldvein.noise.model import count_confident
+from goldvein.noise.transition import count_confident
 from goldvein.selectors import Floats, Selection
 from goldvein.selectors.confidence import given_probability
 

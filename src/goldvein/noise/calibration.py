@@ -1,0 +1,156 @@
+"""Clean class probabilities from the probabilities of a classifier, by a map that is fitted to the given labels.
+
+    p(true = k | x)  =  softmax_k( L(x) A + b ),      L(x) = log probs(x), centered                       (1)
+
+A is a matrix for up to 32 classes, and a multiple of the identity for more. The matrix matters: a classifier that was
+trained on labels with noise between pairs of classes gives probabilities that no temperature mends (Guo et al. 2017
+compare the two for clean labels). A normal prior around a multiple of the identity keeps the map close to what the
+classifier says where there are few labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldvein.noise.transition import LEAST
+
+Floats = NDArray[np.floating[Any]]
+Vector = NDArray[np.float64]
+MOST_DENSE = 32  # classes up to which A is a matrix
+MATRIX_PRECISION, BIAS_PRECISION = 4.0, 4.0  # of the prior: entries of A, and of b
+# Of the log of the mean diagonal of A. Noise in the labels makes a classifier less sure than it may be, often by a
+# factor of 3. The other way round is rarer: what it is sure of, and the labels contradict, is rather a wrong label.
+SLOPE_PRECISION, OVERSURE_PRECISION = 1.0, 16.0
+LEAST_SLOPE = 0.05
+MOST_LOGIT = 300.0  # so that no exponential overflows
+FLOOR_ROWS, FLOOR_LEVEL = 5000, 1e-3  # rows and quantile from which the floor of the probabilities is taken
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How L of eq. 1 is computed.
+
+    Attributes
+    ----------
+    floor : float
+        Smaller probabilities count as this much. A forest of 100 trees does not know anything below 0.01.
+    inverse : ndarray of shape (K, K), or None
+        If given, ``probs @ inverse`` replaces the probabilities: it removes noise that they contain.
+    """
+
+    floor: float
+    inverse: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, probs: Floats, inverse: NDArray[np.float64] | None = None) -> Inputs:
+        """Return the inputs for probabilities (n, K), with their own floor."""
+        some = probs[:: max(1, len(probs) // FLOOR_ROWS)]
+        positive = some[some > 0]
+        return cls(max(LEAST, float(np.quantile(positive, FLOOR_LEVEL)) / 2), inverse)
+
+    def logs(self, probs: Floats) -> Floats:
+        """Return L (n, K), in the precision of the probabilities."""
+        p = probs if self.inverse is None else probs @ self.inverse.astype(probs.dtype)
+        logs = np.log(np.maximum(p, probs.dtype.type(self.floor)))
+        logs -= logs.mean(1, keepdims=True)
+        return logs
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A and b of eq. 1; ``slope`` (K, K), or a number for a multiple of the identity."""
+
+    inputs: Inputs
+    slope: NDArray[np.float64] | float
+    bias: Vector
+
+    def clean_probs(self, probs: Floats) -> NDArray[np.float32]:
+        """Return p(true | x) (n, K) of eq. 1."""
+        z = self.inputs.logs(np.asarray(probs, dtype=np.float32))
+        if isinstance(self.slope, float):
+            z *= np.float32(self.slope)
+        else:
+            z = z @ self.slope.astype(np.float32)
+        z += self.bias.astype(np.float32)
+        z -= z.max(1, keepdims=True)
+        np.exp(z, out=z)
+        z /= z.sum(1, keepdims=True)
+        return np.asarray(z)
+
+
+def row_sums(values: Floats) -> NDArray[np.float64]:
+    """Return the sums over columns (m, K) -> (m,): several times as fast as ``values.sum(1)`` for few columns."""
+    return np.asarray(values @ np.ones(values.shape[1]))
+
+
+class Map:
+    """Eq. 1 as a function of one vector of parameters, with its gradient; L (m, K) is fixed."""
+
+    def __init__(self, logs: Floats, dense: bool) -> None:
+        self.logs = np.asarray(logs, dtype=np.float64)  # in single precision, the result depends on the order of rows
+        self.k = logs.shape[1]
+        self.dense = dense
+        self.size = self.k * (self.k + 1) if self.dense else self.k + 1
+
+    def start(self) -> Vector:
+        """Return the parameters of A = identity, b = 0."""
+        return np.asarray(np.r_[np.eye(self.k).ravel() if self.dense else 1.0, np.zeros(self.k)])
+
+    def logits(self, v: Vector) -> NDArray[np.float64]:
+        """Return the exponents of eq. 1 (m, K)."""
+        slope, bias = v[: -self.k], v[-self.k :]
+        z = (self.logs @ slope.reshape(self.k, self.k) if self.dense else slope[0] * self.logs) + bias
+        return np.asarray(np.clip(z, -MOST_LOGIT, MOST_LOGIT, out=z))
+
+    def clean_probs(self, z: Floats) -> NDArray[np.float64]:
+        """Return p(true | x) (m, K) from its exponents."""
+        p = np.exp(z)
+        p /= row_sums(p)[:, None]
+        return np.asarray(p)
+
+    def gradient(self, by_logit: Floats) -> Vector:
+        """Return the derivative with respect to the parameters, given that by each logit (m, K)."""
+        slope = (self.logs.T @ by_logit).ravel() if self.dense else np.vdot(self.logs, by_logit)
+        return np.asarray(np.r_[slope, by_logit.sum(0)])
+
+    def scores(self, by_logit: Floats) -> NDArray[np.float64]:
+        """Return the same for each row, (m, parameters)."""
+        m = len(self.logs)
+        if self.dense:
+            slope = (self.logs[:, :, None] * by_logit[:, None, :]).reshape(m, -1)
+        else:
+            slope = np.einsum("ij,ij->i", self.logs, by_logit)[:, None]
+        return np.concatenate([slope, by_logit], 1)
+
+    def prior(self, v: Vector) -> tuple[float, Vector]:
+        """Return the log density of the prior, up to a constant, and its gradient."""
+        slope, bias = v[: -self.k], v[-self.k :]
+        A = slope.reshape(self.k, self.k) if self.dense else slope[:1, None]
+        mean = max(float(np.trace(A)) / len(A), LEAST_SLOPE)
+        off = A - mean * np.eye(len(A))  # its diagonal sums to 0, so the mean needs no derivative here
+        of_slope = SLOPE_PRECISION if mean > 1 else OVERSURE_PRECISION
+        value = MATRIX_PRECISION * np.vdot(off, off) + BIAS_PRECISION * bias @ bias + of_slope * np.log(mean) ** 2
+        toward = MATRIX_PRECISION * off + of_slope * np.log(mean) / mean / len(A) * np.eye(len(A))
+        return -float(value) / 2, -np.r_[toward.ravel(), BIAS_PRECISION * bias]
+
+    def precision(self) -> Vector:
+        """Return the diagonal of minus the second derivative of the prior, nearly."""
+        n = self.size - self.k
+        of_slope = MATRIX_PRECISION if self.dense else SLOPE_PRECISION
+        return np.asarray(np.r_[np.full(n, of_slope), np.full(self.k, BIAS_PRECISION)])
+
+    def bounds(self) -> list[tuple[float | None, float | None]]:
+        """Return the range of each parameter."""
+        ranges: list[tuple[float | None, float | None]] = [(None, None)] * self.size
+        if not self.dense:
+            ranges[0] = (LEAST_SLOPE, None)
+        return ranges
+
+    def calibration(self, v: Vector, inputs: Inputs) -> Calibration:
+        """Return the calibration with these parameters."""
+        slope = v[: -self.k].reshape(self.k, self.k) if self.dense else float(v[0])
+        return Calibration(inputs, slope, v[-self.k :].copy())
