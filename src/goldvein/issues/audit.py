@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from goldvein.errors import InputError
 from goldvein.issues.checks import as_array, check, check_target
 from goldvein.issues.counts import count_wrong
-from goldvein.issues.honesty import MOST_WEAK, Doubt, doubt, weakness, widen
+from goldvein.issues.honesty import MOST_WEAK, Doubt, doubt, hard_rows, weakness, widen
 from goldvein.issues.table import COLUMNS, KINDS, RARE, Case, by_class, listed, table_of
 from goldvein.noise.held_out import match_held_out
 from goldvein.noise.model import NoiseModel, fit_noise_model
@@ -91,6 +91,7 @@ class Judgment:
 
     p_wrong: Floats
     T: NDArray[np.float64]
+    hard: NDArray[np.float64]  # (K,): see :func:`goldvein.issues.honesty.hard_rows`
     model: NoiseModel | None = None
     probs: Floats | None = None
     each: Floats | None = None  # (R, n): P(wrong) by each reading of the model
@@ -170,7 +171,7 @@ def audit(
         # margins and agreement of the same run add nothing to probabilities; they only appear in the reasons
         judged = _judge(given, probs, with_noise, unseen, pick(trusted), pick(y_before))
         new = np.ones(len(given), dtype=bool) if unseen is None or not unseen.any() else unseen
-        weak = weakness(given, probs, new, pick(trusted))
+        weak = weakness(given, probs, new, pick(trusted), float(judged.hard.sum()) / len(given))
         if weak:
             judged = replace(judged, p_wrong=np.minimum(judged.p_wrong, np.float32(MOST_WEAK)))
     else:
@@ -192,9 +193,9 @@ def audit(
     )
     counts = count_wrong(given, p_wrong, len(names), judged.model, judged.each, unseen)
     total = float(p_wrong.sum(dtype=np.float64))  # a sum in float32 depends on the order of the rows
-    found = Doubt(np.zeros(len(names)), "")
-    if judged.model is not None and judged.probs is not None:
-        found = doubt(given, judged.probs, judged.model, counts, total)
+    found = Doubt(judged.hard, "")
+    if judged.model is not None:
+        found = doubt(len(given), judged.hard, judged.model, counts, total)
         counts = widen(counts, found, judged.model, given, p_wrong)
     return Audit(
         table_of(case, judged.model, judged.probs),
@@ -306,7 +307,7 @@ def _judge(
     model = fit_noise_model(y, probs, mixed=with_noise, trusted=trusted, y_before=y_before, counts=True)
     each = 1 - model.p_right_each(y, probs)
     p_wrong = model.weights.astype(np.float32) @ each if len(each) else np.zeros(len(y), dtype=np.float32)
-    return Judgment(p_wrong, model.transition, model, probs, each)
+    return Judgment(p_wrong, model.transition, hard_rows(y, probs, model), model, probs, each)
 
 
 def _judge_by_scores(
@@ -324,7 +325,7 @@ def _judge_by_scores(
     rate = np.bincount(y, p_wrong, minlength=n_classes) / n
     T = np.repeat(rate[:, None] / max(n_classes - 1, 1), n_classes, axis=1)  # which classes are confused is not known
     np.fill_diagonal(T, 1 - rate if n_classes > 1 else 1.0)
-    return Judgment(p_wrong, T)
+    return Judgment(p_wrong, T, np.zeros(n_classes))
 
 
 def _with_other_rows(

@@ -23,6 +23,7 @@ MIN_TRUSTED, RIGHT = (
     0.7,
 )  # trusted labels that show whether the model can judge, and the share that it must get right
 ABOVE_CHANCE = 2.0  # standard errors by which the agreement with unseen labels must exceed the most frequent class
+HARDEST = 0.45  # share of rows that the model cannot place from which it judges nothing
 MOST_WEAK = 0.5  # largest P(wrong) by a model that cannot judge: no label is then listed
 
 
@@ -47,6 +48,7 @@ def weakness(
     probs: Floats,
     unseen: NDArray[np.bool_],
     trusted: NDArray[np.bool_] | None = None,
+    hard: float = 0.0,
 ) -> str:
     """Return a sentence if a model is too weak to tell wrong labels from hard ones; else an empty string.
 
@@ -59,6 +61,8 @@ def weakness(
         Labels that the model was not trained on.
     trusted : ndarray of shape (n,), bool, optional
         Labels known to be right. 20 of them decide, whether the model was trained on them or not.
+    hard : float, default=0
+        Share of the rows that the model cannot place.
 
     Examples
     --------
@@ -78,26 +82,35 @@ def weakness(
             f"this model agrees with {100 * share:.0f} % of the labels that it has not seen, and always naming the "
             f"most frequent class with {100 * most:.0f} %: {advice}"
         )
+    if hard >= HARDEST:
+        return f"this model cannot place {100 * hard:.0f} % of the rows: {advice}"
     return ""
 
 
-def doubt(y: NDArray[np.int64], probs: Floats, model: NoiseModel, counts: Counts, n_wrong: float) -> Doubt:
+def hard_rows(y: NDArray[np.int64], probs: Floats, model: NoiseModel) -> NDArray[np.float64]:
+    """Return the expected number of rows with each given label (K,) that belong to another class than the likeliest."""
+    hard = np.zeros(probs.shape[1])
+    for part in blocks(probs):
+        unsure = 1 - model.clean_probs(probs[part]).max(1)
+        hard += np.bincount(y[part], unsure, minlength=len(hard))
+    return hard
+
+
+def doubt(n: int, hard: NDArray[np.float64], model: NoiseModel, counts: Counts, n_wrong: float) -> Doubt:
     """Return how many rows are hard for the model, and a sentence if wrong labels may hide among them.
 
     Parameters
     ----------
-    y : ndarray of shape (n,), int64
-    probs : ndarray of shape (n, K)
+    n : int
+        Number of labels.
+    hard : ndarray of shape (K,)
+        See :func:`hard_rows`.
     model : NoiseModel
     counts : Counts
         Intervals by the noise model alone.
     n_wrong : float
     """
-    hard = np.zeros(probs.shape[1])
-    for part in blocks(probs):
-        unsure = 1 - model.clean_probs(probs[part]).max(1)
-        hard += np.bincount(y[part], unsure, minlength=len(hard))
-    n, share = len(y), float(hard.sum()) / len(y)
+    share = float(hard.sum()) / n
     if model.kind == "boundary":
         return Doubt(
             hard,
