@@ -8,6 +8,7 @@ import typer
 from typer import Option
 
 from goldvein.cli.options import Json, NewFile, Quiet, RunFolder
+from goldvein.errors import InputError
 
 
 def clean(
@@ -17,6 +18,7 @@ def clean(
         float, Option(help="Probability above which a suggested label replaces the given one.", min=0, max=1)
     ] = 0.9,
     drop_above: Annotated[float, Option(help="p_wrong above which other issues are dropped.", min=0, max=1)] = 0.5,
+    anyway: Annotated[bool, Option("--anyway", help="Clean although the model is too weak to judge labels.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -32,6 +34,9 @@ def clean(
     from goldvein.runs.reading import too_few_to_judge
 
     saved = runs.open_run(run)
+    if saved.metrics.get("too_weak") and not anyway:
+        reason = (saved.metrics.get("ambiguous") or ["the model is too weak to judge labels"])[0]
+        raise InputError(f"{reason}; --anyway cleans nevertheless")
     runs.check_new_file(out)
     decided = {row: decision.label for row, decision in decisions_of(saved).items() if decision.action != "skip"}
     table = saved.clean_labels(relabel_above, drop_above, decided)

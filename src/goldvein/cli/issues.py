@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from goldvein.runs import SavedRun
     from goldvein.runs.contents import Metrics
 
-HEADER = ("noise_rate", "transition", "n_labeled", "n_wrong", "n_wrong_interval", "n_issues", "ambiguous")
+HEADER = ("noise_rate", "transition", "n_labeled", "n_wrong", "n_wrong_interval", "n_issues", "ambiguous", "noise_kind")
 CONFUSIONS = 3  # most pairs of confused classes above the table
 
 

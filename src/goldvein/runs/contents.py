@@ -37,6 +37,8 @@ class Metrics(TypedDict):
     n_wrong_interval: NotRequired[list[float]]
     classes: NotRequired[list[ClassCounts]]
     ambiguous: NotRequired[list[str]]
+    noise_kind: NotRequired[str]
+    too_weak: NotRequired[bool]
     n_test: NotRequired[int]
     test_accuracy: NotRequired[float]
     true_noise: NotRequired[TrueNoise]

@@ -151,6 +151,8 @@ def _metrics(named: NoisyLabelClassifier, dataset: Dataset, audit: Audit) -> Met
         "n_wrong_interval": list(audit.n_wrong_interval),
         "classes": cast(list[ClassCounts], audit.classes.to_dict("records")),
         "ambiguous": list(audit.ambiguous),
+        "noise_kind": audit.noise_kind,
+        "too_weak": audit.too_weak,
     }
     if dataset.x_test is not None and dataset.y_test is not None:
         codes = named.predict_proba(dataset.x_test).argmax(1)
