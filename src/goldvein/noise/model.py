@@ -1,9 +1,9 @@
 """The noise model: how probable it is that a given label is wrong, from class probabilities.
 
-Several readings of the labels are fitted: no noise, symmetric noise, noise by class, noise between pairs of classes
-(:mod:`goldvein.noise.class_noise`), and noise near the boundaries (:mod:`goldvein.noise.boundary`). Each has its own
-clean probabilities p(true | x), and a weight by its evidence (:mod:`goldvein.noise.choice`). So
-the judgment of a label is the mean over the readings. Where the labels do not decide between overlapping classes and
+Several readings of the labels are fitted: no noise, symmetric noise, noise by class, between classes that look alike,
+and between pairs (:mod:`goldvein.noise.class_noise`), and noise near the boundaries (:mod:`goldvein.noise.boundary`).
+Each has its own clean probabilities p(true | x), and a weight by its evidence (:mod:`goldvein.noise.choice`). The
+judgment of a label is the mean over the readings. Where the labels do not decide between overlapping classes and
 wrong labels, both readings have a weight: P(wrong) lies between the two, and so does the interval of the count.
 
 Probabilities of a network that was trained on noisy labels contain this noise. So each reading with noise is fitted
@@ -66,7 +66,7 @@ class NoiseModel:
 
     @property
     def kind(self) -> str:
-        """Kind of noise: none, symmetric, by class, pair, boundary; unclear if none has nine tenths of the weight."""
+        """The kind of noise with at least nine tenths of the weight, one of ``PRIOR``; else unclear."""
         best = max(self.evidence, key=lambda kind: self.evidence[kind])
         return best if self.evidence[best] >= CLEAR else "unclear"
 
