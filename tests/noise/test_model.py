@@ -62,8 +62,8 @@ def test_blocks_do_not_change_the_result() -> None:
 def test_the_transition_is_found(seed: int, kind: str, rate: float) -> None:
     rng = np.random.default_rng(seed)
     T = noise.transition(kind, 4, rate)
-    y_true = rng.integers(0, 4, 20_000)
-    clean = 0.9 * np.eye(4)[y_true] + 0.1 * rng.dirichlet(np.ones(4), 20_000)
+    y_true = rng.integers(0, 4, 8000)
+    clean = 0.9 * np.eye(4)[y_true] + 0.1 * rng.dirichlet(np.ones(4), 8000)
     y = noise.corrupt(y_true, T, seed % 2**31)
     for mixed in (False, None):
         model = fit_noise_model(y, clean, mixed=mixed)
@@ -108,10 +108,9 @@ def test_a_review_of_the_worst_labels_does_not_hide_the_rest(seed: int, kind: st
     model = fit_noise_model(y, clean, mixed=False, trusted=trusted, y_before=as_given)
     np.testing.assert_allclose(model.transition, T, atol=0.08)
     expected = (1 - model.p_right(y[rest], clean[rest])).sum()
-    blind = fit_noise_model(y, clean, mixed=False, trusted=trusted)
-    missed = (1 - blind.p_right(y[rest], clean[rest])).sum()
-    assert abs(expected - left) < abs(missed - left)
-    assert 0.6 * left < expected < 1.5 * left
+    blind = fit_noise_model(y, clean, mixed=False, trusted=trusted)  # its count may be near the truth by luck
+    assert np.abs(blind.transition - T).max() > 0.15
+    assert 0.8 * left < expected < 1.25 * left
 
 
 def test_labels_from_before_a_review_by_hand() -> None:

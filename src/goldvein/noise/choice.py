@@ -9,6 +9,7 @@ The prior, the power and the prices below were chosen on made data of the kinds 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,17 +24,28 @@ Matrix = NDArray[np.float64]  # (k, k)
 # Most labels that people doubt have some noise, so its prior is large. Noise near the boundaries differs from overlap
 # in the shape of one curve only, so its prior is small.
 PRIOR = {"none": 0.1, "symmetric": 0.5, "by class": 0.18, "look-alike": 0.05, "pair": 0.15, "boundary": 0.02}
+LEAST_WAY = 0.05  # ways with a smaller weight, compared with the best, are left out
 TRUST = 0.5  # power of the evidence: the map from the classifier to clean probabilities is not exact
+GUESSES = 2  # at most, of the main wrong names, after those of the joint
 ISLANDS = 0.025  # least gain of symmetric noise for each label, in log likelihood, for islands to be suspected
 # A matrix must make held-out labels likelier than a temperature does, by this much, in log likelihood: a constant, and
 # a share of its parameters that grows with parameters / labels. A matrix with little gain fits some wrong labels.
 MATRIX_PRICE, MATRIX_SHARE, MATRIX_RATIO = 5.0, 0.15, 5.0
 
 
-def choose_way(ways: Sequence[Problem], joint: Ints | None) -> tuple[Problem, Ints | None, list[Reading]]:
-    """Return the way from the classifier to clean probabilities that makes held-out labels likelier (two folds).
+@dataclass(frozen=True)
+class Way:
+    """A way from the classifier to clean probabilities, its readings, and its weight among the ways."""
 
-    Also return the joint, or None if noise between pairs is not possible, and all readings of that way.
+    problem: Problem
+    readings: list[Reading]
+    weight: float
+
+
+def weigh_ways(ways: Sequence[Problem], joint: Ints | None) -> tuple[list[Way], Ints | None]:
+    """Return the ways that make held-out labels about as likely as the best one does (two folds), best first.
+
+    Also return the joint, or None if noise between pairs is not possible.
 
     Parameters
     ----------
@@ -42,23 +54,35 @@ def choose_way(ways: Sequence[Problem], joint: Ints | None) -> tuple[Problem, In
     joint : ndarray of shape (k, k), int64, optional
         The confident joint, which guesses the classes that are confused. Without it, there are no pairs.
     """
-    choices = []
+    every, values = [], []
     for number, way in enumerate(ways):
         readings = fit_all(way, joint)
         if not number and joint is not None and (way.true < 0).all() and _islands(readings, len(way.y)):
             joint = None
             readings = [reading for reading in readings if reading.kind not in ("pair", "look-alike")]
         best = readings[int(weights_of(readings).argmax())]
-        value = (_held_out(best, way) if len(ways) > 1 else 0) - _matrix_price(way) * way.map.dense
-        choices.append((value, way, readings))
-    _, way, readings = max(choices, key=lambda choice: choice[0])
-    return way, joint, readings
+        every.append(readings)
+        values.append((_held_out(best, way) if len(ways) > 1 else 0) - _matrix_price(way) * way.map.dense)
+    weights = np.exp(TRUST * (np.array(values) - max(values)))
+    weights *= weights >= LEAST_WAY
+    weights /= weights.sum()
+    return [Way(ways[i], every[i], float(weights[i])) for i in np.argsort(-weights) if weights[i] > 0], joint
 
 
 def transition_of_joint(joint: Ints) -> Matrix:
     """Return T (k, k) as the confident joint counts it, with one more right label for each class."""
     counts = joint + np.eye(len(joint))
     return np.asarray(counts / counts.sum(1, keepdims=True))
+
+
+def price_of_noise(reading: Reading) -> float:
+    """Return what its parameters of noise cost a reading with T: the log of how much they were narrowed down.
+
+    The reading of probs T^-1 pays it a second time, for this T.
+    """
+    assert reading.ties is not None  # so it has T
+    prior, _, _ = reading.ties.prior(reading.parameters[len(reading.parameters) - reading.ties.size :])
+    return reading.log_likelihood - reading.evidence - prior
 
 
 def _matrix_price(way: Problem) -> float:
@@ -124,6 +148,9 @@ def _shape(joint: Ints) -> NDArray[np.float64]:
 def _fit_pairs(problem: Problem, joint: Ints, start: NDArray[np.float64]) -> Reading:
     """Fit noise between pairs, with the best guesses of the main wrong name of each class.
 
+    The labels guess again once the classes are known better: where the joint named the wrong pair, the clean
+    probabilities of the fit show the right one.
+
     One guess is the label that confident rows of the class have most. Where classes overlap, this may be a neighbor.
     But overlap is the same from both sides, so the other guess is what stands out against the opposite direction.
     """
@@ -137,7 +164,29 @@ def _fit_pairs(problem: Problem, joint: Ints, start: NDArray[np.float64]) -> Rea
     both = np.where(rates[0] >= rates[1], *guesses)  # for each class the name that has more
     if (rates[0] > rates[1]).any() and (rates[0] < rates[1]).any():
         pairs.append(fit_class_noise(problem, "pair", both, start))
-    return max(pairs, key=lambda pair: pair.evidence)
+    best = max(pairs, key=lambda pair: pair.evidence)
+    for _ in range(GUESSES):
+        names = _main_names(problem, best)
+        if np.array_equal(names, best.ties.target):  # type: ignore[union-attr,arg-type]  # pairs have ties and targets
+            break
+        again = fit_class_noise(problem, "pair", names, best.parameters)
+        if again.evidence <= best.evidence:
+            break
+        best = again
+    return best
+
+
+def _main_names(problem: Problem, pair: Reading) -> Ints:
+    """Return for each class (k,) the wrong name that most of its rows have, if all wrong names were equally likely."""
+    T = np.asarray(pair.T)
+    rate = float(1 - np.diag(T).mean())
+    p = problem.map.clean_probs(problem.map.logits(pair.parameters[: problem.map.size]))
+    own = p[problem.rows, problem.y]
+    p *= (rate / (len(T) - 1) / ((1 - rate) * own + rate / (len(T) - 1) * (1 - own) + 1e-300))[:, None]
+    counts = np.zeros((len(T), len(T)))
+    np.add.at(counts, problem.y, p)  # (given, true)
+    np.fill_diagonal(counts, -1)
+    return np.asarray(counts.argmax(0))
 
 
 def log_likelihood(reading: Reading, problem: Problem) -> float:

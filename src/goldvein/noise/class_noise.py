@@ -74,8 +74,8 @@ class Reading:
         Log of the probability of these labels, the rates of noise averaged out (Laplace's approximation).
     parameters : ndarray of shape (P,)
         Of the map, then of the noise.
-    covariance : ndarray of shape (P, P)
-        Of the parameters, for one fit to these labels.
+    covariance : ndarray of shape (P, P) or (P,)
+        Of the parameters, for one fit to these labels; of more than 1,200 parameters, the variances alone.
     ties : Ties, optional
         Which rates are equal.
     """
@@ -282,17 +282,18 @@ def fit_class_noise(
 def laplace(
     value: float, scores: NDArray[np.float64], precision_map: Vector, precision_noise: Vector
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the evidence with the noise averaged out, and the covariance of all parameters.
+    """Return the evidence with the noise averaged out, and the covariance of all parameters (P, P), or (P,).
 
     The information is that of the scores (m, P) of the labels, and the precision of the priors. The parameters of the
     map are there in every reading, so their part of the determinant is left out.
     """
     precision = np.r_[precision_map, precision_noise]
-    if len(precision) > MOST_PARAMETERS:
-        covariance = np.diag(1 / (np.square(scores).sum(0) + precision))
-    else:
-        covariance = np.linalg.inv(scores.T @ scores + np.diag(precision))
     n = len(precision_noise)
+    if len(precision) > MOST_PARAMETERS:
+        variances = 1 / (np.square(scores).sum(0) + precision)
+        log_det = float(np.log(variances[len(variances) - n :]).sum())
+        return value + (n * np.log(2 * np.pi) + log_det) / 2, variances
+    covariance = np.linalg.inv(scores.T @ scores + np.diag(precision))
     if not n:
         return value, covariance
     _, log_det = np.linalg.slogdet(covariance[-n:, -n:])  # of the noise, whatever the map is

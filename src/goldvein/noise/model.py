@@ -17,21 +17,23 @@ that of a random sample.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goldvein.noise.calibration import MOST_DENSE, Inputs, Map
-from goldvein.noise.choice import PRIOR, choose_way, fit_all, refit, transition_of_joint, weights_of
+from goldvein.noise.choice import PRIOR, fit_all, price_of_noise, refit, transition_of_joint, weigh_ways, weights_of
 from goldvein.noise.class_noise import Problem, Reading
 from goldvein.noise.transition import SINGULAR, count_confident
 from goldvein.noise.uncertainty import share_covariance
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
-CHOICE_CELLS, FIT_CELLS, COUNT_CELLS = 2**17, 2**18, 2**22  # largest rows x classes to choose, to fit, to count on
+CHOICE_CELLS, FIT_CELLS, COUNT_CELLS = 2**17, 2**18, 2**22  # largest rows x classes to choose, to fit, to count on,
+LEAST_CHOICE, LEAST_FIT = 256, 1024  # with at least so many rows
+COUNTED = 20  # labels a class, on average, from which the joint is taken out of the probabilities
 BLOCK_CELLS = 2**18  # rows x classes of a block: one megabyte, which stays in the cache
 LEAST_WEIGHT = 0.01  # readings with less are left out
 CLEAR = 0.9  # weight from which a kind of noise is named
@@ -191,8 +193,8 @@ def fit_noise_model(
     if len(labeled) == 1:
         return NoiseModel((), np.zeros(0), probs.shape[1], labeled, evidence={"none": 1.0})
     rng = np.random.default_rng(0)  # the same labels always get the same judgment
-    fit_rows = _sample(rng, usable, FIT_CELLS // len(labeled))
-    some = _sample(rng, fit_rows, CHOICE_CELLS // len(labeled))
+    fit_rows = _sample(rng, usable, max(LEAST_FIT, FIT_CELLS // len(labeled)))
+    some = _sample(rng, fit_rows, max(LEAST_CHOICE, CHOICE_CELLS // len(labeled)))
 
     def problem(rows: Ints, inputs: Inputs, dense: bool) -> Problem:
         p = _of_labeled(probs, rows, labeled)
@@ -204,19 +206,25 @@ def fit_noise_model(
     joint = count_confident(y_given[counted], _of_labeled(probs, counted, labeled))
     raw = Inputs.of(_of_labeled(probs, some, labeled))
     ways = [problem(some, raw, False)]
-    if mixed is not False:
+    if mixed is not False and len(counted) >= COUNTED * len(labeled):
         counted_T = transition_of_joint(joint)
         ways += [problem(some, without, False) for without in _unmixed(probs, some, labeled, counted_T)]
     if len(labeled) <= MOST_DENSE:
         ways.append(problem(some, raw, True))
-    way, pairs, readings = choose_way(ways, joint if len(labeled) > 2 else None)
-    weights = weights_of(readings)
-    best = readings[int(weights.argmax())]
-    if mixed is not False and best.T is not None and best.kind != "none":
-        kinds = {reading.kind for reading, weight in zip(readings, weights, strict=True) if weight >= LEAST_WEIGHT}
-        for without in _unmixed(probs, some, labeled, best.T):
-            readings += fit_all(problem(some, without, way.map.dense), pairs, kinds)
-    weights = weights_of(readings)
+    found, pairs = weigh_ways(ways, joint if len(labeled) > 2 else None)
+    readings, dense, weights = [], [], np.zeros(0)
+    for way in found:
+        of_way = list(way.readings)
+        shares_of = weights_of(of_way)
+        best = of_way[int(shares_of.argmax())]
+        if mixed is not False and best.T is not None and best.kind != "none":
+            kinds = {reading.kind for reading, weight in zip(of_way, shares_of, strict=True) if weight >= LEAST_WEIGHT}
+            for without in _unmixed(probs, some, labeled, best.T):
+                again = fit_all(problem(some, without, way.problem.map.dense), pairs, kinds)
+                of_way += [replace(reading, evidence=reading.evidence - price_of_noise(best)) for reading in again]
+        readings += of_way
+        dense += [way.problem.map.dense] * len(of_way)
+        weights = np.r_[weights, way.weight * weights_of(of_way)]
     evidence: dict[str, float] = dict.fromkeys(PRIOR, 0.0)
     for weight, reading in zip(weights, readings, strict=True):
         evidence[reading.kind] += float(weight)
@@ -225,18 +233,38 @@ def fit_noise_model(
     weights = weights[heavy] / weights[heavy].sum()
     shares: list[NDArray[np.float64]] = []
     for i, reading in enumerate(kept):
-        data = problem(fit_rows, reading.calibration.inputs, way.map.dense)
+        data = problem(fit_rows, reading.calibration.inputs, dense[heavy[i]])
         if len(fit_rows) > len(some):
             kept[i] = reading = refit(data, reading)
         if counts:
             shares.append(share_covariance(reading, data))
+    shares = _no_surer_than_raw(kept, shares) if counts else []
     return NoiseModel(tuple(kept), weights, probs.shape[1], labeled, tuple(shares), evidence)
+
+
+def _no_surer_than_raw(readings: list[Reading], shares: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Return covariances, for probs T^-1 at least that of the same kind with T in it: this T is an estimate too."""
+    raw: dict[str, NDArray[np.float64]] = {}
+    for reading, share in zip(readings, shares, strict=True):
+        if reading.calibration.inputs.inverse is None:
+            raw.setdefault(reading.kind, share)
+    return [
+        max(share, raw.get(reading.kind, share), key=np.sum)
+        if reading.calibration.inputs.inverse is not None
+        else share
+        for reading, share in zip(readings, shares, strict=True)
+    ]
 
 
 def _unmixed(probs: Floats, rows: Ints, labeled: Ints, T: NDArray[np.float64]) -> Iterator[Inputs]:
     """Yield the inputs without the noise of T (k, k), if T can be inverted."""
-    if np.linalg.cond(T) < SINGULAR:
-        yield Inputs.of(_of_labeled(probs, rows, labeled), np.asarray(np.linalg.inv(T), dtype=np.float64))
+    try:
+        inverse = np.linalg.inv(T)
+    except np.linalg.LinAlgError:
+        return
+    # the condition number in the 1-norm, since that of the 2-norm takes three times as long as the inverse
+    if np.linalg.norm(T, 1) * np.linalg.norm(inverse, 1) < SINGULAR:
+        yield Inputs.of(_of_labeled(probs, rows, labeled), np.asarray(inverse, dtype=np.float64))
 
 
 def _of_labeled(probs: Floats, rows: Ints, labeled: Ints) -> NDArray[np.float64]:

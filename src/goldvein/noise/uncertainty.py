@@ -51,4 +51,5 @@ def share_covariance(reading: Reading, problem: Problem) -> NDArray[np.float64]:
     order = np.argsort(y, kind="stable")
     given, first, n = np.unique(y[order], return_index=True, return_counts=True)
     J[given] = np.add.reduceat(gradient[order], first, axis=0) / n[:, None]
-    return np.asarray(J @ reading.covariance @ J.T)
+    spread = J * reading.covariance if reading.covariance.ndim == 1 else J @ reading.covariance
+    return np.asarray(spread @ J.T)
