@@ -258,6 +258,19 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     assert moved["given_label"].tolist() == straight["given_label"].tolist()
 
 
+def test_the_order_of_many_rows_does_not_matter() -> None:
+    """Of so many rows, some are drawn; which ones depends on what is in them."""
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(0, 4, 80_000)
+    probs = 0.8 * np.eye(4)[y_true] + 0.2 * rng.dirichlet(np.ones(4), 80_000)
+    probs[::2] = np.eye(4)[y_true[::2]]  # half of the rows are the same as others
+    y = np.where(rng.random(80_000) < 0.1, rng.integers(0, 4, 80_000), y_true)
+    order = rng.permutation(80_000)
+    straight, moved = audit(y, range(4), probs), audit(y[order], range(4), probs[order])
+    assert moved.n_wrong == pytest.approx(straight.n_wrong, rel=1e-4)
+    assert moved.n_wrong_interval == pytest.approx(straight.n_wrong_interval, rel=1e-3)
+
+
 def test_inputs_stay_as_they_are() -> None:
     y, _, probs = separable(1, 5)
     before = y.copy(), probs.copy()

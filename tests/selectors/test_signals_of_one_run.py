@@ -77,3 +77,23 @@ def test_neighbors_are_looked_for_among_some(monkeypatch: pytest.MonkeyPatch) ->
     given = Y >= 0
     votes, _, _ = vote(Y[given], SIGNALS["features"][given], k=5)
     assert (votes.argmax(1) == Y_TRUE[given]).mean() > 0.9
+
+
+def test_rows_that_are_equal_by_chance_are_no_conflict_and_their_order_changes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.integers(0, 3, (600, 4)).astype(float)  # 81 different rows
+    y = (features.sum(1) > 4).astype(int) ^ (rng.random(600) < 0.1)
+    votes, distance, conflict = vote(y, features)
+    assert (conflict < 0).all()
+    np.testing.assert_allclose(votes.sum(1), 1, rtol=1e-6)
+    order = rng.permutation(600)
+    moved, away, _ = vote(y[order], features[order])
+    np.testing.assert_allclose(moved, votes[order], atol=1e-5)
+    np.testing.assert_allclose(away, distance[order], atol=1e-5)
+
+
+def test_equally_near_rows_share_the_votes() -> None:
+    features = np.eye(3)[[0, 0, 0, 0, 1, 2]]
+    votes, _, _ = vote(np.array([0, 0, 1, 1, 1, 1]), features, k=2)
+    # of the three others at distance 0, one has label 0 and two have label 1; 0.5 votes more for each class
+    np.testing.assert_allclose(votes[0], [(2 / 3 + 0.5) / 3, (4 / 3 + 0.5) / 3], rtol=1e-6)

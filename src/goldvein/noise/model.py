@@ -34,6 +34,7 @@ Ints = NDArray[np.int64]
 CHOICE_CELLS, FIT_CELLS, COUNT_CELLS = 2**17, 2**18, 2**22  # largest rows x classes to choose, to fit, to count on,
 LEAST_CHOICE, LEAST_FIT = 256, 1024  # with at least so many rows
 COUNTED = 20  # labels a class, on average, from which the joint is taken out of the probabilities
+KEYS, MIX = 4, np.uint64(0x9E3779B97F4A7C15)  # columns that decide the order of rows, and an odd number (2^64 / phi)
 BLOCK_CELLS = 2**18  # rows x classes of a block: one megabyte, which stays in the cache
 LEAST_WEIGHT = 0.01  # readings with less are left out
 CLEAR = 0.9  # weight from which a kind of noise is named
@@ -192,9 +193,9 @@ def fit_noise_model(
     y_given, y_true = place[given], np.where(known, place[y], -1)
     if len(labeled) == 1:
         return NoiseModel((), np.zeros(0), probs.shape[1], labeled, evidence={"none": 1.0})
-    rng = np.random.default_rng(0)  # the same labels always get the same judgment
-    fit_rows = _sample(rng, usable, max(LEAST_FIT, FIT_CELLS // len(labeled)))
-    some = _sample(rng, fit_rows, max(LEAST_CHOICE, CHOICE_CELLS // len(labeled)))
+    usable = _shuffled(usable, given, probs)  # the same labels get the same judgment, in whatever order they are
+    fit_rows = _sample(usable, max(LEAST_FIT, FIT_CELLS // len(labeled)))
+    some = _sample(fit_rows, max(LEAST_CHOICE, CHOICE_CELLS // len(labeled)))
 
     def problem(rows: Ints, inputs: Inputs, dense: bool) -> Problem:
         p = _of_labeled(probs, rows, labeled)
@@ -202,7 +203,7 @@ def fit_noise_model(
         rows, logs = rows[order], inputs.logs(p[order])
         return Problem(y_given[rows], Map(logs, dense), inputs, y_true[rows])
 
-    counted = _sample(rng, usable, COUNT_CELLS // len(labeled))
+    counted = _sample(usable, COUNT_CELLS // len(labeled))
     joint = count_confident(y_given[counted], _of_labeled(probs, counted, labeled))
     raw = Inputs.of(_of_labeled(probs, some, labeled))
     ways = [problem(some, raw, False)]
@@ -273,5 +274,17 @@ def _of_labeled(probs: Floats, rows: Ints, labeled: Ints) -> NDArray[np.float64]
     return np.asarray(p, dtype=np.float64)
 
 
-def _sample(rng: np.random.Generator, rows: Ints, n: int) -> Ints:
-    return rows if len(rows) <= n else np.sort(rng.choice(rows, n, replace=False))
+def _shuffled(rows: Ints, y: Ints, probs: Floats) -> Ints:
+    """Return rows (m,) in an order that depends on what is in them alone, and otherwise is as good as random."""
+    columns = np.unique(np.linspace(0, probs.shape[1] - 1, KEYS).astype(np.int64))
+    key = y[rows].astype(np.uint64)
+    for values in (probs[rows, y[rows]], *(probs[rows, column] for column in columns)):
+        bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32).astype(np.uint64)
+        key = (key ^ bits) * MIX  # modulo 2^64
+        key ^= key >> np.uint64(29)
+    return rows[np.argsort(key, kind="stable")]
+
+
+def _sample(rows: Ints, n: int) -> Ints:
+    """Return n of the rows, evenly spaced; equal rows are next to each other, so they are all represented."""
+    return rows if len(rows) <= n else rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]

@@ -24,6 +24,8 @@ SAME = 1e-3  # below this cosine distance, two rows are nearly the same,
 LUCKY = 0.01  # unless the rows are so dense that at least this number of them is expected to be as near by chance
 FEW = 10  # with fewer features, the length of a vector counts, too; chance assumes at most this many dimensions
 EQUAL = 1e-6  # distances that differ by less are equal
+ORDERED = 4  # features by which rows are ordered before some are drawn
+UNIQUE = 0.95  # if fewer rows than this share differ, rows are equal by chance
 
 
 class Neighbors(BaseEstimator):
@@ -86,12 +88,13 @@ def vote(
     Returns
     -------
     votes : ndarray of shape (n, K)
-        Shares of the labels among the k nearest other rows, with half a vote more for each class.
+        Shares of the labels among the k nearest other rows, with half a vote more for each class. Rows that are
+        equally far as the last of them share its vote, so the order of the rows changes nothing.
     distance : ndarray of shape (n,)
         Mean cosine distance to them.
     duplicate : ndarray of shape (n,), int64
-        Another row that is nearly the same but has another label; -1 for none. With few features, rows are near each
-        other by chance and do not count.
+        Another row that is nearly the same but has another label; -1 for none. With few features, or few values of
+        them, rows are near each other by chance and do not count.
 
     Examples
     --------
@@ -105,14 +108,19 @@ def vote(
     dimensions = min(features.shape[1], FEW)
     votes = np.full((n, n_classes), 0.5, dtype=np.float32)
     distance, duplicate = np.zeros(n, dtype=np.float32), np.full(n, -1)
-    for rows, nearest, away in _nearest(features, k):
+    differ = len(np.unique(features, axis=0)) >= UNIQUE * n
+    for rows, nearest, away, ties in _nearest(features, k):
         labels = y[nearest]
         for column in labels.T:
             votes[rows, column] += 1
+        for i, tied in ties:  # as many rows at the largest distance as have a vote, out of more
+            last = away[i] >= away[i, -1] - EQUAL
+            np.subtract.at(votes[rows[i]], labels[i, last], 1)
+            np.add.at(votes[rows[i]], y[tied], last.sum() / len(tied))
         distance[rows] = away.mean(1)
         # the number of rows within a distance grows with its power, and cosine distances are squared distances
         by_chance = k * (away / np.maximum(away[:, -1:], EQUAL)) ** (dimensions / 2)
-        same = (away < SAME) & (by_chance < LUCKY) & (labels != y[rows][:, None])
+        same = differ & (away < SAME) & (by_chance < LUCKY) & (labels != y[rows][:, None])
         found = same.any(1)
         duplicate[rows[found]] = nearest[found, same[found].argmax(1)]
     return votes / votes.sum(1, keepdims=True), distance, duplicate
@@ -130,8 +138,13 @@ def deviations(distance: Floats, usual: Floats) -> Floats:
     return (distance - middle) / (upper - middle) if upper - middle > EQUAL else np.zeros_like(distance)
 
 
-def _nearest(features: Floats, k: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats]]:
-    """Yield blocks of rows (b,), their k nearest other rows (b, k), nearest first, and the distances (b, k)."""
+def _nearest(
+    features: Floats, k: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats, list[tuple[int, NDArray[np.int64]]]]]:
+    """Yield blocks of rows (b,), their k nearest other rows (b, k), nearest first, and the distances (b, k).
+
+    Also yield the number in the block of each row that has more rows at the largest distance, and all of these.
+    """
     f = np.array(features, dtype=np.float32)
     if f.shape[1] < FEW:
         # one more constant feature keeps the length of a vector in its direction
@@ -139,7 +152,9 @@ def _nearest(features: Floats, k: int) -> Iterator[tuple[NDArray[np.int64], NDAr
         f = np.pad(f / max(float(np.sqrt(np.square(f).sum(1).mean())), 1e-12), ((0, 0), (0, 1)), constant_values=1)
     f /= np.maximum(np.linalg.norm(f, axis=1, keepdims=True), 1e-12)
     rng = np.random.default_rng(0)
-    among = np.arange(len(f)) if len(f) <= MOST else np.sort(rng.choice(len(f), MOST, replace=False))
+    among = np.arange(len(f))
+    if len(f) > MOST:  # in an order that does not depend on that of the rows
+        among = np.sort(np.lexsort(f.T[:ORDERED])[rng.choice(len(f), MOST, replace=False)])
     place = np.full(len(f), -1)
     place[among] = np.arange(len(among))
     base = f[among].T.copy()  # contiguous, for fast products
@@ -150,4 +165,10 @@ def _nearest(features: Floats, k: int) -> Iterator[tuple[NDArray[np.int64], NDAr
         near = np.argpartition(-alike, k - 1, axis=1)[:, :k] if k < len(among) else np.argsort(-alike, axis=1)[:, :k]
         away = np.maximum(1 - np.take_along_axis(alike, near, 1), 0)
         order = np.argsort(away, axis=1, kind="stable")
-        yield rows, among[np.take_along_axis(near, order, 1)], np.take_along_axis(away, order, 1)
+        near, away = np.take_along_axis(near, order, 1), np.take_along_axis(away, order, 1)
+        at_last = alike >= 1 - away[:, -1:] - EQUAL
+        ties = [
+            (int(i), among[at_last[i] & (alike[i] <= 1 - away[i, -1] + EQUAL)])
+            for i in np.flatnonzero(at_last.sum(1) > k)
+        ]
+        yield rows, among[near], away, ties
