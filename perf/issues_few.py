@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from goldvein import NoisyLabelClassifier
+from goldvein.bench.code_version import find_code_version
 from goldvein.issues.evidence import Evidence
 
 METHODS = ("cross_entropy", "joint_optimization", "mean_teacher")
@@ -71,7 +72,7 @@ def main() -> None:
             line = {"seed": seed, "method": method, "n": len(y), "held_out": int(evidence.held_out.sum())}
             line |= {"true_n_wrong": int(wrong.sum()), "ours": judge(evidence, model.classes_, wrong)}
             lines.append(line | {"blind": judge(blind, model.classes_, wrong)})
-            print(json.dumps(lines[-1]), flush=True)
+            print(json.dumps({**lines[-1], "code": find_code_version()}), flush=True)
     for name in ("ours", "blind"):
         inside = sum(line[name]["inside"] for line in lines)
         totals = [line["true_n_wrong"] + line[name]["listed"] for line in lines]

@@ -28,6 +28,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from goldvein import NoisyLabelClassifier
+from goldvein.bench.code_version import find_code_version
 from goldvein.data import standard
 from goldvein.metrics import calibration_error
 from goldvein.noise import synthetic as noise
@@ -152,7 +153,7 @@ def main() -> None:
             line["one run"] = train_once(x, y, y_true, seed, net)
             if options.peer:
                 line["five folds"] = train_folds(x, y, y_true, seed, net)
-            print(json.dumps(line), flush=True)
+            print(json.dumps({**line, "code": find_code_version()}), flush=True)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from goldvein import NoisyLabelClassifier
+from goldvein.bench.code_version import find_code_version
 from goldvein.data import standard
 from goldvein.data.dataset import Dataset
 from goldvein.noise import synthetic as noise
@@ -68,7 +69,7 @@ def main() -> None:
             line = {"seed": seed, "method": method, "order": order, "reviewed": budget}
             wrong = int((reviewed & (given != true)).sum())
             line |= {"wrong": wrong, "before": before, "after": after, **judge_list(again, y != true)}
-            print(json.dumps(line), flush=True)
+            print(json.dumps({**line, "code": find_code_version()}), flush=True)
 
 
 if __name__ == "__main__":
