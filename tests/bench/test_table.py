@@ -130,7 +130,7 @@ def test_an_error_is_worse_above_the_published_one():
     table = replace(TABLE, measure="error")
     text = render_table(table, [*results(0, 0, [0.5]), *results(0, 1, [0.4])])
     assert "Values: test error, %." in text
-    assert cells(text, "ce") == ["50.00 (1 of 3) vs 98.2 ± 0.1: -48.20", "60.00 (1 of 3) vs 52.9: +7.10 **!**"]
+    assert cells(text, "ce") == ["50.00 (1 of 3) vs 98.2 ± 0.1: -48.20 **+**", "60.00 (1 of 3) vs 52.9: +7.10 **!**"]
 
 
 def test_shares_right_after_correction_and_selection():

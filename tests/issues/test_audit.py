@@ -346,3 +346,18 @@ def test_conflicts_name_the_other_row_as_the_user_does() -> None:
 
 def test_names_that_are_read_from_right_to_left_do_not_turn_a_reason_around() -> None:
     assert isolate(["cat", 3, "\u202eton"]) == ["cat", 3, "\u2068\u202eton\u2069"]
+
+
+def test_a_class_without_labels_does_not_hide_the_mistakes_in_the_others() -> None:
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(0, 4, 1000)
+    probs = 0.9 * np.eye(4)[y_true] + 0.1 * rng.dirichlet(np.ones(4), 1000)
+    y = np.where(y_true == 3, rng.integers(0, 3, 1000), y_true)  # nobody gave label 3
+    flipped = (rng.random(1000) < 0.1) & (y_true < 3)
+    y[flipped] = (y[flipped] + 1) % 3
+    table = find_label_issues(y, probs=probs).sort_values("id")
+    listed, strange = table["is_issue"].to_numpy(), y_true == 3
+    assert listed[flipped].mean() > 0.95
+    assert listed[strange].all()
+    assert (table["suggested_label"].to_numpy()[strange] == 3).all()
+    assert not listed[~flipped & ~strange].any()

@@ -23,7 +23,8 @@ COUNTS: tuple[Count, ...] = get_args(Count)
 RULE = (
     "Each cell shows: mean ± standard deviation (number of seeds) vs published value: difference in points. **!** "
     f"marks a mean that is worse than the published mean by more than {MAX_POINTS} points, or by more than {MAX_STDS} "
-    f"published standard deviations if that is less. Published standard deviations below {MIN_STD} count as {MIN_STD}."
+    "published standard deviations if that is less; **+** marks one that is better by as much. Published standard "
+    f"deviations below {MIN_STD} count as {MIN_STD}."
 )
 
 
@@ -210,7 +211,8 @@ def _format_cell(table: Table, row: Row, column: Column, found: Sequence[JobResu
     if published is None:
         return text
     worse = published - mean if table.measure == "accuracy" else mean - published
-    return f"{text}: {mean - published:+.2f}{' **!**' if is_worse(worse, std) else ''}"
+    mark = " **!**" if is_worse(worse, std) else " **+**" if is_worse(-worse, std) else ""
+    return f"{text}: {mean - published:+.2f}{mark}"
 
 
 def _format_mean(values: Sequence[float]) -> str:

@@ -26,6 +26,9 @@ Matrix = NDArray[np.float64]  # (k, k)
 PRIOR = {"none": 0.1, "symmetric": 0.5, "by class": 0.18, "look-alike": 0.05, "pair": 0.15, "boundary": 0.02}
 LEAST_WAY = 0.05  # ways with a smaller weight, compared with the best, are left out
 TRUST = 0.5  # power of the evidence: the map from the classifier to clean probabilities is not exact
+# What a reading of probs T^-1 pays for this T, in log evidence: about what one rate costs that a thousand labels tell.
+# (The price of all rates of T would rest on those that are nearly 0, whose prior has no end.)
+PRICE_OF_T = 3.0
 GUESSES = 2  # at most, of the main wrong names, after those of the joint
 ISLANDS = 0.025  # least gain of symmetric noise for each label, in log likelihood, for islands to be suspected
 # A matrix must make held-out labels likelier than a temperature does, by this much, in log likelihood: a constant, and
@@ -73,16 +76,6 @@ def transition_of_joint(joint: Ints) -> Matrix:
     """Return T (k, k) as the confident joint counts it, with one more right label for each class."""
     counts = joint + np.eye(len(joint))
     return np.asarray(counts / counts.sum(1, keepdims=True))
-
-
-def price_of_noise(reading: Reading) -> float:
-    """Return what its parameters of noise cost a reading with T: the log of how much they were narrowed down.
-
-    The reading of probs T^-1 pays it a second time, for this T.
-    """
-    assert reading.ties is not None  # so it has T
-    prior, _, _ = reading.ties.prior(reading.parameters[len(reading.parameters) - reading.ties.size :])
-    return reading.log_likelihood - reading.evidence - prior
 
 
 def _matrix_price(way: Problem) -> float:

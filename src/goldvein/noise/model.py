@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldvein.noise.calibration import MOST_DENSE, Inputs, Map
-from goldvein.noise.choice import PRIOR, fit_all, price_of_noise, refit, transition_of_joint, weigh_ways, weights_of
+from goldvein.noise.choice import PRICE_OF_T, PRIOR, fit_all, refit, transition_of_joint, weigh_ways, weights_of
 from goldvein.noise.class_noise import Problem, Reading
 from goldvein.noise.transition import SINGULAR, count_confident
 from goldvein.noise.uncertainty import share_covariance
@@ -194,8 +194,9 @@ def fit_noise_model(
     if len(labeled) == 1:
         return NoiseModel((), np.zeros(0), probs.shape[1], labeled, evidence={"none": 1.0})
     usable = _shuffled(usable, given, probs)  # the same labels get the same judgment, in whatever order they are
-    fit_rows = _sample(usable, max(LEAST_FIT, FIT_CELLS // len(labeled)))
-    some = _sample(fit_rows, max(LEAST_CHOICE, CHOICE_CELLS // len(labeled)))
+    rng = np.random.default_rng(0)
+    fit_rows = _sample(rng, usable, max(LEAST_FIT, FIT_CELLS // len(labeled)))
+    some = _sample(rng, fit_rows, max(LEAST_CHOICE, CHOICE_CELLS // len(labeled)))
 
     def problem(rows: Ints, inputs: Inputs, dense: bool) -> Problem:
         p = _of_labeled(probs, rows, labeled)
@@ -203,7 +204,7 @@ def fit_noise_model(
         rows, logs = rows[order], inputs.logs(p[order])
         return Problem(y_given[rows], Map(logs, dense), inputs, y_true[rows])
 
-    counted = _sample(usable, COUNT_CELLS // len(labeled))
+    counted = _sample(rng, usable, COUNT_CELLS // len(labeled))
     joint = count_confident(y_given[counted], _of_labeled(probs, counted, labeled))
     raw = Inputs.of(_of_labeled(probs, some, labeled))
     ways = [problem(some, raw, False)]
@@ -222,7 +223,7 @@ def fit_noise_model(
             kinds = {reading.kind for reading, weight in zip(of_way, shares_of, strict=True) if weight >= LEAST_WEIGHT}
             for without in _unmixed(probs, some, labeled, best.T):
                 again = fit_all(problem(some, without, way.problem.map.dense), pairs, kinds)
-                of_way += [replace(reading, evidence=reading.evidence - price_of_noise(best)) for reading in again]
+                of_way += [replace(reading, evidence=reading.evidence - PRICE_OF_T) for reading in again]
         readings += of_way
         dense += [way.problem.map.dense] * len(of_way)
         weights = np.r_[weights, way.weight * weights_of(of_way)]
@@ -275,7 +276,7 @@ def _of_labeled(probs: Floats, rows: Ints, labeled: Ints) -> NDArray[np.float64]
 
 
 def _shuffled(rows: Ints, y: Ints, probs: Floats) -> Ints:
-    """Return rows (m,) in an order that depends on what is in them alone, and otherwise is as good as random."""
+    """Return rows (m,) in an order that depends on what is in them alone."""
     columns = np.unique(np.linspace(0, probs.shape[1] - 1, KEYS).astype(np.int64))
     key = y[rows].astype(np.uint64)
     for values in (probs[rows, y[rows]], *(probs[rows, column] for column in columns)):
@@ -285,6 +286,5 @@ def _shuffled(rows: Ints, y: Ints, probs: Floats) -> Ints:
     return rows[np.argsort(key, kind="stable")]
 
 
-def _sample(rows: Ints, n: int) -> Ints:
-    """Return n of the rows, evenly spaced; equal rows are next to each other, so they are all represented."""
-    return rows if len(rows) <= n else rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]
+def _sample(rng: np.random.Generator, rows: Ints, n: int) -> Ints:
+    return rows if len(rows) <= n else rows[np.sort(rng.choice(len(rows), n, replace=False))]
