@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[200, 201], help="one data set per seed")
     torch.set_num_threads(1)
+    code = find_code_version()  # now, since files may be edited during the runs
     lines = []
     for seed in parser.parse_args().seeds:
         x, y, true = make_data(seed)
@@ -72,7 +73,7 @@ def main() -> None:
             line = {"seed": seed, "method": method, "n": len(y), "held_out": int(evidence.held_out.sum())}
             line |= {"true_n_wrong": int(wrong.sum()), "ours": judge(evidence, model.classes_, wrong)}
             lines.append(line | {"blind": judge(blind, model.classes_, wrong)})
-            print(json.dumps({**lines[-1], "code": find_code_version()}), flush=True)
+            print(json.dumps({**lines[-1], "code": code}), flush=True)
     for name in ("ours", "blind"):
         inside = sum(line[name]["inside"] for line in lines)
         totals = [line["true_n_wrong"] + line[name]["listed"] for line in lines]

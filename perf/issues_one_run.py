@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", help="run only these data sets")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    code = find_code_version()  # now, since files may be edited during the runs
     x, y, y_true = load_noisy("digits", "symmetric", 0.2, 0)
     train_once(x, y, y_true, 0, MLP)  # so that imports and first calls are not timed
     for data, kind, rate in BARS if options.what == "bars" else COUNTS:
@@ -153,7 +154,7 @@ def main() -> None:
             line["one run"] = train_once(x, y, y_true, seed, net)
             if options.peer:
                 line["five folds"] = train_folds(x, y, y_true, seed, net)
-            print(json.dumps({**line, "code": find_code_version()}), flush=True)
+            print(json.dumps({**line, "code": code}), flush=True)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from goldvein.bench.code_version import find_code_version
 from goldvein.data import standard
 from goldvein.data.dataset import Dataset
 from goldvein.noise import synthetic as noise
-from goldvein.review.planner import plan
+from goldvein.review.planner import plan_review
 
 ROWS, RATE, BUDGETS = 5000, 0.3, (250, 500, 1000)
 NET: dict[str, Any] = {"model": "mlp", "optimizer": "adam", "lr": 0.001, "epochs": 20, "augment": "none"}
@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds")
     seeds = parser.parse_args().seeds
     torch.set_num_threads(1)
+    code = find_code_version()  # now, since files may be edited during the runs
     data = standard.load_dataset("mnist")
     for seed, method in itertools.product(seeds, ("cross_entropy", "two_stage")):
         rng = np.random.default_rng(seed)
@@ -59,7 +60,7 @@ def main() -> None:
         given = noise.corrupt(true, noise.transition("symmetric", 10, RATE), seed)
         model, before = train(method, seed, data, x, given)
         orders = {
-            "planned": plan(model.label_issues(), max(BUDGETS))["id"].to_numpy(),
+            "planned": plan_review(model.label_issues(), max(BUDGETS))["id"].to_numpy(),
             "at random": rng.permutation(ROWS),
         }
         for budget, (order, ids) in itertools.product(BUDGETS, orders.items()):
@@ -69,7 +70,7 @@ def main() -> None:
             line = {"seed": seed, "method": method, "order": order, "reviewed": budget}
             wrong = int((reviewed & (given != true)).sum())
             line |= {"wrong": wrong, "before": before, "after": after, **judge_list(again, y != true)}
-            print(json.dumps({**line, "code": find_code_version()}), flush=True)
+            print(json.dumps({**line, "code": code}), flush=True)
 
 
 if __name__ == "__main__":

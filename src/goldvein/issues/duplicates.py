@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from goldvein.selectors.neighbors import UNIQUE
+
 SIDE = 8  # blocks in a row or column of the coarse picture
 BANDS, BITS = 4, 16  # parts of a sketch, and signs in each
 NEXT = 8  # rows that share a part are sorted by one more projection; each is compared with this many rows after it
 ALIKE = 0.2  # largest root mean square difference of two duplicates, in standard deviations of the pixels of one
-UNIQUE = 0.95  # if fewer rows than this share differ, equal vectors may be equal by chance and do not count
 CELLS = 2**22  # values that are compared at a time, which limits the memory
 
 

@@ -108,7 +108,6 @@ def vote(
     dimensions = min(features.shape[1], FEW)
     votes = np.full((n, n_classes), 0.5, dtype=np.float32)
     distance, duplicate = np.zeros(n, dtype=np.float32), np.full(n, -1)
-    differ = len(np.unique(features, axis=0)) >= UNIQUE * n
     for rows, nearest, away, ties in _nearest(features, k):
         labels = y[nearest]
         for column in labels.T:
@@ -120,9 +119,11 @@ def vote(
         distance[rows] = away.mean(1)
         # the number of rows within a distance grows with its power, and cosine distances are squared distances
         by_chance = k * (away / np.maximum(away[:, -1:], EQUAL)) ** (dimensions / 2)
-        same = differ & (away < SAME) & (by_chance < LUCKY) & (labels != y[rows][:, None])
+        same = (away < SAME) & (by_chance < LUCKY) & (labels != y[rows][:, None])
         found = same.any(1)
         duplicate[rows[found]] = nearest[found, same[found].argmax(1)]
+    if (duplicate >= 0).any() and len({hash(row.tobytes()) for row in features}) < UNIQUE * n:
+        duplicate[:] = -1
     return votes / votes.sum(1, keepdims=True), distance, duplicate
 
 
