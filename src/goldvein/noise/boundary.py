@@ -22,11 +22,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from goldvein.noise.calibration import Vector
-from goldvein.noise.class_noise import STEPS, TOLERANCE, Problem, Reading, laplace
+from goldvein.noise.class_noise import Problem, Reading, climb, laplace
 
 Floats = NDArray[np.floating[Any]]
 LEAST_WIDTH = 0.3  # of the zone in which labels are mixed, in logits; a narrower one is not seen
@@ -81,22 +80,19 @@ class BoundaryLikelihood:
         gradient = np.r_[self.problem.map.gradient(by_logit) + toward, by_noise.sum(0) + toward_noise]
         return -float(value.sum() + prior + noise), -gradient
 
+    def scores(self, v: Vector) -> NDArray[np.float64]:
+        """Return the derivative of the log likelihood of each label, (m, parameters)."""
+        _, by_logit, by_noise = self.terms(v)
+        return np.concatenate([self.problem.map.scores(by_logit), by_noise], 1)
 
-def fit_boundary(problem: Problem, start: Vector) -> Reading:
-    """Fit this reading; ``start`` holds the parameters of the map without noise."""
+
+def fit_boundary(problem: Problem, start: Reading) -> Reading:
+    """Fit this reading; the map of ``start`` begins the fit."""
     likelihood = BoundaryLikelihood(problem)
     ranges = [*problem.map.bounds(), (-8.0, 8.0), (-5.0, 5.0)]
-    options = {"maxiter": STEPS, "ftol": TOLERANCE}
-    best = min(
-        (
-            minimize(likelihood, guess, jac=True, method="L-BFGS-B", bounds=ranges, options=options)
-            for guess in (np.r_[start[: problem.map.size] * factor, noise] for factor, *noise in STEEPER)
-        ),
-        key=lambda found: float(found.fun),
-    )
-    _, by_logit, by_noise = likelihood.terms(best.x)
-    scores = np.concatenate([problem.map.scores(by_logit), by_noise], 1)
-    precision = np.array([2 * expit(best.x[-2]) * expit(-best.x[-2]), 1.0])
-    evidence, covariance = laplace(-float(best.fun), scores, problem.map.precision(), precision)
-    calibration = problem.map.calibration(best.x[:-2], problem.inputs)
-    return Reading("boundary", calibration, None, -float(best.fun), evidence, best.x, covariance)
+    guesses = [np.r_[start.start(problem) * factor, noise] for factor, *noise in STEEPER]
+    v, value = max((climb(likelihood, guess, ranges) for guess in guesses), key=lambda found: found[1])
+    precision = np.array([2 * expit(v[-2]) * expit(-v[-2]), 1.0])
+    evidence, covariance = laplace(value, likelihood.scores(v), problem.map.precision(), precision)
+    calibration = problem.map.calibration(v[:-2], problem.inputs)
+    return Reading("boundary", calibration, None, value, evidence, v, covariance)

@@ -68,6 +68,11 @@ class Calibration:
     slope: NDArray[np.float64] | float
     bias: Vector
 
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return np.size(self.slope) + len(self.bias)
+
     def clean_probs(self, probs: Floats) -> NDArray[np.float32]:
         """Return p(true | x) (n, K) of eq. 1."""
         z = self.inputs.logs(np.asarray(probs, dtype=np.float32))
@@ -99,6 +104,12 @@ class Map:
     def start(self) -> Vector:
         """Return the parameters of A = identity, b = 0."""
         return np.asarray(np.r_[np.eye(self.k).ravel() if self.dense else 1.0, np.zeros(self.k)])
+
+    def start_from(self, v: Vector) -> Vector:
+        """Return the parameters of this map that mean the same as those of a map with a multiple of the identity."""
+        if len(v) == self.size or not self.dense:
+            return v[: self.size]
+        return np.asarray(np.r_[(v[0] * np.eye(self.k)).ravel(), v[1 : self.k + 1]])
 
     def logits(self, v: Vector) -> NDArray[np.float64]:
         """Return the exponents of eq. 1 (m, K)."""

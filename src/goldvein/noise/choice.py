@@ -1,15 +1,14 @@
-"""The choice between readings of given labels, and between ways from the classifier to clean probabilities.
+"""The choice between readings of given labels: kinds of noise, fitted to the same labels with the same inputs.
 
     w(reading)  =  prior(reading) P(labels | reading)^(1/2) / sum over readings                            (1)
 
-The prior, the power and the prices below were chosen on made data of the kinds in ``perf/judging.py`` with seeds 0 to
-19, and on runs with seeds 0 and 1 of MNIST and Fashion-MNIST, and seed 0 of CIFAR-10N; their true labels were in view.
+The prior and the power were chosen on made data of the kinds in ``perf/judging.py`` with seeds 0 to 19, and on runs
+with seeds 0 and 1 of MNIST and Fashion-MNIST, and seed 0 of CIFAR-10N; their true labels were in view.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,85 +19,15 @@ from goldvein.noise.class_noise import Likelihood, Problem, Reading, fit_class_n
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
-Matrix = NDArray[np.float64]  # (k, k)
 # Most labels that people doubt have some noise, so its prior is large. Noise near the boundaries differs from overlap
 # in the shape of one curve only, so its prior is small.
 PRIOR = {"none": 0.1, "symmetric": 0.5, "by class": 0.18, "look-alike": 0.05, "pair": 0.15, "boundary": 0.02}
-LEAST_WAY = 0.05  # ways with a smaller weight, compared with the best, are left out
 TRUST = 0.5  # power of the evidence: the map from the classifier to clean probabilities is not exact
-# What a reading of probs T^-1 pays for this T, in log evidence: about what the one rate of symmetric noise costs there
-# where a thousand labels tell it. Chosen after runs with seeds 1, 10 and 11 of MNIST had been seen as well.
-# (The price of all rates of T would rest on those that are nearly 0, whose prior has no end.)
-PRICE_OF_T = 3.0
 GUESSES = 2  # at most, of the main wrong names, after those of the joint
 ISLANDS = 0.025  # least gain of symmetric noise for each label, in log likelihood, for islands to be suspected
-# A matrix must make held-out labels likelier than a temperature does, by this much, in log likelihood: a constant, and
-# a share of its parameters that grows with parameters / labels. A matrix with little gain fits some wrong labels.
-MATRIX_PRICE, MATRIX_SHARE, MATRIX_RATIO = 5.0, 0.15, 5.0
 
 
-@dataclass(frozen=True)
-class Way:
-    """A way from the classifier to clean probabilities, its readings, and its weight among the ways."""
-
-    problem: Problem
-    readings: list[Reading]
-    weight: float
-
-
-def weigh_ways(ways: Sequence[Problem], joint: Ints | None) -> tuple[list[Way], Ints | None]:
-    """Return the ways that make held-out labels about as likely as the best one does (two folds), best first.
-
-    Also return the joint, or None if noise between pairs is not possible.
-
-    Parameters
-    ----------
-    ways : sequence of Problem
-        The same labels with different inputs and maps; the first one with the probabilities as they are, and no matrix.
-    joint : ndarray of shape (k, k), int64, optional
-        The confident joint, which guesses the classes that are confused. Without it, there are no pairs.
-    """
-    every, values = [], []
-    for number, way in enumerate(ways):
-        readings = fit_all(way, joint)
-        if not number and joint is not None and (way.true < 0).all() and _islands(readings, len(way.y)):
-            joint = None
-            readings = [reading for reading in readings if reading.kind not in ("pair", "look-alike")]
-        best = readings[int(weights_of(readings).argmax())]
-        every.append(readings)
-        values.append((_held_out(best, way) if len(ways) > 1 else 0) - _matrix_price(way) * way.map.dense)
-    weights = np.exp(TRUST * (np.array(values) - max(values)))
-    weights *= weights >= LEAST_WAY
-    weights /= weights.sum()
-    return [Way(ways[i], every[i], float(weights[i])) for i in np.argsort(-weights) if weights[i] > 0], joint
-
-
-def transition_of_joint(joint: Ints) -> Matrix:
-    """Return T (k, k) as the confident joint counts it, with one more right label for each class."""
-    counts = joint + np.eye(len(joint))
-    return np.asarray(counts / counts.sum(1, keepdims=True))
-
-
-def _matrix_price(way: Problem) -> float:
-    parameters = len(way.map.start())
-    return MATRIX_PRICE + parameters * min(MATRIX_SHARE, MATRIX_RATIO * parameters / len(way.y))
-
-
-def _held_out(reading: Reading, problem: Problem) -> float:
-    """Return the log likelihood that as many new labels would have.
-
-    Two folds have half the labels to learn from. With P parameters, the labels of the fit gain P / 2 over the truth,
-    new labels lose P / 2, and they lose P if half of the labels were fitted. So two thirds of the difference count.
-    """
-    folds, held_out = np.arange(len(problem.y)) % 2, 0.0
-    for fold in (0, 1):
-        fitted = refit(problem.part(np.flatnonzero(folds != fold)), reading)
-        held_out += log_likelihood(fitted, problem.part(np.flatnonzero(folds == fold)))
-    seen = log_likelihood(reading, problem)
-    return seen - (seen - held_out) * 2 / 3
-
-
-def _islands(readings: Sequence[Reading], n: int) -> bool:
+def suspect_islands(readings: Sequence[Reading], n: int) -> bool:
     """Return whether noise between pairs is more likely islands of one class inside another.
 
     A linear classifier takes a cluster of class j inside class i for wrong labels j. Then symmetric noise explains most
@@ -113,16 +42,22 @@ def _islands(readings: Sequence[Reading], n: int) -> bool:
 def refit(problem: Problem, like: Reading) -> Reading:
     """Fit a reading again, to other labels."""
     if like.ties is None:
-        return fit_boundary(problem, like.parameters)
+        return fit_boundary(problem, like)
     detail = like.ties.shape if like.ties.target is None else like.ties.target
-    return fit_class_noise(problem, like.kind, detail, like.parameters)
+    return fit_class_noise(problem, like.kind, detail, like)
 
 
-def fit_all(problem: Problem, joint: Ints | None, kinds: Collection[str] = tuple(PRIOR)) -> list[Reading]:
-    """Fit readings, each from the map without noise; without the confident ``joint`` (k, k), no pairs."""
-    none = fit_class_noise(problem, "none")
-    start, readings = none.parameters, [none]
-    readings += [fit_class_noise(problem, kind, None, start) for kind in ("symmetric", "by class") if kind in kinds]
+def fit_all(
+    problem: Problem, joint: Ints | None, kinds: Collection[str] = tuple(PRIOR), start: Reading | None = None
+) -> list[Reading]:
+    """Fit readings of some kinds; without the confident ``joint`` (k, k), no pairs.
+
+    Each fit begins with the map of ``start``, by default that without noise.
+    """
+    start = fit_class_noise(problem, "none") if start is None else start
+    readings = [
+        fit_class_noise(problem, kind, None, start) for kind in ("none", "symmetric", "by class") if kind in kinds
+    ]
     if joint is not None and "look-alike" in kinds:
         readings.append(fit_class_noise(problem, "look-alike", _shape(joint), start))
     if joint is not None and "pair" in kinds:
@@ -132,6 +67,11 @@ def fit_all(problem: Problem, joint: Ints | None, kinds: Collection[str] = tuple
     return readings
 
 
+def fit_kind(problem: Problem, joint: Ints | None, like: Reading) -> Reading:
+    """Fit a reading of the same kind, from its map on; pairs guess their names again."""
+    return fit_all(problem, joint, (like.kind,), like)[0]
+
+
 def _shape(joint: Ints) -> NDArray[np.float64]:
     """Return how the wrong names of each class share its rate, (k, k): as in the joint, with half a label more each."""
     shape = joint + 0.5
@@ -139,7 +79,7 @@ def _shape(joint: Ints) -> NDArray[np.float64]:
     return np.asarray(shape / shape.sum(1, keepdims=True))
 
 
-def _fit_pairs(problem: Problem, joint: Ints, start: NDArray[np.float64]) -> Reading:
+def _fit_pairs(problem: Problem, joint: Ints, start: Reading) -> Reading:
     """Fit noise between pairs, with the best guesses of the main wrong name of each class.
 
     The labels guess again once the classes are known better: where the joint named the wrong pair, the clean
@@ -163,7 +103,7 @@ def _fit_pairs(problem: Problem, joint: Ints, start: NDArray[np.float64]) -> Rea
         names = _main_names(problem, best)
         if np.array_equal(names, best.ties.target):  # type: ignore[union-attr,arg-type]  # pairs have ties and targets
             break
-        again = fit_class_noise(problem, "pair", names, best.parameters)
+        again = fit_class_noise(problem, "pair", names, best)
         if again.evidence <= best.evidence:
             break
         best = again

@@ -7,7 +7,7 @@ judgment of a label is the mean over the readings. Where the labels do not decid
 wrong labels, both readings have a weight: P(wrong) lies between the two, and so does the interval of the count.
 
 Probabilities of a network that was trained on noisy labels contain this noise. So each reading with noise is fitted
-twice: to the probabilities, and to probs T^-1, with the T of the first fit (Patrini et al. 2017).
+twice: to the probabilities, and to probs T^-1 (:mod:`goldvein.noise.ways`).
 
 Reviewed labels are not a random sample: reviewers see the suspicious ones first. But the row and its label decide what
 is reviewed, so the likelihood of the labels as given before the review, and of the classes that the reviewer gave, is
@@ -17,26 +17,24 @@ that of a random sample.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from goldvein.noise.calibration import MOST_DENSE, Inputs, Map
-from goldvein.noise.choice import PRICE_OF_T, PRIOR, fit_all, refit, transition_of_joint, weigh_ways, weights_of
-from goldvein.noise.class_noise import Problem, Reading
-from goldvein.noise.transition import SINGULAR, count_confident
+from goldvein.noise.choice import PRIOR, refit
+from goldvein.noise.class_noise import Reading
+from goldvein.noise.transition import count_confident
 from goldvein.noise.uncertainty import share_covariance
+from goldvein.noise.ways import LEAST_WEIGHT, Labels, weigh_readings
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 CHOICE_CELLS, FIT_CELLS, COUNT_CELLS = 2**17, 2**18, 2**22  # largest rows x classes to choose, to fit, to count on,
 LEAST_CHOICE, LEAST_FIT = 256, 1024  # with at least so many rows
-COUNTED = 20  # labels a class, on average, from which the joint is taken out of the probabilities
 KEYS, MIX = 4, np.uint64(0x9E3779B97F4A7C15)  # columns that decide the order of rows, and an odd number (2^64 / phi)
 BLOCK_CELLS = 2**18  # rows x classes of a block: one megabyte, which stays in the cache
-LEAST_WEIGHT = 0.01  # readings with less are left out
 CLEAR = 0.9  # weight from which a kind of noise is named
 
 
@@ -198,50 +196,27 @@ def fit_noise_model(
     fit_rows = _sample(rng, usable, max(LEAST_FIT, FIT_CELLS // len(labeled)))
     some = _sample(rng, fit_rows, max(LEAST_CHOICE, CHOICE_CELLS // len(labeled)))
 
-    def problem(rows: Ints, inputs: Inputs, dense: bool) -> Problem:
-        p = _of_labeled(probs, rows, labeled)
-        order = np.lexsort((*p.T[:3], y_given[rows]))  # else the folds would depend on the order of the rows
-        rows, logs = rows[order], inputs.logs(p[order])
-        return Problem(y_given[rows], Map(logs, dense), inputs, y_true[rows])
+    def labels(rows: Ints) -> Labels:
+        return Labels.of(y_given[rows], _of_labeled(probs, rows, labeled), y_true[rows])
 
     counted = _sample(rng, usable, COUNT_CELLS // len(labeled))
     joint = count_confident(y_given[counted], _of_labeled(probs, counted, labeled))
-    raw = Inputs.of(_of_labeled(probs, some, labeled))
-    ways = [problem(some, raw, False)]
-    if mixed is not False and len(counted) >= COUNTED * len(labeled):
-        counted_T = transition_of_joint(joint)
-        ways += [problem(some, without, False) for without in _unmixed(probs, some, labeled, counted_T)]
-    if len(labeled) <= MOST_DENSE:
-        ways.append(problem(some, raw, True))
-    found, pairs = weigh_ways(ways, joint if len(labeled) > 2 else None)
-    readings, dense, weights = [], [], np.zeros(0)
-    for way in found:
-        of_way = list(way.readings)
-        shares_of = weights_of(of_way)
-        best = of_way[int(shares_of.argmax())]
-        if mixed is not False and best.T is not None and best.kind != "none":
-            kinds = {reading.kind for reading, weight in zip(of_way, shares_of, strict=True) if weight >= LEAST_WEIGHT}
-            for without in _unmixed(probs, some, labeled, best.T):
-                again = fit_all(problem(some, without, way.problem.map.dense), pairs, kinds)
-                of_way += [replace(reading, evidence=reading.evidence - PRICE_OF_T) for reading in again]
-        readings += of_way
-        dense += [way.problem.map.dense] * len(of_way)
-        weights = np.r_[weights, way.weight * weights_of(of_way)]
+    found = weigh_readings(labels(some), joint, mixed is not False)
     evidence: dict[str, float] = dict.fromkeys(PRIOR, 0.0)
-    for weight, reading in zip(weights, readings, strict=True):
-        evidence[reading.kind] += float(weight)
-    heavy = np.flatnonzero(weights >= LEAST_WEIGHT)
-    kept = [readings[i] for i in heavy]
-    weights = weights[heavy] / weights[heavy].sum()
+    for reading, weight in found:
+        evidence[reading.kind] += weight
+    heavy = [(reading, weight) for reading, weight in found if weight >= LEAST_WEIGHT]
+    weights = np.array([weight for _, weight in heavy])
+    kept: list[Reading] = []
     shares: list[NDArray[np.float64]] = []
-    for i, reading in enumerate(kept):
-        data = problem(fit_rows, reading.calibration.inputs, dense[heavy[i]])
-        if len(fit_rows) > len(some):
-            kept[i] = reading = refit(data, reading)
+    to_fit = labels(fit_rows)
+    for reading, _ in heavy:
+        problem = to_fit.problem(reading.calibration.inputs, reading.dense)
+        kept.append(refit(problem, reading) if len(fit_rows) > len(some) else reading)
         if counts:
-            shares.append(share_covariance(reading, data))
+            shares.append(share_covariance(kept[-1], problem))
     shares = _no_surer_than_raw(kept, shares) if counts else []
-    return NoiseModel(tuple(kept), weights, probs.shape[1], labeled, tuple(shares), evidence)
+    return NoiseModel(tuple(kept), weights / weights.sum(), probs.shape[1], labeled, tuple(shares), evidence)
 
 
 def _no_surer_than_raw(readings: list[Reading], shares: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
@@ -256,17 +231,6 @@ def _no_surer_than_raw(readings: list[Reading], shares: list[NDArray[np.float64]
         else share
         for reading, share in zip(readings, shares, strict=True)
     ]
-
-
-def _unmixed(probs: Floats, rows: Ints, labeled: Ints, T: NDArray[np.float64]) -> Iterator[Inputs]:
-    """Yield the inputs without the noise of T (k, k), if T can be inverted."""
-    try:
-        inverse = np.linalg.inv(T)
-    except np.linalg.LinAlgError:
-        return
-    # the condition number in the 1-norm, since that of the 2-norm takes three times as long as the inverse
-    if np.linalg.norm(T, 1) * np.linalg.norm(inverse, 1) < SINGULAR:
-        yield Inputs.of(_of_labeled(probs, rows, labeled), np.asarray(inverse, dtype=np.float64))
 
 
 def _of_labeled(probs: Floats, rows: Ints, labeled: Ints) -> NDArray[np.float64]:
