@@ -1,4 +1,4 @@
-"""What a review is worth: train, decide on the labels that the planner puts first, and train again.
+"""What a review is worth: train, decide on the labels that are most suspicious, and train again.
 
     OMP_NUM_THREADS=1 GOLDVEIN_DATA=... python perf/review_gain.py --seeds 0 1 2
 
@@ -24,7 +24,6 @@ from goldvein.bench.code_version import find_code_version
 from goldvein.data import standard
 from goldvein.data.dataset import Dataset
 from goldvein.noise import synthetic as noise
-from goldvein.review.planner import plan_review
 
 ROWS, RATE, BUDGETS = 5000, 0.3, (250, 500, 1000)
 NET: dict[str, Any] = {"model": "mlp", "optimizer": "adam", "lr": 0.001, "epochs": 20, "augment": "none"}
@@ -60,7 +59,7 @@ def main() -> None:
         given = noise.corrupt(true, noise.transition("symmetric", 10, RATE), seed)
         model, before = train(method, seed, data, x, given)
         orders = {
-            "planned": plan_review(model.label_issues(), max(BUDGETS))["id"].to_numpy(),
+            "worst first": model.label_issues()["id"].to_numpy(),
             "at random": rng.permutation(ROWS),
         }
         for budget, (order, ids) in itertools.product(BUDGETS, orders.items()):

@@ -134,7 +134,7 @@ def test_the_end_of_the_plan(text_run, serve, browser):
     assert page.text("#total") == "3"
     for key in "kkk":
         act(page, key)
-    page.wait("document.querySelector('#note').innerText.includes('All planned labels are decided')")
+    page.wait("document.querySelector('#note').innerText.includes('All listed labels are decided')")
     assert len(decided(text_run)) == 3
 
 

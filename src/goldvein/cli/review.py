@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def review(
     run: RunFolder,
     budget: Annotated[
-        int | None, Option(help="Number of labels to review, best first.  [default: all issues]", min=1)
+        int | None, Option(help="Number of labels to review, worst first.  [default: all issues]", min=1)
     ] = None,
     port: Annotated[int, Option(help="Port of the local page; 0 picks a free one.", min=0, max=65535)] = 0,
     open_: Annotated[bool, Option("--open", help="Open the page in the browser.")] = False,

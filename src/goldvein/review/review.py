@@ -1,4 +1,4 @@
-"""A review: the planned rows of a run and the decisions about them, without a page."""
+"""A review: the suspicious labels of a run and the decisions about them, without a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from goldvein.errors import InputError
 from goldvein.report.appearance import DataView, load_picture
-from goldvein.review.planner import plan_review
 from goldvein.runs.apply import check_decisions
 from goldvein.runs.decisions import ACTIONS, Log
 
@@ -25,7 +24,7 @@ State = tuple[int, str, int]  # version of the row, action ("" without a decisio
 
 
 class Question(TypedDict):
-    """A planned row as the page receives it; classes are positions, ``likely`` contains (class, probability)."""
+    """A suspicious label as the page receives it; classes are positions, ``likely`` contains (class, probability)."""
 
     id: str
     given: int
@@ -41,7 +40,7 @@ class Question(TypedDict):
 
 
 class Review:
-    """The suspicious labels of a run in the order of the plan, each with its decision.
+    """The suspicious labels of a run, worst first, each with its decision.
 
     Parameters
     ----------
@@ -51,7 +50,7 @@ class Review:
     log : Log
         Stores the decisions.
     budget : int, optional
-        Number of rows to review: see :func:`goldvein.review.planner.plan_review`.
+        Number of labels to review; by default all issues. These are the labels of :meth:`SavedRun.list_issues`.
 
     Raises
     ------
@@ -63,8 +62,9 @@ class Review:
         check_decisions(log.current(), run)
         self.run, self.data, self.log = run, data, log
         self.classes = [str(label) for label in run.classes]
-        self.planned = plan_review(run.issues, budget)
-        self.ids: list[str] = self.planned["id"].tolist()
+        table = run.issues if budget is None else run.list_issues(budget=budget)
+        self.suspects = table[table["is_issue"]]
+        self.ids: list[str] = self.suspects["id"].tolist()
         self._class_of = {label: k for k, label in enumerate(self.classes)}
         self._position = {row: k for k, row in enumerate(self.ids)}
         self._probs = run.predictions[[f"prob_{label}" for label in run.classes]].to_numpy()
@@ -76,11 +76,11 @@ class Review:
     @property
     def expected(self) -> float:
         """Expected number of wrong labels in the plan."""
-        return float(self.planned["p_wrong"].sum())
+        return float(self.suspects["p_wrong"].sum())
 
     def question(self, k: int) -> Question:
-        """Return everything that the page shows about the planned row ``k``."""
-        issue, view = self.planned.iloc[k], self.data.row(self.ids[k])
+        """Return everything that the page shows about suspect ``k``."""
+        issue, view = self.suspects.iloc[k], self.data.row(self.ids[k])
         given, suggested = (self._class_of[str(issue[name])] for name in ("given_label", "suggested_label"))
         probs = self._probs[self._row_of[self.ids[k]]].copy()  # changed below
         # the probabilities of these classes take the given label into account; the other classes share the rest
@@ -107,22 +107,22 @@ class Review:
         }
 
     def picture(self, k: int) -> Image.Image:
-        """Return the picture of the planned row ``k``; InputError if there is none."""
+        """Return the picture of suspect ``k``; InputError if there is none."""
         return load_picture(self.data.row(self.ids[k]), PICTURE_SIDE)
 
     def state(self, k: int) -> State:
-        """Return the present state of the planned row ``k``."""
+        """Return the present state of suspect ``k``."""
         return self._state(self.log.version(self.ids[k]), self.log.decision(self.ids[k]))
 
     def states(self) -> tuple[int, list[State]]:
-        """Return the number of the last event, and the :meth:`state` of every planned row."""
+        """Return the number of the last event, and the :meth:`state` of every suspect."""
         last, changed = self.log.changed_rows(0)
         # only rows with events are looked up: at the start of a review there are few
         known = {row: self.state(self._position[row]) for row in changed if row in self._position}
         return last, [known.get(row, (0, "", -1)) for row in self.ids]
 
     def changes(self, since: int) -> tuple[int, list[tuple[int, State]]]:
-        """Return the number of the last event, and the states of the planned rows with an event after ``since``."""
+        """Return the number of the last event, and the states of the suspects with an event after ``since``."""
         last, changed = self.log.changed_rows(since)
         positions = [self._position[row] for row in changed if row in self._position]
         return last, [(k, self.state(k)) for k in positions]
@@ -151,7 +151,7 @@ class Review:
         """
         if action not in ACTIONS:
             raise InputError(f"action {action!r}: use one of {', '.join(ACTIONS)}")
-        given = str(self.planned["given_label"].iloc[k])
+        given = str(self.suspects["given_label"].iloc[k])
         name = given if action == "keep" else None
         if action == "relabel":
             # the client sends JSON, where true would pass as 1

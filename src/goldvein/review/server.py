@@ -40,7 +40,7 @@ HEADERS = {
 
 
 class Changes(TypedDict):
-    """Number of the last event, and the new states of planned rows by their position."""
+    """Number of the last event, and the new states of suspects by their position."""
 
     last: int
     changes: list[tuple[int, State]]
