@@ -115,7 +115,7 @@ def test_enough_trusted_labels_decide() -> None:
     assert groups(T, MANY, trusted=5 * np.eye(10)) == []
     assert groups(T, MANY, trusted=4 * np.eye(10)) == [(5, 6)]
     few = 20 * np.eye(10)
-    few[6, 6] = 0
+    few[6, 6] = 4
     assert groups(T, MANY, trusted=few) == [(5, 6)]
     assert groups(T, MANY, trusted=np.diag([0, 0, 0, 0, 0, 5, 5, 0, 0, 0])) == []  # the other classes are not ambiguous
 
@@ -135,6 +135,25 @@ def test_trusted_labels_that_the_network_contradicts() -> None:
     assert found.classes == (5, 6)
     confusion[6] = 20 * np.eye(10)[6]  # one direction alone swaps nothing
     assert find_ambiguous_in(memorized, MANY, confusion) == []
+
+
+@pytest.mark.parametrize("rows", [([10, 5, 4], [2, 12, 5]), ([4, 5, 1], [3, 3, 4]), ([5, 5, 0], [5, 5, 0])])
+def test_a_weak_network_does_not_swap_names(rows: tuple[list[int], list[int]]) -> None:
+    """It mixes up two classes in both directions, and gets half of the trusted rows right: this proves no exchange."""
+    T = np.array([[0.55, 0.45, 0.0], [0.4, 0.6, 0.0], [0.05, 0.05, 0.9]])
+    confusion = np.array([*rows, [0, 0, 20]])
+    assert not any(found.swapped for found in find_ambiguous_in(T, MANY[:3], confusion))
+    more_right = np.trace(confusion[:2, :2]) > confusion[0, 1] + confusion[1, 0]
+    assert (find_ambiguous_in(T, MANY[:3], confusion) == []) == more_right
+
+
+def test_an_exchange_by_hand() -> None:
+    """Of 5 trusted rows of each class, all must be called by the other name: 2^-5 is below 5 %, 6 / 2^5 is not."""
+    plain = np.eye(3)
+    (found,) = find_ambiguous_in(plain, MANY[:3], np.array([[0, 5, 0], [5, 0, 0], [0, 0, 5]]))
+    assert (found.classes, found.swapped) == ((0, 1), True)
+    assert find_ambiguous_in(plain, MANY[:3], np.array([[1, 4, 0], [0, 5, 0], [0, 0, 5]])) == []
+    assert find_ambiguous_in(plain, MANY[:3], np.array([[1, 4, 0], [1, 4, 0], [0, 0, 5]])) == []
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10])

@@ -178,8 +178,9 @@ def find_ambiguous_in(T: ArrayLike, n_labels: ArrayLike, trusted: ArrayLike | No
         Given labels of each class. A pair with few labels only counts if they rule out a share e of one fifth.
     trusted : array of shape (K, K), int, optional
         Number of rows with trusted label i that the network predicts as j. If each class of a group has enough of them,
-        and most are predicted as their label, the group is not ambiguous. Classes whose trusted rows are mostly
-        predicted as each other form a group for any T.
+        and more are predicted as their label than as another class of the group, the group is not ambiguous. Classes
+        whose trusted rows are mostly predicted as each other form a group for any T: they have swapped names if that
+        is not by chance (5 %). A weak network mixes up classes in both directions, which proves nothing.
 
     Returns
     -------
@@ -199,22 +200,31 @@ def find_ambiguous_in(T: ArrayLike, n_labels: ArrayLike, trusted: ArrayLike | No
     step = (share >= MIN_SHARE) & stands_out(T) & _has_enough_rows(T, share, np.asarray(n_labels, dtype=float))
     confusion = np.zeros_like(T) if trusted is None else np.asarray(trusted)
     n_trusted = confusion.sum(1)
-    contradicted = (2 * confusion > n_trusted[:, None]) & (n_trusted[:, None] >= min_trusted(2))
-    step |= contradicted & ~np.eye(len(T), dtype=bool)  # most trusted rows of a class are predicted as one other class
+    # most trusted rows of a class are predicted as one other class
+    step |= (2 * confusion > n_trusted[:, None]) & _by_no_chance(confusion) & ~np.eye(len(T), dtype=bool)
     n_groups, group = connected_components(step, connection="strong")  # the cycles
     found = []
     for g in range(n_groups):
         classes = np.flatnonzero(group == g)
         if len(classes) < 2:
             continue
-        needed = min_trusted(len(classes))
+        needed, among = min_trusted(len(classes)), np.ix_(classes, classes)
+        right, named = np.diag(confusion)[classes].sum(), confusion[among].sum()
         enough = bool((n_trusted[classes] >= needed).all())
-        if enough and (2 * np.diag(confusion) > n_trusted)[classes].all():
+        if enough and 2 * right > named:
             continue
-        among = np.ix_(classes, classes)
+        swapped = enough and bool((step & _by_no_chance(confusion))[among].any(1).all())
         mean = float(share[among][step[among]].mean())
-        found.append(Ambiguity(tuple(classes.tolist()), mean, needed, swapped=enough))
+        found.append(Ambiguity(tuple(classes.tolist()), mean, needed, swapped))
     return found
+
+
+def _by_no_chance(confusion: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether more rows of class i are predicted as j than as i, by more than chance allows (K, K)."""
+    right = np.diag(confusion)[:, None]
+    # P(Bin(right + wrong, 1/2) >= wrong)
+    chance = betainc(np.maximum(confusion, 1e-9), right + 1.0, 0.5)
+    return np.asarray((confusion > right) & (chance <= RISK))
 
 
 def swap_shares(T: Matrix) -> Matrix:
