@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from by_hand import reduced
@@ -140,6 +141,26 @@ def test_the_optimizer_of_the_run(start: Start, blobs: Any) -> None:
     run.module.train_on(run)
     assert isinstance(run.optimizer, torch.optim.SGD)
     assert [entry["lr"] for entry in run.at.history] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("balance", [True, False])
+def test_classes_are_drawn_equally_often(start: Start, blobs: Any, balance: bool) -> None:
+    """A tenth of the labels of two classes are left, so the third one has ten times as many."""
+    y = np.where((blobs.y > 0) & (np.arange(len(blobs.y)) % 10 > 0), -1, blobs.y)
+    drawn = np.zeros(3)
+
+    class Watched(TemporalEnsembling):
+        def terms(self, batch: Batch, logits: Tensor, alpha: float) -> Terms:
+            drawn[:] += np.bincount(batch.y[batch.labeled], minlength=3)
+            return super().terms(batch, logits, alpha)
+
+    run = start(Watched(balance=balance), blobs.x, y, recipe=Recipe(epochs=4, batch_size=64))
+    run.module.train_on(run)
+    counts = np.bincount(y[y >= 0], minlength=3)
+    if balance:
+        assert drawn.max() <= 1.1 * drawn.min()
+    else:
+        np.testing.assert_allclose(drawn / drawn.sum(), counts / counts.sum(), atol=0.02)
 
 
 def test_held_out_rows_have_no_ensemble(start: Start, blobs: Any) -> None:

@@ -251,6 +251,26 @@ def test_labels_are_judged_by_all_rounds_of_folds_and_most_by_the_last(
     assert (trained_on == -1).all()
 
 
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_without_folds_all_selections_and_the_end_count_the_same(
+    start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    seen: list[Tensor] = []
+    clean = TwoStage.clean
+
+    def watched(method: TwoStage, *args: Any) -> Tensor:
+        seen.append(clean(method, *args))
+        return seen[-1]
+
+    monkeypatch.setattr(TwoStage, "clean", watched)
+    method = TwoStage(selector=Every(2), learner=Learner(), rounds=rounds, folds=0)
+    probs, trained_on = method.evidence(trained(start, blobs, method))
+    assert len(seen) == rounds + 1
+    torch.testing.assert_close(probs, torch.stack(seen).mean(0))
+    torch.testing.assert_close(probs.sum(1), torch.ones(len(blobs.y)), atol=1e-4, rtol=0)
+    assert (trained_on == -1).all()
+
+
 @pytest.mark.parametrize("folds", [1, -2, "many", 2.5])
 def test_folds_that_mean_nothing(start: Start, blobs: Any, folds: Any) -> None:
     with pytest.raises(InputError, match="folds="):

@@ -88,5 +88,17 @@ def test_folds_are_dealt_class_by_class(labels: list[int], n_folds: int) -> None
         assert counts.max() - counts.min() <= 1
 
 
+def test_folds_are_shuffled() -> None:
+    """Rows often come in an order, such as those of one camera first: every third row must not be one fold."""
+    y = torch.zeros(300, dtype=torch.int64)
+    torch.manual_seed(0)
+    first, second = sampling.deal_folds(y, 1, 3), sampling.deal_folds(y, 1, 3)
+    in_turn = torch.arange(300) % 3
+    for fold in (first, second):
+        agree = (fold == in_turn).double().mean()
+        assert abs(agree - 1 / 3) < 0.15  # five standard errors
+    assert not torch.equal(first, second)
+
+
 def test_no_folds() -> None:
     assert sampling.deal_folds(torch.tensor([0, 1, -1]), 2, 0).tolist() == [-1, -1, -1]
