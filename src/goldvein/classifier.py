@@ -385,4 +385,5 @@ def _evidence(fitted: Fitted, data: TrainingSet, y_before: NDArray[np.int64] | N
         y_before=y_before,
         distance=None if far is None else (far.distance, far.usual),
         scores=fitted.scores,
+        curve=[e["validation_accuracy"] for e in fitted.history if e["stage"] == fitted.history[-1]["stage"]],
     )

@@ -104,3 +104,18 @@ def test_classes_that_have_exchanged_names_are_told_by_name(evidence):
     assert "cat" in message
     assert "dog" in message
     assert "fish" not in message
+
+
+def test_a_training_that_ended_too_early_is_told(evidence):
+    rising = replace(evidence, curve=[0.1 * k for k in range(1, 9)])
+    assert not any("train longer" in message for message in evidence.audit(np.arange(2)).ambiguous)
+    assert any("train longer" in message for message in rising.audit(np.arange(2)).ambiguous)
+
+
+def test_the_curve_is_that_of_the_last_stage(evidence):
+    assert len(evidence.curve) == 15
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(600, 5)).astype(np.float32), rng.integers(0, 2, 600)
+    model = NoisyLabelClassifier("two_stage", epochs=3, random_state=0).fit(X, y)
+    stages = [entry["stage"] for entry in model.history_]
+    assert len(model.evidence_.curve) == stages.count(stages[-1]) < len(stages)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from goldvein.issues import audit
+from goldvein.issues.honesty import LabelAgreement, measure_agreement, still_learning, weakness
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
@@ -58,3 +60,48 @@ def test_a_good_model_is_not_doubted() -> None:
     assert found.ambiguous == ()
     assert found.noise_kind == "symmetric"
     assert not found.too_weak
+    agreement = found.label_agreement
+    assert agreement is not None
+    assert agreement.unseen == pytest.approx((probs.argmax(1) == y).mean())
+    assert (agreement.n_unseen, agreement.trusted, agreement.n_trusted) == (1500, None, 0)
+
+
+def test_agreement_by_hand() -> None:
+    y = np.array([0, 0, 0, 1, 1, 1])
+    probs = np.eye(2)[[0, 0, 1, 1, 0, 0]]
+    unseen, trusted = np.arange(6) < 4, np.arange(6) >= 3
+    # unseen: 0 0 0 1, of which the third is missed; trusted: 1 1 1, of which one is found
+    assert measure_agreement(y, probs, unseen, trusted) == LabelAgreement(0.75, 4, 0.75, pytest.approx(1 / 3), 3)
+
+
+@pytest.mark.parametrize(
+    ("found", "n_classes", "hard", "sentence"),
+    [
+        (LabelAgreement(0.9, 100, 0.5, 0.69, 20), 2, 0.0, "69 % of your trusted labels right"),
+        (LabelAgreement(0.9, 100, 0.5, 0.69, 19), 2, 0.0, ""),  # too few trusted labels to decide
+        (LabelAgreement(0.9, 100, 0.5, 0.7, 20), 2, 0.0, ""),
+        (LabelAgreement(0.59, 100, 0.5, None, 0), 2, 0.0, "agrees with 59 %"),  # 0.6 is two standard errors above
+        (LabelAgreement(0.61, 100, 0.5, None, 0), 2, 0.0, ""),
+        (LabelAgreement(1.0, 100, 1.0, None, 0), 1, 0.0, ""),
+        (LabelAgreement(0.61, 100, 0.5, None, 0), 2, 0.45, "cannot place 45 % of the rows"),
+    ],
+)
+def test_what_makes_a_model_too_weak(found: LabelAgreement, n_classes: int, hard: float, sentence: str) -> None:
+    told = weakness(found, n_classes, hard)
+    assert sentence in told
+    assert bool(told) == bool(sentence)
+
+
+@pytest.mark.parametrize(
+    ("curve", "n", "told"),
+    [
+        ([0.3] * 4 + [0.5, 0.5, 0.53, 0.53], 10_000, True),
+        ([0.3] * 4 + [0.5, 0.5, 0.53, 0.53], 100, False),  # 3 points are within chance
+        ([0.3] * 4 + [0.5, 0.5, 0.51, 0.51], 10**9, False),  # less than 2 points
+        ([0.3, 0.9], 10_000, False),  # too few epochs to tell
+        ([float("nan")] * 8, 0, False),
+        ([float("nan")] * 8, 10_000, False),
+    ],
+)
+def test_a_network_that_still_learns(curve: list[float], n: int, told: bool) -> None:
+    assert bool(still_learning(curve, n)) == told

@@ -20,7 +20,16 @@ from numpy.typing import ArrayLike, NDArray
 from goldvein.errors import InputError
 from goldvein.issues.checks import as_array, check, check_target
 from goldvein.issues.counts import count_wrong
-from goldvein.issues.honesty import MOST_WEAK, Doubt, doubt, hard_rows, weakness, widen
+from goldvein.issues.honesty import (
+    MOST_WEAK,
+    Doubt,
+    LabelAgreement,
+    doubt,
+    hard_rows,
+    measure_agreement,
+    weakness,
+    widen,
+)
 from goldvein.issues.table import COLUMNS, KINDS, RARE, Case, by_class, listed, table_of
 from goldvein.noise.held_out import match_held_out
 from goldvein.noise.model import NoiseModel, fit_noise_model
@@ -71,6 +80,8 @@ class Audit:
         Weight of each kind in the judgment; they sum to 1. Empty without class probabilities.
     too_weak : bool
         Whether the model is too weak to judge labels: no label is listed then, and the first warning says why.
+    label_agreement : LabelAgreement, optional
+        How often the likeliest class is the label, among unseen and trusted ones. None without class probabilities.
     """
 
     table: pd.DataFrame
@@ -83,6 +94,7 @@ class Audit:
     noise_kind: str = "unclear"
     noise_evidence: Mapping[str, float] = field(default_factory=dict)
     too_weak: bool = False
+    label_agreement: LabelAgreement | None = None
 
 
 @dataclass(frozen=True)
@@ -171,11 +183,12 @@ def audit(
         # margins and agreement of the same run add nothing to probabilities; they only appear in the reasons
         judged = _judge(given, probs, with_noise, unseen, pick(trusted), pick(y_before))
         new = np.ones(len(given), dtype=bool) if unseen is None or not unseen.any() else unseen
-        weak = weakness(given, probs, new, pick(trusted), float(judged.hard.sum()) / len(given))
+        agrees = measure_agreement(given, probs, new, pick(trusted))
+        weak = weakness(agrees, len(np.unique(given)), float(judged.hard.sum()) / len(given))
         if weak:
             judged = replace(judged, p_wrong=np.minimum(judged.p_wrong, np.float32(MOST_WEAK)))
     else:
-        judged, weak = _judge_by_scores(given, len(names), pick(margins), pick(agreement)), ""
+        judged, weak, agrees = _judge_by_scores(given, len(names), pick(margins), pick(agreement)), "", None
     confirmed = np.zeros(len(given), dtype=bool) if trusted is None else pick(trusted)
     p_wrong, strange = _with_other_rows(judged.p_wrong, confirmed, rows, duplicate, outlier)
     case = Case(
@@ -208,6 +221,7 @@ def audit(
         "unclear" if judged.model is None else judged.model.kind,
         {} if judged.model is None else judged.model.evidence,
         bool(weak),
+        agrees,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from goldvein.config.names import CLEAN_SET_METHOD
 from goldvein.issues.audit import Audit, audit
 from goldvein.issues.duplicates import find_duplicates
+from goldvein.issues.honesty import still_learning
 from goldvein.noise.identifiability import find_ambiguous_classes
 from goldvein.selectors.neighbors import deviations
 
@@ -45,6 +47,8 @@ class Evidence:
         Outlier score: distance to the nearest neighbors, in standard deviations; see :func:`outlier_score`.
     scores : dict of ndarray, each (n,)
         Scores of the method, by name.
+    curve : sequence of float
+        Agreement with held-out labels after each epoch of the last stage of the training.
     """
 
     y: NDArray[np.int64]
@@ -57,6 +61,7 @@ class Evidence:
     duplicate: NDArray[np.int64] | None
     outlier: NDArray[np.float32] | None
     scores: dict[str, Floats]
+    curve: Sequence[float] = ()
 
     @classmethod
     def gather(
@@ -102,7 +107,10 @@ class Evidence:
         )
         ambiguous = find_ambiguous_classes(self.y, self.probs, held_out=self.held_out, trusted=self.trusted)
         messages = tuple(found.message(classes.tolist(), CLEAN_SET_METHOD) for found in ambiguous)
-        return replace(judged, ambiguous=judged.ambiguous + messages + self._memorized())
+        messages += self._memorized()
+        if learning := still_learning(self.curve, int((self.held_out & (self.y >= 0)).sum())):
+            messages += (learning,)
+        return replace(judged, ambiguous=judged.ambiguous + messages)
 
     def _memorized(self) -> tuple[str, ...]:
         """Return a warning if labels may look right only because the network has memorized them."""

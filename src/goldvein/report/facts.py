@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from goldvein.report.charts import Bin
+from goldvein.issues.honesty import MIN_TRUSTED
+from goldvein.report.charts import Bin, percent
 from goldvein.runs.contents import ClassCounts, Metrics
 from goldvein.runs.folder import HISTORY, damaged
 
@@ -26,6 +27,15 @@ Z = 1.959964  # standard deviations to each side of a 95 % interval
 RUN_LEVEL = 90  # percent: level of the interval in metrics.json
 N_BINS = 10
 LEAST_REVIEWED = 20  # fewer reviewed labels do not show how well p_wrong is calibrated
+KINDS = {
+    "none": "The labels are explained best without any wrong ones (none).",
+    "symmetric": "Wrong labels are spread evenly over all other classes (symmetric).",
+    "by class": "Some classes have more wrong labels than others (by class).",
+    "look-alike": "Wrong labels are mostly classes that look alike to the network (look-alike).",
+    "pair": "Wrong labels are mostly one other class for each class (pair).",
+    "boundary": "Wrong labels lie near the boundaries between classes, or their rows are hard (boundary).",
+    "unclear": "The labels do not tell which kind of noise they have (unclear).",
+}
 # keys of history.jsonl that are no term of the loss
 NO_TERM = ("stage", "epoch", "seconds", "validation_accuracy", "lr")
 
@@ -191,6 +201,41 @@ class Calibration:
     x_label: str
     y_label: str
     note: str
+
+
+def describe_trust(metrics: Metrics) -> list[str]:
+    """Return sentences that answer whether the probabilities can be believed; none for a run without them.
+
+    Examples
+    --------
+    >>> agreement = {"unseen": 0.8, "n_unseen": 500, "most_frequent": 0.3, "trusted": None, "n_trusted": 0}
+    >>> for sentence in describe_trust({"label_agreement": agreement, "noise_kind": "pair", "too_weak": False})[1:]:
+    ...     print(sentence)
+    No label is marked as trusted. 20 trusted labels would show whether the network can judge.
+    Wrong labels are mostly one other class for each class (pair).
+    """
+    found = metrics.get("label_agreement")
+    if found is None:
+        return []
+    share, most = percent(found["unseen"]), percent(found["most_frequent"])
+    sentences = [
+        f"The network agrees with {share} of {found['n_unseen']:,} labels that it was not trained on; always naming "
+        f"the most frequent class would agree with {most}."
+    ]
+    if found["trusted"] is None:
+        sentences.append(
+            f"No label is marked as trusted. {MIN_TRUSTED} trusted labels would show whether the network can judge."
+        )
+    else:
+        few = f" At least {MIN_TRUSTED} would show more." if found["n_trusted"] < MIN_TRUSTED else ""
+        sentences.append(
+            f"It gets {percent(found['trusted'])} of {found['n_trusted']:,} trusted labels right, which it may "
+            f"have been trained on.{few}"
+        )
+    if metrics.get("too_weak"):
+        sentences.append("This is too little to judge labels by, so none is listed.")
+    sentences.append(KINDS[metrics.get("noise_kind", "unclear")])
+    return sentences
 
 
 def measure_calibration(run: SavedRun, truth: Mapping[str, str], decisions: Mapping[str, Decision]) -> Calibration:

@@ -139,6 +139,7 @@ def _numbers(run: SavedRun, data: DataView, decisions: dict[str, Decision]) -> d
             for name, values in list(facts.collect_series(epochs).items())[:CURVES]
         ],
         "held_out": next((e["validation_accuracy"] for e in reversed(epochs) if e.get("validation_accuracy")), None),
+        "trust": facts.describe_trust(metrics),
         "calibration": calibration,
         "calibration_chart": charts.draw_calibration(calibration.bins, calibration.x_label, calibration.y_label),
         "skipped": _n_skipped(run),

@@ -24,6 +24,16 @@ class TrueNoise(TypedDict):
     issue_recall: float | None
 
 
+class AgreementRecord(TypedDict):
+    """:class:`goldvein.issues.honesty.LabelAgreement` of a run."""
+
+    unseen: float
+    n_unseen: int
+    most_frequent: float
+    trusted: float | None
+    n_trusted: int
+
+
 class Metrics(TypedDict):
     """Content of ``metrics.json``; ``transition`` is T[i, j] = P(given j | true i)."""
 
@@ -39,6 +49,7 @@ class Metrics(TypedDict):
     ambiguous: NotRequired[list[str]]
     noise_kind: NotRequired[str]
     too_weak: NotRequired[bool]
+    label_agreement: NotRequired[AgreementRecord]
     n_test: NotRequired[int]
     test_accuracy: NotRequired[float]
     true_noise: NotRequired[TrueNoise]

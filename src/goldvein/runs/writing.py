@@ -6,6 +6,7 @@ import copy
 import importlib.metadata
 import os
 import platform
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +17,16 @@ from goldvein.data.spec import Spec, spec_of_shape
 from goldvein.errors import InputError
 from goldvein.files import write_text, write_whole
 from goldvein.runs import folder as names
-from goldvein.runs.contents import ClassCounts, MethodRecord, Metrics, NetworkRecord, Origin, RunConfig, TrueNoise
+from goldvein.runs.contents import (
+    AgreementRecord,
+    ClassCounts,
+    MethodRecord,
+    Metrics,
+    NetworkRecord,
+    Origin,
+    RunConfig,
+    TrueNoise,
+)
 from goldvein.runs.tables import as_json, tabulate_predictions, write_json, write_table
 
 if TYPE_CHECKING:
@@ -154,6 +164,8 @@ def _metrics(named: NoisyLabelClassifier, dataset: Dataset, audit: Audit) -> Met
         "noise_kind": audit.noise_kind,
         "too_weak": audit.too_weak,
     }
+    if audit.label_agreement is not None:
+        metrics["label_agreement"] = cast(AgreementRecord, asdict(audit.label_agreement))
     if dataset.x_test is not None and dataset.y_test is not None:
         codes = named.predict_proba(dataset.x_test).argmax(1)
         truth = np.array([dataset.classes[code] for code in dataset.y_test.tolist()])
