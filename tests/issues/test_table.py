@@ -36,6 +36,20 @@ def test_the_list_keeps_its_precision_and_is_the_longest_that_does(shares: list[
         assert np.r_[p[issue], left[0]].mean() < precision
 
 
+@given(SHARES, st.floats(0.51, 0.95), st.floats(0.01, 1))
+def test_a_stated_precision_holds_at_the_lower_end_of_the_interval(
+    shares: list[float], precision: float, least: float
+) -> None:
+    p, y = np.array(shares), np.zeros(len(shares), dtype=int)
+    issue = listed(p, y, precision, None, 1, least=least)
+    if issue.any():
+        assert (least * p / (1 - p + least * p))[issue].mean() >= precision - 1e-9
+    assert issue.sum() <= listed(p, y, precision, None, 1).sum()
+    assert not listed(p, y, precision, None, 1, least=0).any()  # perhaps none is wrong
+    # one half is no promise: a label is listed if it is more likely wrong than right
+    np.testing.assert_array_equal(listed(p, y, 0.5, None, 1, least=least), listed(p, y, 0.5, None, 1))
+
+
 @given(SHARES, st.integers(1, 50))
 def test_a_budget_is_kept(shares: list[float], budget: int) -> None:
     p = np.array(shares)

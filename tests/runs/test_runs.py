@@ -347,3 +347,14 @@ def test_json_is_strict(value):
         assert found is None
     elif not isinstance(value, list | dict):
         assert found == value
+
+
+@pytest.mark.parametrize("precision", [0.5, 0.8, 0.95])
+def test_the_list_of_a_saved_run_is_that_of_the_classifier(saved, precision):
+    folder, classifier, _ = saved
+    of_run = runs.open_run(folder).list_issues(precision)
+    of_classifier = classifier.label_issues(precision=precision)
+    names = {f"row, {i}": i for i in range(60)}
+    assert {names[row] for row in of_run["id"][of_run["is_issue"]]} == set(
+        of_classifier["id"][of_classifier["is_issue"]]
+    )

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from goldvein.errors import InputError
 from goldvein.issues.checks import as_array, check, check_target
-from goldvein.issues.counts import count_wrong
+from goldvein.issues.counts import count_wrong, lowest_share
 from goldvein.issues.honesty import (
     MOST_WEAK,
     Doubt,
@@ -191,12 +191,19 @@ def audit(
         judged, weak, agrees = _judge_by_scores(given, len(names), pick(margins), pick(agreement)), "", None
     confirmed = np.zeros(len(given), dtype=bool) if trusted is None else pick(trusted)
     p_wrong, strange = _with_other_rows(judged.p_wrong, confirmed, rows, duplicate, outlier)
+    counts = count_wrong(given, p_wrong, len(names), judged.model, judged.each, unseen)
+    total = float(p_wrong.sum(dtype=np.float64))  # a sum in float32 depends on the order of the rows
+    found = Doubt(judged.hard, "")
+    if judged.model is not None:
+        found = doubt(len(given), judged.hard, judged.model, counts, total)
+        counts = widen(counts, found, judged.model, given, p_wrong)
+    least = lowest_share(total, counts.total)
     case = Case(
         rows=rows,
         names=names,
         y=given,
         p_wrong=p_wrong,
-        is_issue=listed(p_wrong, given, precision, budget, len(names), pick(agreement)),
+        is_issue=listed(p_wrong, given, precision, budget, len(names), pick(agreement), least),
         duplicate=None if duplicate is None else np.where(confirmed, -1, np.asarray(duplicate)[rows]),
         margins=pick(margins),
         agreement=pick(agreement),
@@ -204,12 +211,6 @@ def audit(
         ids=ids,
         scores={name: np.asarray(values)[rows] for name, values in (scores or {}).items()},
     )
-    counts = count_wrong(given, p_wrong, len(names), judged.model, judged.each, unseen)
-    total = float(p_wrong.sum(dtype=np.float64))  # a sum in float32 depends on the order of the rows
-    found = Doubt(judged.hard, "")
-    if judged.model is not None:
-        found = doubt(len(given), judged.hard, judged.model, counts, total)
-        counts = widen(counts, found, judged.model, given, p_wrong)
     return Audit(
         table_of(case, judged.model, judged.probs),
         total / len(rows),
@@ -252,7 +253,8 @@ def find_label_issues(
         Features of each row, such as the inputs of a network's last layer. They also show conflicts between rows that
         are nearly the same, and outliers. The label of an outlier is more likely wrong than right.
     precision : float in (0, 1), default=0.5
-        Least expected share of wrong labels in the list. A label that is more likely right than wrong is not listed,
+        Least expected share of wrong labels in the list; above 0.5, also if the number of wrong labels is the lower end
+        of its interval. A label that is more likely right than wrong is not listed,
         unless ``precision`` is below 0.5 or its class is rare. For each rare class, the worst labels are listed until
         a fifth of its wrong labels is expected among them.
     budget : int, optional

@@ -8,6 +8,7 @@ noise are both possible, the interval reaches from 0 to what the other reading s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,17 @@ def count_wrong(
     first, last = (float(end[0]) for end in ends)
     # the mean of a skewed mixture may lie outside
     return Counts((min(first, wrong.sum()), max(last, wrong.sum())), np.minimum(low, wrong), np.maximum(high, wrong))
+
+
+def lowest_share(n_wrong: float, interval: Sequence[float]) -> float:
+    """Return the lower end of the interval of the number of wrong labels, divided by this number; 1 if it is 0.
+
+    Examples
+    --------
+    >>> lowest_share(20.0, (15.0, 25.0)), lowest_share(0.0, (0.0, 3.0))
+    (0.75, 1.0)
+    """
+    return min(1.0, interval[0] / n_wrong) if n_wrong > 0 else 1.0
 
 
 def _quantile(level: float, weights: Vector, mean: Vector, variance: Vector, most: Vector) -> Vector:

@@ -86,8 +86,12 @@ def listed(
     budget: int | None,
     n_classes: int,
     agreement: Floats | None = None,
+    least: float = 1.0,
 ) -> NDArray[np.bool_]:
     """Return which labels (n,) are listed as issues, for a precision or a budget.
+
+    ``least`` is the lower end of the interval of the number of wrong labels, divided by their expected number. A
+    precision above 0.5 is a promise, so it also holds there: the odds of each label to be wrong are then as much lower.
 
     Examples
     --------
@@ -96,6 +100,8 @@ def listed(
     [True, True, True, False]
     >>> listed(p_wrong, y, 0.8, None, 1).tolist()
     [True, True, False, False]
+    >>> listed(p_wrong, y, 0.8, None, 1, least=0.4).tolist()  # 0.9 and 0.7 become 0.78 and 0.48
+    [False, False, False, False]
     >>> listed(p_wrong, y, 0.5, 1, 1).tolist()
     [True, False, False, False]
     """
@@ -107,7 +113,10 @@ def listed(
     # labels that are more likely right than wrong are only listed if a low precision permits it
     some = np.flatnonzero(p_wrong > min(precision, 0.5))
     order = some[np.argsort(-p_wrong[some], kind="stable")]
-    mean = np.cumsum(p_wrong[order], dtype=np.float64) / np.arange(1, len(order) + 1)
+    p = p_wrong[order].astype(np.float64)
+    if precision > 0.5:
+        p = least * p / (1 - p + least * p + 1e-300)
+    mean = np.cumsum(p) / np.arange(1, len(order) + 1)
     issue[order[: np.searchsorted(-mean, -precision, side="right")]] = True  # the mean falls along the list
     n = np.bincount(y, minlength=n_classes)
     for c in np.flatnonzero((n > 0) & (n < RARE * n.sum() / max(np.count_nonzero(n), 1))):

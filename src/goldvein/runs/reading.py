@@ -130,12 +130,15 @@ class SavedRun:
         reason and no suggestion.
         """
         from goldvein.issues.checks import check_target
+        from goldvein.issues.counts import lowest_share
         from goldvein.issues.table import listed
 
         check_target(precision, budget)
         position = {label: k for k, label in enumerate(self.classes)}
         y = np.array([position[label] for label in self.issues["given_label"]], dtype=np.int64)
-        chosen = listed(self.issues["p_wrong"].to_numpy(), y, precision, budget, len(self.classes))
+        p_wrong, interval = self.issues["p_wrong"].to_numpy(), self.metrics.get("n_wrong_interval")
+        least = 1.0 if interval is None else lowest_share(self.metrics.get("n_wrong", 0.0), interval)
+        chosen = listed(p_wrong, y, precision, budget, len(self.classes), least=least)
         return self.issues.assign(is_issue=chosen)
 
     @cached_property
