@@ -15,6 +15,7 @@ from goldvein import NoisyLabelClassifier
 from goldvein.cli.settings import build_classifier, gather_settings
 from goldvein.config.build import build_method
 from goldvein.errors import InputError
+from goldvein.methods.backward_correction import BackwardCorrection
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.forward_correction import ForwardCorrection
 from goldvein.noise.synthetic import corrupt
@@ -35,6 +36,23 @@ def test_the_loss_by_hand(start: Start, blobs: Any) -> None:
     # the row without a label is not counted
     by_hand = -(np.log(0.7 * 0.9) + np.log(0.5 * 0.6 + 0.3)) / 2
     assert terms["corrected"].item() == pytest.approx(by_hand, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [ForwardCorrection, BackwardCorrection])
+def test_a_trusted_label_has_no_noise(start: Start, blobs: Any, kind: Any) -> None:
+    trusted = np.arange(len(blobs.y)) < 2
+    case = start(
+        kind(transition=[[0.9, 0.1, 0.0], [0.0, 0.6, 0.4], [0.0, 0.0, 1.0]]), blobs.x, blobs.y, trusted=trusted
+    )
+    method = case.module
+    method.net = nn.Identity()
+    logits = torch.tensor([[0.2, 0.5, 0.3]]).log().repeat(3, 1)
+    y = torch.tensor([1, -1, 1])
+    losses, labeled = method.loss(Batch((logits,), y, torch.arange(3)))["corrected"]
+    assert labeled.tolist() == [True, False, True]
+    assert losses[0].item() == pytest.approx(-np.log(0.5), abs=1e-6)
+    assert losses[2].item() == pytest.approx(method.corrected(logits, y)[2].item())
+    assert losses[2].item() != pytest.approx(losses[0].item(), abs=0.01)
 
 
 def test_a_given_matrix_sees_through_noise_that_outweighs_the_truth(blobs: Any) -> None:

@@ -29,19 +29,21 @@ class Even(BaseEstimator):
         return probs.max(1), (np.arange(len(y)) % 2 == 0) & (y >= 0)
 
 
-def trained(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, list[dict[str, Any]]]:
+def trained(
+    start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch, **options: Any
+) -> tuple[Run, list[dict[str, Any]]]:
     stages: list[dict[str, Any]] = []
     epochs = Run.epochs
 
-    def watched(self: Run, *args: Any, **options: Any) -> Any:
+    def watched(self: Run, *args: Any, **changes: Any) -> Any:
         first = next(self.module.net.parameters()).detach().clone()
-        stages.append({"labels": self.y.clone().numpy(), "weight": first, **options})
-        return epochs(self, *args, **options)
+        stages.append({"labels": self.y.clone().numpy(), "weight": first, **changes})
+        return epochs(self, *args, **changes)
 
     monkeypatch.setattr(Run, "epochs", watched)
     method = ImprovedBaseline(selector=Even())
     recipe = Recipe(epochs=3, batch_size=32, lr=0.02)
-    run = start(method, blobs.x, blobs.y, validation=blobs.validation, recipe=recipe)
+    run = start(method, blobs.x, blobs.y, validation=blobs.validation, recipe=recipe, **options)
     method.train_on(run)
     return run, stages
 
@@ -53,6 +55,15 @@ def test_only_validation_labels_are_dropped(start: Start, blobs: Any, monkeypatc
     dropped = blobs.validation & (np.arange(len(blobs.y)) % 2 == 1)
     assert np.array_equal(second["labels"], np.where(dropped, -1, blobs.y))
     assert np.array_equal(run.module.refined, second["labels"])
+
+
+def test_trusted_validation_labels_are_kept(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = np.arange(len(blobs.y)) % 2 == 1
+    trusted = odd & (np.arange(len(blobs.y)) % 3 == 0) & (blobs.y >= 0)
+    assert (trusted & blobs.validation).any()
+    run, _ = trained(start, blobs, monkeypatch, trusted=trusted)
+    dropped = blobs.validation & odd & ~trusted
+    assert np.array_equal(run.module.refined, np.where(dropped, -1, blobs.y))
 
 
 def test_the_second_network_is_fresh(start: Start, blobs: Any, monkeypatch: pytest.MonkeyPatch) -> None:

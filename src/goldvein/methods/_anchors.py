@@ -5,6 +5,8 @@ Where T is not given, it is estimated:
 Stage 1. Train with cross-entropy on the given labels. T[i] is then the prediction on the anchor of class i, searched
 among all rows, held-out and unlabeled ones too (:func:`goldvein.noise.transition.anchor_transition`).
 Stage 2. The network begins again, from its first weights, and is trained with the corrected loss.
+
+Where the paper is silent: a trusted label has no noise, so its loss is plain cross-entropy.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from goldvein.config.ranges import Matrix, Percent
+from goldvein.functional.losses import cross_entropy
 from goldvein.methods._supervised import train_supervised
 from goldvein.noise.transition import anchor_transition, check_transition
-from goldvein.training import Method, Report, Run, Task
+from goldvein.training import Batch, Method, Report, Run, Task, Terms
 
 
 class LossCorrection(Method):
@@ -41,6 +44,7 @@ class LossCorrection(Method):
     """
 
     T: Tensor
+    trusted: Tensor  # (N,) bool
 
     def __init__(
         self, transition: Matrix | None = None, percentile: Percent | None = 97.0, patrini_inplace: bool = False
@@ -54,12 +58,22 @@ class LossCorrection(Method):
         super().setup(task)
         self.start = {name: value.clone() for name, value in self.net.state_dict().items()}
         self.register_buffer("T", torch.eye(task.n_classes))
+        self.register_buffer("trusted", task.known.clone(), persistent=False)
         if self.transition is not None:
             self.correct_by(check_transition(self.transition, task.n_classes, invertible=True))
 
     def correct_by(self, T: NDArray[np.float64]) -> None:
         """Put a transition matrix in force."""
         self.T = torch.as_tensor(T).to(self.T)
+
+    def corrected(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The corrected loss of noisy labels, (B,)."""
+        raise NotImplementedError
+
+    def loss(self, batch: Batch) -> Terms:
+        logits = self.net(batch.views[0])
+        plain, corrected = cross_entropy(logits, batch.y), self.corrected(logits, batch.y)
+        return {"corrected": (torch.where(self.trusted[batch.rows], plain, corrected), batch.labeled)}
 
     def train_on(self, run: Run) -> None:
         if self.transition is None:

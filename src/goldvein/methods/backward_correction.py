@@ -19,7 +19,7 @@ from torch import Tensor
 from goldvein.functional.losses import backward_corrected
 from goldvein.methods._anchors import LossCorrection
 from goldvein.noise.transition import check_transition
-from goldvein.training import Batch, Task, Terms
+from goldvein.training import Task
 
 
 class BackwardCorrection(LossCorrection):
@@ -47,6 +47,5 @@ class BackwardCorrection(LossCorrection):
         super().correct_by(T)
         self.T_inverse = torch.as_tensor(np.linalg.inv(T)).to(self.T)
 
-    def loss(self, batch: Batch) -> Terms:
-        losses = backward_corrected(self.net(batch.views[0]), batch.y, self.T_inverse)  # Eq. 1
-        return {"corrected": (losses, batch.labeled)}
+    def corrected(self, logits: Tensor, y: Tensor) -> Tensor:
+        return backward_corrected(logits, y, self.T_inverse)  # Eq. 1

@@ -9,9 +9,10 @@ the clean posterior. How T is estimated: :mod:`goldvein.methods._anchors`. As in
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from goldvein.functional.losses import forward_corrected
 from goldvein.methods._anchors import LossCorrection
-from goldvein.training import Batch, Terms
 
 
 class ForwardCorrection(LossCorrection):
@@ -23,6 +24,5 @@ class ForwardCorrection(LossCorrection):
     ForwardCorrection(transition=[[0.8, 0.2], [0.4, 0.6]])
     """
 
-    def loss(self, batch: Batch) -> Terms:
-        losses = forward_corrected(self.net(batch.views[0]), batch.y, self.T)  # Eq. 1
-        return {"corrected": (losses, batch.labeled)}
+    def corrected(self, logits: Tensor, y: Tensor) -> Tensor:
+        return forward_corrected(logits, y, self.T)  # Eq. 1

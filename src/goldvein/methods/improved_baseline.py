@@ -6,7 +6,7 @@ of stage 1. A second, fresh one is trained likewise; the validation labels that 
 early stopping. No label of a training row is dropped and no unlabeled row is used.
 
 Where the paper is silent: whether the second network is fresh. Here it is, so that the first one decides nothing but
-the choice of validation labels.
+the choice of validation labels. Trusted validation labels are always kept.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class ImprovedBaseline(Method):
         train_supervised(run.with_labels(self.refined), self.net, balance=True)
 
     def refine(self, run: Run) -> None:
-        """Drop the validation labels that the selector does not trust."""
+        """Drop the validation labels that the selector does not trust, but none that is known to be right."""
         y = run.task.y.cpu().numpy()
         held_out = run.task.validation.cpu().numpy()
         keep = select_apart(self.selector, y, held_out, probs=run.predict().cpu().numpy(), trained_on=y)
-        dropped = held_out & ~keep
+        dropped = held_out & ~keep & ~run.task.known.cpu().numpy()
         self.refined = torch.as_tensor(np.where(dropped, -1, y)).to(run.device)
