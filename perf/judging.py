@@ -8,7 +8,7 @@ classifier has a given accuracy. The probabilities are those of five folds of lo
 labels. The script prints one line of JSON per run; with ``--table``, a table of such lines. The scores of cleanlab are
 added if it is installed.
 
-The rules of ``goldvein.noise.choice`` were made on seeds 0 to 19. The results for later seeds were not known.
+The rules of ``goldvein.noise`` were made on seeds 0 to 19. Which later seeds had been seen: docs/results/judging.md.
 """
 
 from __future__ import annotations
