@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from goldvein.noise.held_out import _fit_line, match_held_out
+from goldvein.noise.held_out import _fit_line, likeliest_share, match_held_out
 
 
 def test_matching_keeps_held_out_rows_and_the_proportions_of_other_classes() -> None:
@@ -57,3 +60,11 @@ def test_matching_needs_enough_held_out_rows() -> None:
     y = np.zeros(300, dtype=int)
     assert match_held_out(y, probs, np.arange(300) < 19) is probs
     assert match_held_out(y, probs, np.ones(300, dtype=bool)) is probs
+
+
+@given(hnp.arrays(float, 12, elements=st.floats(0.01, 1)), hnp.arrays(float, 12, elements=st.floats(0.01, 1)))
+def test_no_other_share_is_likelier(old: np.ndarray, new: np.ndarray) -> None:
+    best = likeliest_share(old, new)
+    found = np.log((1 - best) * old + best * new).sum()
+    for a in np.linspace(0, 1, 51):
+        assert np.log((1 - a) * old + a * new).sum() <= found + 1e-6

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from goldvein.training.signals import Signals, likeliest_share, margins
+from goldvein.training.signals import Signals, margins
 
 NOBODY = torch.zeros(4, dtype=torch.bool)
 
@@ -116,11 +112,3 @@ def test_few_witnesses_do_not_decide() -> None:
     signals.update(torch.arange(200), torch.tensor([[0.5, 0.5]]).expand(200, 2))
     signals.update(torch.arange(200), torch.tensor([[1.0, 0.0]]).expand(200, 2))
     assert signals.mixture[0].tolist() == [0.75, 0.25]
-
-
-@given(hnp.arrays(float, 12, elements=st.floats(0.01, 1)), hnp.arrays(float, 12, elements=st.floats(0.01, 1)))
-def test_no_other_share_is_likelier(old: np.ndarray, new: np.ndarray) -> None:
-    best = likeliest_share(torch.tensor(old), torch.tensor(new))
-    found = np.log((1 - best) * old + best * new).sum()
-    for a in np.linspace(0, 1, 51):
-        assert np.log((1 - a) * old + a * new).sum() <= found + 1e-6

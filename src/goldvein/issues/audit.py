@@ -22,7 +22,6 @@ from goldvein.issues.checks import as_array, check, check_target
 from goldvein.issues.counts import count_wrong, lowest_share
 from goldvein.issues.honesty import (
     MOST_WEAK,
-    Doubt,
     LabelAgreement,
     doubt,
     hard_rows,
@@ -31,7 +30,7 @@ from goldvein.issues.honesty import (
     widen,
 )
 from goldvein.issues.table import COLUMNS, KINDS, RARE, Case, by_class, listed, table_of
-from goldvein.noise.held_out import match_held_out
+from goldvein.noise.held_out import likeliest_share, match_held_out
 from goldvein.noise.model import NoiseModel, fit_noise_model
 from goldvein.selectors.agreement import Agreement
 from goldvein.selectors.margin import Margin
@@ -177,11 +176,10 @@ def audit(
         votes, near, other = vote(given, pick(features), n_classes=len(names))
         duplicate = _as_rows(other, rows, len(y))
         outlier = deviations(np.sqrt(near), np.sqrt(near))  # cosine distances are squared distances
-        probs = votes if probs is None else (probs + votes) / 2
+        probs = votes if probs is None else _with_votes(given, probs, votes, unseen)
     if probs is not None:
-        with_noise = None if trained_on is None else bool((pick(trained_on) >= 0).any())
         # margins and agreement of the same run add nothing to probabilities; they only appear in the reasons
-        judged = _judge(given, probs, with_noise, unseen, pick(trusted), pick(y_before))
+        judged = _judge(given, probs, _contain_noise(pick(trained_on)), unseen, pick(trusted), pick(y_before))
         new = np.ones(len(given), dtype=bool) if unseen is None or not unseen.any() else unseen
         agrees = measure_agreement(given, probs, new, pick(trusted))
         weak = weakness(agrees, len(np.unique(given)), float(judged.hard.sum()) / len(given))
@@ -192,11 +190,10 @@ def audit(
     confirmed = np.zeros(len(given), dtype=bool) if trusted is None else pick(trusted)
     p_wrong, strange = _with_other_rows(judged.p_wrong, confirmed, rows, duplicate, outlier)
     counts = count_wrong(given, p_wrong, len(names), judged.model, judged.each, unseen)
-    total = float(p_wrong.sum(dtype=np.float64))  # a sum in float32 depends on the order of the rows
-    found = Doubt(judged.hard, "")
+    total, sentence = float(p_wrong.sum(dtype=np.float64)), weak  # a sum in float32 depends on the order of the rows
     if judged.model is not None:
         found = doubt(len(given), judged.hard, judged.model, counts, total)
-        counts = widen(counts, found, judged.model, given, p_wrong)
+        counts, sentence = widen(counts, found, judged.model, given, p_wrong), weak or found.sentence
     least = lowest_share(total, counts.total)
     case = Case(
         rows=rows,
@@ -218,7 +215,7 @@ def audit(
         total,
         counts.total,
         by_class(case, counts.low, counts.high),
-        tuple(sentence for sentence in (weak or found.sentence,) if sentence),
+        (sentence,) if sentence else (),
         "unclear" if judged.model is None else judged.model.kind,
         {} if judged.model is None else judged.model.evidence,
         bool(weak),
@@ -324,6 +321,18 @@ def _judge(
     each = 1 - model.p_right_each(y, probs)
     p_wrong = model.weights.astype(np.float32) @ each if len(each) else np.zeros(len(y), dtype=np.float32)
     return Judgment(p_wrong, model.transition, hard_rows(y, probs, model), model, probs, each)
+
+
+def _contain_noise(trained_on: NDArray[np.int64] | None) -> bool | None:
+    """Return False if no label was seen in training; a network that saw noisy labels may or may not repeat them."""
+    return None if trained_on is None or (trained_on >= 0).any() else False
+
+
+def _with_votes(y: NDArray[np.int64], probs: Floats, votes: Floats, unseen: NDArray[np.bool_] | None) -> Floats:
+    """Return the mixture (n, K) of probabilities and votes of neighbors that makes the unseen labels likeliest."""
+    rows = np.arange(len(y)) if unseen is None or not unseen.any() else np.flatnonzero(unseen)
+    share = likeliest_share(probs[rows, y[rows]], votes[rows, y[rows]])
+    return np.asarray((1 - share) * probs + share * votes, dtype=probs.dtype)
 
 
 def _judge_by_scores(

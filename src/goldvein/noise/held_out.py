@@ -1,4 +1,4 @@
-"""Class probabilities of training rows, as if their labels had not been seen."""
+"""What held-out labels say: probabilities of training rows as if unseen, and how two models are best mixed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,36 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 TINY = 1e-12  # a sum of probabilities below this counts as 0
 MIN_HELD_OUT, KNOT_ROWS, MAX_KNOTS = 20, 10, 20  # held-out labels, labels per knot, knots
+
+
+def likeliest_share(old: Floats, new: Floats) -> float:
+    """Return the a in [0, 1] for which ``sum log((1 - a) old + a new)`` is largest, to a millionth.
+
+    Parameters
+    ----------
+    old, new : ndarray of shape (n,)
+        Probabilities of the same n events by two models.
+
+    Examples
+    --------
+    >>> likeliest_share(np.array([0.2, 0.8]), np.array([0.6, 0.7]))
+    1.0
+    >>> round(likeliest_share(np.array([0.1, 0.9]), np.array([0.9, 0.1])), 4)
+    0.5
+    """
+    start = old.astype(np.float64)
+    step = new.astype(np.float64) - start
+
+    def gains(a: float) -> bool:  # whether more of the new helps
+        return bool((step / np.maximum(start + a * step, LEAST)).sum() > 0)
+
+    low, high = 0.0, 1.0
+    if gains(high):
+        return high
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if gains(middle) else (low, middle)
+    return low
 
 
 def match_held_out(y: Ints, probs: Floats, held_out: NDArray[np.bool_]) -> Floats:

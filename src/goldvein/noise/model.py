@@ -27,7 +27,7 @@ from goldvein.noise.choice import PRIOR, refit
 from goldvein.noise.class_noise import Reading
 from goldvein.noise.transition import count_confident
 from goldvein.noise.uncertainty import share_covariance
-from goldvein.noise.ways import LEAST_WEIGHT, Labels, weigh_readings
+from goldvein.noise.ways import LEAST_WEIGHT, PRICE_OF_T, Labels, weigh_readings
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
@@ -163,7 +163,8 @@ def fit_noise_model(
     probs : ndarray of shape (n, K)
         Class probabilities, for each row as if its label had not been seen.
     mixed : bool, optional
-        False if the probabilities contain no noise. By default, the labels decide.
+        True if the probabilities are sure to contain the noise of the labels, as votes of labels are; False if they
+        are sure not to. By default, the labels decide.
     trusted : ndarray of shape (n,), bool, optional
         Labels known to be right; they are no evidence of noise.
     y_before : ndarray of shape (n,), int64, optional
@@ -177,7 +178,8 @@ def fit_noise_model(
     >>> true = rng.integers(0, 2, 4000)
     >>> y = np.where(rng.random(4000) < np.where(true == 0, 0.3, 0.0), 1 - true, true)
     >>> model = fit_noise_model(y, np.eye(2)[true] * 0.98 + 0.01)
-    >>> max(model.evidence, key=model.evidence.get), model.transition.round(1).tolist()
+    >>> likeliest = max(zip(model.weights, model.readings), key=lambda pair: pair[0])[1]
+    >>> likeliest.kind, likeliest.T.round(1).tolist()
     ('by class', [[0.7, 0.3], [0.0, 1.0]])
     """
     known = np.zeros(len(y), dtype=bool) if trusted is None else trusted
@@ -197,7 +199,7 @@ def fit_noise_model(
     some = _sample(rng, fit_rows, max(LEAST_CHOICE, CHOICE_CELLS // len(labeled)))
 
     def labels(rows: Ints) -> Labels:
-        return Labels.of(y_given[rows], _of_labeled(probs, rows, labeled), y_true[rows])
+        return Labels.of(y_given[rows], _of_labeled(probs, rows, labeled), y_true[rows], 0 if mixed else PRICE_OF_T)
 
     counted = _sample(rng, usable, COUNT_CELLS // len(labeled))
     joint = count_confident(y_given[counted], _of_labeled(probs, counted, labeled))

@@ -58,17 +58,21 @@ MIXED, ABSORBED = 10.0, 0.05
 
 @dataclass(frozen=True)
 class Labels:
-    """Given labels y (m,), the probabilities of their rows (m, k), and the true class where it is known (else -1)."""
+    """Given labels y (m,), the probabilities of their rows (m, k), and the true class where it is known (else -1).
+
+    ``price`` is what a reading of probs T^-1 pays: nothing if the probabilities are known to contain the noise.
+    """
 
     y: Ints
     probs: Floats
     true: Ints
+    price: float = PRICE_OF_T
 
     @classmethod
-    def of(cls, y: Ints, probs: Floats, true: Ints) -> Labels:
+    def of(cls, y: Ints, probs: Floats, true: Ints, price: float = PRICE_OF_T) -> Labels:
         """Return them in an order that depends on what is in them alone: the folds take every second label."""
         order = np.lexsort((*probs.T[:3], y))
-        return cls(y[order], probs[order], true[order])
+        return cls(y[order], probs[order], true[order], price)
 
     def problem(self, inputs: Inputs, dense: bool) -> Problem:
         """Return these labels with the inputs of a map."""
@@ -104,7 +108,7 @@ class Way:
         """Return the way of some readings, with the value of the heaviest."""
         weights = weights_of(readings)
         best = readings[int(weights.argmax())]
-        value = _held_out(best, labels) - (best.calibration.inputs.inverse is not None) * PRICE_OF_T
+        value = _held_out(best, labels) - (best.calibration.inputs.inverse is not None) * labels.price
         return cls(readings, weights, value - best.dense * _matrix_price(best.calibration.size, len(labels.y)))
 
 
@@ -217,7 +221,7 @@ def _again_without(labels: Labels, pairs: Ints | None, readings: list[Reading]) 
     weighed = zip(readings, weights_of(readings), strict=True)
     likely = [reading for reading, weight in weighed if weight >= LEAST_WEIGHT and reading.kind in WITH_T]
     again = [_take_out(labels, pairs, reading) for reading in likely]
-    return [replace(reading, evidence=reading.evidence - PRICE_OF_T) for reading in again if reading is not None]
+    return [replace(reading, evidence=reading.evidence - labels.price) for reading in again if reading is not None]
 
 
 def _matrix_price(parameters: int, n: int) -> float:

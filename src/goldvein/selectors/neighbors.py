@@ -67,7 +67,8 @@ class Neighbors(BaseEstimator):
         quality = np.full(len(y), np.nan)
         given = np.flatnonzero(y >= 0)
         votes, _, _ = vote(y[given], features[given], self.k)
-        quality[given] = fit_noise_model(y[given], votes).p_right(y[given], votes)
+        # votes are labels, so they contain the noise
+        quality[given] = fit_noise_model(y[given], votes, mixed=True).p_right(y[given], votes)
         return quality, np.nan_to_num(quality, nan=-1.0) >= self.threshold
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from goldvein.noise.held_out import likeliest_share
+
 MOST_CELLS = 2**28  # rows x classes: a gigabyte, above which the probabilities of earlier epochs are not kept
 MIN_HELD_OUT = 100  # labels
 LEAST = 1e-6  # of a probability
@@ -82,7 +84,8 @@ class Signals:
             return otherwise
         rows = rows[held_out]
         y = self.y[rows, None]
-        return likeliest_share(self.mixture[rows].gather(1, y)[:, 0], probs[held_out].gather(1, y)[:, 0])
+        old, new = self.mixture[rows].gather(1, y)[:, 0], probs[held_out].gather(1, y)[:, 0]
+        return likeliest_share(old.numpy(force=True), new.numpy(force=True))
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds."""
@@ -104,32 +107,3 @@ def margins(probs: Tensor, y: Tensor) -> Tensor:
     """
     label = y[:, None]
     return (probs.gather(1, label)[:, 0] - probs.scatter(1, label, -1.0).amax(1)).float()
-
-
-def likeliest_share(old: Tensor, new: Tensor) -> float:
-    """The a in [0, 1] for which ``sum log((1 - a) old + a new)`` is largest, to a millionth.
-
-    Parameters
-    ----------
-    old, new : Tensor of shape (n,)
-        Probabilities of the same n events by two models.
-
-    Examples
-    --------
-    >>> likeliest_share(torch.tensor([0.2, 0.8]), torch.tensor([0.6, 0.7]))
-    1.0
-    >>> round(likeliest_share(torch.tensor([0.1, 0.9]), torch.tensor([0.9, 0.1])), 4)
-    0.5
-    """
-    old, step = old.double(), new.double() - old.double()
-
-    def gains(a: float) -> bool:  # whether more of the new helps
-        return float((step / (old + a * step).clamp(min=LEAST)).sum()) > 0
-
-    low, high = 0.0, 1.0
-    if gains(high):
-        return high
-    for _ in range(20):
-        middle = (low + high) / 2
-        low, high = (middle, high) if gains(middle) else (low, middle)
-    return low
