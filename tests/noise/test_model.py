@@ -19,7 +19,7 @@ def by_hand(
     T: np.ndarray, slope: float = 1.0, bias: tuple[float, ...] = (0, 0, 0), inverse: bool = False
 ) -> NoiseModel:
     """A model of one reading."""
-    inputs = Inputs(1e-6, np.linalg.inv(T) if inverse else None)
+    inputs = Inputs(1e-6, T, np.linalg.inv(T)) if inverse else Inputs(1e-6)
     calibration = Calibration(inputs, slope, np.array(bias, dtype=float))
     reading = Reading("by class", calibration, T, 0.0, 0.0, np.zeros(0), np.zeros((0, 0)))
     return NoiseModel((reading,), np.ones(1), len(T), np.arange(len(T)), evidence={"by class": 1.0})

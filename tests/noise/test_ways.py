@@ -63,7 +63,7 @@ def test_weights_sum_to_one_and_the_kind_is_found(mixed: bool) -> None:
     assert reading.kind == "pair"
     np.testing.assert_allclose(reading.T, T, atol=0.08)
     if not mixed:  # nothing is taken out of probabilities that contain no noise
-        assert all(reading.calibration.inputs.inverse is None for reading, _ in found)
+        assert all(reading.calibration.inputs.T is None for reading, _ in found)
 
 
 def test_each_reading_without_noise_has_its_own_transition() -> None:
@@ -80,7 +80,7 @@ def test_each_reading_without_noise_has_its_own_transition() -> None:
 
 def test_where_there_is_no_noise_nothing_is_taken_out() -> None:
     given, joint, _ = labels(rate=0)
-    assert all(reading.calibration.inputs.inverse is None for reading, _ in weigh_readings(given, joint, True))
+    assert all(reading.calibration.inputs.T is None for reading, _ in weigh_readings(given, joint, True))
 
 
 def test_a_matrix_that_absorbs_noise_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:

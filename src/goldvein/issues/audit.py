@@ -24,7 +24,6 @@ from goldvein.issues.honesty import (
     MOST_WEAK,
     LabelAgreement,
     doubt,
-    hard_rows,
     measure_agreement,
     weakness,
     widen,
@@ -102,7 +101,7 @@ class Judgment:
 
     p_wrong: Floats
     T: NDArray[np.float64]
-    hard: NDArray[np.float64]  # (K,): see :func:`goldvein.issues.honesty.hard_rows`
+    hard: NDArray[np.float64]  # (K,): see :class:`goldvein.issues.honesty.Doubt`
     model: NoiseModel | None = None
     probs: Floats | None = None
     each: Floats | None = None  # (R, n): P(wrong) by each reading of the model
@@ -318,9 +317,11 @@ def _judge(
         else:
             probs[some] = honest
     model = fit_noise_model(y, probs, mixed=with_noise, trusted=trusted, y_before=y_before, counts=True)
-    each = 1 - model.p_right_each(y, probs)
+    each, unsure = model.judge(y, probs)
+    each = 1 - each
     p_wrong = model.weights.astype(np.float32) @ each if len(each) else np.zeros(len(y), dtype=np.float32)
-    return Judgment(p_wrong, model.transition, hard_rows(y, probs, model), model, probs, each)
+    hard = np.bincount(y, unsure, minlength=probs.shape[1])
+    return Judgment(p_wrong, model.transition, hard, model, probs, each)
 
 
 def _contain_noise(trained_on: NDArray[np.int64] | None) -> bool | None:

@@ -161,15 +161,6 @@ def still_learning(curve: Sequence[float], n: int) -> str:
     )
 
 
-def hard_rows(y: NDArray[np.int64], probs: Floats, model: NoiseModel) -> NDArray[np.float64]:
-    """Return the expected number of rows with each given label (K,) that belong to another class than the likeliest."""
-    hard = np.zeros(probs.shape[1])
-    for part in blocks(probs):
-        unsure = 1 - model.clean_probs(probs[part]).max(1)
-        hard += np.bincount(y[part], unsure, minlength=len(hard))
-    return hard
-
-
 def doubt(n: int, hard: NDArray[np.float64], model: NoiseModel, counts: Counts, n_wrong: float) -> Doubt:
     """Return how many rows are hard for the model, and a sentence if wrong labels may hide among them.
 
@@ -178,7 +169,7 @@ def doubt(n: int, hard: NDArray[np.float64], model: NoiseModel, counts: Counts, 
     n : int
         Number of labels.
     hard : ndarray of shape (K,)
-        See :func:`hard_rows`.
+        Expected number of rows with each given label that belong to another class than the likeliest.
     model : NoiseModel
     counts : Counts
         Intervals by the noise model alone.

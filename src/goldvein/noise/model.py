@@ -88,23 +88,29 @@ class NoiseModel:
 
     def p_right(self, y: Ints, probs: Floats) -> NDArray[np.float32]:
         """Return P(true = given | x, given) for labels (n,), none of them missing."""
-        each = self.p_right_each(y, probs)
+        each, _ = self.judge(y, probs)
         return np.asarray(self.weights.astype(np.float32) @ each if len(each) else np.ones(len(y), dtype=np.float32))
 
-    def p_right_each(self, y: Ints, probs: Floats) -> NDArray[np.float32]:
-        """Return P(true = given | x, given) by each reading, (R, n)."""
-        out = np.empty((len(self.readings), len(y)), dtype=np.float32)
+    def judge(self, y: Ints, probs: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return P(true = given | x, given) by each reading (R, n), and how unsure each row is (n,).
+
+        A row is as unsure as the largest of its clean probabilities is below 1.
+        """
+        right, unsure = np.empty((len(self.readings), len(y)), dtype=np.float32), np.zeros(len(y), dtype=np.float32)
         for part in blocks(probs):  # no second (n, K) array in memory
             of_label, of_labeled, elsewhere = self._compact(y[part], probs[part])
-            rows = np.arange(len(of_label))
-            for right, reading in zip(out, self.readings, strict=True):
+            rows, inside = np.arange(len(of_label)), 1 - elsewhere.sum(1)
+            mean = np.full(of_labeled.shape, 0 if self.readings else 1, dtype=np.float32)
+            for of_reading, weight, reading in zip(right, self.weights, self.readings, strict=True):
                 p = reading.calibration.clean_probs(of_labeled)
                 own = p[rows, of_label]
                 if reading.T is not None:
                     T = reading.T.T.astype(np.float32)
                     own *= T[of_label, of_label] / np.einsum("ij,ij->i", p, T[of_label])
-                right[part] = own * (1 - elsewhere.sum(1))
-        return out
+                of_reading[part] = own * inside
+                mean += np.float32(weight) * p
+            unsure[part] = 1 - np.maximum(mean.max(1) * inside, elsewhere.max(1, initial=0))
+        return right, unsure
 
     def p_true(self, y: Ints, probs: Floats) -> NDArray[np.float32]:
         """Return P(true = k | x, given), (n, K); for a missing label (-1) the clean probabilities."""
@@ -225,12 +231,10 @@ def _no_surer_than_raw(readings: list[Reading], shares: list[NDArray[np.float64]
     """Return covariances, for probs T^-1 at least that of the same kind with T in it: this T is an estimate too."""
     raw: dict[str, NDArray[np.float64]] = {}
     for reading, share in zip(readings, shares, strict=True):
-        if reading.calibration.inputs.inverse is None:
+        if reading.calibration.inputs.T is None:
             raw.setdefault(reading.kind, share)
     return [
-        max(share, raw.get(reading.kind, share), key=np.sum)
-        if reading.calibration.inputs.inverse is not None
-        else share
+        max(share, raw.get(reading.kind, share), key=np.sum) if reading.calibration.inputs.T is not None else share
         for reading, share in zip(readings, shares, strict=True)
     ]
 

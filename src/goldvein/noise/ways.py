@@ -1,7 +1,8 @@
 """The ways from the classifier to clean probabilities, and their readings of the given labels.
 
-A way has inputs and a map. The inputs are the probabilities, or probs T^-1: a network that was trained on noisy labels
-has their noise in its probabilities (Patrini et al. 2017). T is that of the reading itself, so each kind of noise has
+A way has inputs and a map. The inputs are the probabilities, or probs T^-1 (nearly: see
+:func:`goldvein.noise.calibration.without_noise`): a network that was trained on noisy labels has their noise in its
+probabilities (Patrini et al. 2017). T is that of the reading itself, so each kind of noise has
 inputs of its own. The map has a number for its slope, or a matrix. Ways are compared by held-out labels:
 
     w(way)  =  exp( (value(way) - largest value) / 2 ) / sum over ways                                     (1)
@@ -87,9 +88,8 @@ class Labels:
         # the condition number in the 1-norm, since that of the 2-norm takes three times as long as the inverse
         if np.linalg.norm(T, 1) * np.linalg.norm(inverse, 1) >= SINGULAR:
             return None
-        inputs = Inputs.of(self.probs, np.asarray(inverse, dtype=np.float64))
         wrong = float((1 - np.diag(T)).sum() / (T.size - len(T)))  # mean rate of a wrong name
-        return replace(inputs, floor=max(inputs.floor, FLOOR_SHARE * wrong))
+        return Inputs(max(Inputs.of(self.probs).floor, FLOOR_SHARE * wrong), T, np.asarray(inverse, dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Way:
         """Return the way of some readings, with the value of the heaviest."""
         weights = weights_of(readings)
         best = readings[int(weights.argmax())]
-        value = _held_out(best, labels) - (best.calibration.inputs.inverse is not None) * labels.price
+        value = _held_out(best, labels) - (best.calibration.inputs.T is not None) * labels.price
         return cls(readings, weights, value - best.dense * _matrix_price(best.calibration.size, len(labels.y)))
 
 
@@ -199,7 +199,7 @@ def _with_matrix(labels: Labels, pairs: Ints | None, way: Way, mixed: bool) -> W
     without noise as with it. So it begins where the noise has been taken out, and the kind of noise stands. It begins
     with the probabilities as they are only if these explain the labels nearly as well (``MIXED``).
     """
-    if way.readings[0].calibration.inputs.inverse is None:
+    if way.readings[0].calibration.inputs.T is None:
         best = way.readings[int(way.weights.argmax())]
         problem = labels.problem(best.calibration.inputs, True)
         readings = fit_all(problem, pairs, tuple(PRIOR), best)
