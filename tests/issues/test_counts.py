@@ -37,3 +37,11 @@ def test_the_interval_holds_as_often_as_it_says() -> None:
         low, high = audit(y, np.arange(3), clean).n_wrong_interval
         inside.append(low <= (y != y_true).sum() <= high)
     assert np.mean(inside) >= 0.85
+
+
+def test_no_wrong_label_among_few_held_out_ones_means_that_there_may_be_some() -> None:
+    found = count_wrong(np.zeros(1000, dtype=int), np.zeros(1000), 1, held_out=np.arange(1000) < 28)
+    # one wrong label and one right one more: 1 of 30
+    deviation = 1000 * np.sqrt(1 / 30 * 29 / 30 / 30)
+    np.testing.assert_allclose(found.total, [0, norm.ppf(0.95) * deviation], atol=1e-3)
+    assert count_wrong(np.zeros(1000, dtype=int), np.zeros(1000), 1).total[1] < 1

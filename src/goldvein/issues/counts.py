@@ -84,16 +84,24 @@ def count_wrong(
         variance[r] += (MISFIT * mean[r]) ** 2
         of_all[r] += (MISFIT * mean[r].sum()) ** 2
         if unseen is not n:  # the shares were learned from the held-out labels alone
-            rate = mean[r] / np.maximum(n, 1)
-            variance[r] += n**2 * np.maximum(rate * (1 - rate), 1e-9) / np.maximum(unseen, 1)
-            total = mean[r].sum() / n.sum()
-            of_all[r] += n.sum() ** 2 * total * (1 - total) / max(unseen.sum(), 1)
+            variance[r] += n**2 * _variance_of_share(mean[r] / np.maximum(n, 1), unseen)
+            of_all[r] += n.sum() ** 2 * _variance_of_share(mean[r].sum() / n.sum(), unseen.sum())
     wrong = np.bincount(y, p, minlength=n_classes)
     low, high = (_quantile(level, weights, mean, variance, n) for level in LEVELS)
     ends = (_quantile(level, weights, mean.sum(1)[:, None], of_all[:, None], n.sum(keepdims=True)) for level in LEVELS)
     first, last = (float(end[0]) for end in ends)
     # the mean of a skewed mixture may lie outside
     return Counts((min(first, wrong.sum()), max(last, wrong.sum())), np.minimum(low, wrong), np.maximum(high, wrong))
+
+
+def _variance_of_share(share: Any, m: Any) -> Any:
+    """Return the variance of a share that m labels show, as if two more had been seen, one of them wrong.
+
+    Without these two, no wrong label among 20 would mean that there is none anywhere (Agresti & Coull 1998 add two of
+    each).
+    """
+    share = (share * m + 1) / (m + 2)
+    return share * (1 - share) / (m + 2)
 
 
 def lowest_share(n_wrong: float, interval: Sequence[float]) -> float:
