@@ -320,7 +320,7 @@ def _judge(
     each, unsure = model.judge(y, probs)
     each = 1 - each
     p_wrong = model.weights.astype(np.float32) @ each if len(each) else np.zeros(len(y), dtype=np.float32)
-    hard = np.bincount(y, unsure.astype(np.float64), minlength=probs.shape[1])
+    hard = np.bincount(y, unsure, minlength=probs.shape[1]).astype(np.float64)
     return Judgment(p_wrong, model.transition, hard, model, probs, each)
 
 
