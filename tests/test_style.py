@@ -21,7 +21,7 @@ FLOORS = (
     ("errors", "functional", "metrics", "progress", "rows"),
     ("config", "files", "models", "noise"),
     ("data", "selectors", "training"),
-    ("issues", "methods"),
+    ("estimators", "issues", "methods"),
     ("classifier",),
     ("bench", "runs"),
     ("report",),
