@@ -28,6 +28,8 @@ TABLE = Table(
     seeds=(0, 1, 2),
     published={"ce": {"clean": (98.2, 0.1), "noisy": (52.9, None)}, "ours": {"noisy": (83.4, 1.3)}},
 )
+from goldvein.noise.model import JUDGMENT
+
 VERSIONS = {"torch": "2.13.0", "cpu": "some"}
 
 
@@ -185,6 +187,7 @@ def test_other_networks_of_a_method():
 def test_a_page_has_all_parts_that_are_not_empty():
     quality = {"auroc": 0.5, "average_precision": 0.25, "precision": 0.5, "recall": 1.0, "f1": 0.75}
     issues = {**quality, "calibration_error": 0.125, "noise_rate": 0.3, "transition_error": 0.0625}
+    issues["judgment"] = JUDGMENT
     found = [
         *results(0, 1, [0.9, 0.9], issues=issues, noise_rate=0.2),
         *results(1, 1, [0.9], others={"guider": 0.5}, noise_rate=0.2),
@@ -201,3 +204,14 @@ def test_a_page_has_all_parts_that_are_not_empty():
     assert "| 0.5000 (1 of 2) | 0.5000 | 1.0000 | 0.7500 | 0.1250 | 0.3000 | 0.2000 (1 of 2) | 0.0625 |" in render_page(
         TABLE, found
     )
+
+
+def test_a_row_of_an_older_judgment_is_marked():
+    quality = {"auroc": 0.5, "average_precision": 0.25, "precision": 0.5, "recall": 1.0, "f1": 0.75}
+    issues = {**quality, "calibration_error": 0.125, "noise_rate": 0.3, "transition_error": 0.0625}
+    new, old = results(0, 1, [0.9, 0.9], issues=issues, noise_rate=0.2)
+    new["issues"] = {**issues, "judgment": JUDGMENT}
+    note = "† An older version of the judgment made this row."
+    assert note not in render_page(TABLE, [new])
+    assert "| ce † | noisy | 0.5000 |" in render_page(TABLE, [new, old])
+    assert note in render_page(TABLE, [new, old])

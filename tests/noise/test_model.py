@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from goldvein.noise import synthetic as noise
 from goldvein.noise.calibration import Calibration, Inputs
 from goldvein.noise.class_noise import Reading
-from goldvein.noise.model import NoiseModel, blocks, fit_noise_model
+from goldvein.noise.model import JUDGMENT, NoiseModel, blocks, fit_noise_model
 
 T3 = np.array([[0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.0, 0.3, 0.7]])
 
@@ -126,3 +126,14 @@ def test_labels_from_before_a_review_by_hand() -> None:
     same = fit_noise_model(y, probs, mixed=False, trusted=trusted, y_before=np.full(1000, -1))
     blind = fit_noise_model(y, probs, mixed=False, trusted=trusted)
     np.testing.assert_array_equal(same.transition, blind.transition)
+
+
+def test_another_judgment_has_another_number() -> None:
+    rng = np.random.default_rng(0)
+    y_true = np.arange(600) % 3
+    logits = rng.normal(0, 1, (600, 3)) + 4 * np.eye(3)[y_true]
+    probs = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    y = noise.corrupt(y_true, T3, 0)
+    found = (1 - fit_noise_model(y, probs @ T3).p_right(y, probs @ T3)).sum(), JUDGMENT
+    # if the first number changes, raise JUDGMENT: results of the older version are then marked
+    assert found == (pytest.approx(111.99, abs=0.05), 2)

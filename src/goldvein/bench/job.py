@@ -174,10 +174,12 @@ def judge_issues(model: NoisyLabelClassifier, y: NDArray[np.int64], y_true: NDAr
         - ``calibration_error`` of ``p_wrong``
         - ``noise_rate``: the estimate
         - ``transition_error``: mean absolute difference between the estimated T and the T counted from the labels
+        - ``judgment``: see :data:`goldvein.noise.model.JUDGMENT`
         - ``scores``: the values of ``judge_score`` for each score of the method, if it has any. A label is listed if
           a score of suspicion is above 0, or if a score of trust is below 1/2.
     """
     from goldvein.issues.audit import COLUMNS
+    from goldvein.noise.model import JUDGMENT
     from goldvein.noise.synthetic import describe
 
     audit = model.audit()
@@ -198,6 +200,7 @@ def judge_issues(model: NoisyLabelClassifier, y: NDArray[np.int64], y_true: NDAr
         "noise_rate": audit.noise_rate,
         # T ends at the largest class that occurs, and is NaN for classes without rows
         "transition_error": float(np.nanmean(np.abs(audit.transition[: len(T), : len(T)] - T))),
+        "judgment": JUDGMENT,
     }
     scores: dict[str, metrics.ScoreQuality] = {}
     for name in (str(column) for column in table if column not in COLUMNS):

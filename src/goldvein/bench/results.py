@@ -28,6 +28,7 @@ class _IssueQuality(ScoreQuality):
 class IssueQuality(_IssueQuality, total=False):
     """How well a model finds the wrong labels: see :func:`goldvein.bench.job.judge_issues`."""
 
+    judgment: int  # missing in old files
     scores: dict[str, ScoreQuality]
 
 

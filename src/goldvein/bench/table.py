@@ -10,10 +10,12 @@ from typing import Literal, get_args
 from goldvein.bench.plan import Column, Job, Row, Table
 from goldvein.bench.results import JobResult
 from goldvein.metrics import KeptCounts
+from goldvein.noise.model import JUDGMENT
 
 MAX_POINTS = 1.5  # largest acceptable distance to the published mean,
 MAX_STDS = 2  # or this many published standard deviations, if that is less
 MIN_STD = 0.1  # the last digit that papers print
+OLD = " †"  # marks a row with labels that an older version of the judgment judged
 Score = Literal["auroc", "average_precision", "precision", "recall", "f1"]
 Issue = Literal["auroc", "precision", "recall", "f1", "calibration_error", "noise_rate"]
 Count = Literal["kept", "right", "wrong"]
@@ -112,19 +114,25 @@ def render_corrected(table: Table, results: Iterable[JobResult]) -> str:
 
 
 def render_issues(table: Table, results: Iterable[JobResult]) -> str:
-    """Return how well wrong labels are found, means over seeds; empty if no column has ``issues = true``."""
+    """Return how well wrong labels are found, means over seeds; empty if no column has ``issues = true``.
+
+    A row with a line of an older judgment is marked.
+    """
     cells = group_by_cell(table, results)
     head = ["", "", "AUROC", "precision", "recall", "F1", "calibration error", "estimated noise rate"]
     head += ["true noise rate", "mean error of T"]
-    lines = []
+    lines, any_old = [], False
     for (row, column), found in cells.items():
         judged = [(r["noise_rate"], r["issues"]) for r in found if "issues" in r]
+        old = any(issues.get("judgment", 1) < JUDGMENT for _, issues in judged)
+        any_old |= old
         if judged:
             of_seeds = [
                 (*(issues[name] for name in ISSUES), rate, issues["transition_error"]) for rate, issues in judged
             ]
-            lines.append([row, column, *_format_means(of_seeds, 4)])
-    return _format_section("Wrong labels found", head, lines)
+            lines.append([row + OLD * old, column, *_format_means(of_seeds, 4)])
+    notes = [f"{OLD.strip()} An older version of the judgment made this row.", ""] if any_old else []
+    return _format_section("Wrong labels found", head, lines, *notes)
 
 
 def render_others(table: Table, results: Iterable[JobResult]) -> str:

@@ -35,6 +35,7 @@ CHOICE_CELLS, FIT_CELLS, COUNT_CELLS = 2**17, 2**18, 2**22  # largest rows x cla
 LEAST_CHOICE, LEAST_FIT = 256, 1024  # with at least so many rows
 KEYS, MIX = 4, np.uint64(0x9E3779B97F4A7C15)  # columns that decide the order of rows, and an odd number (2^64 / phi)
 BLOCK_CELLS = 2**18  # rows x classes of a block: one megabyte, which stays in the cache
+JUDGMENT = 2  # raised when the same labels get another judgment; results of older ones are marked
 CLEAR = 0.9  # weight from which a kind of noise is named
 
 
