@@ -15,6 +15,7 @@ from goldvein.bench.table import (
     render_scores,
     render_table,
 )
+from goldvein.noise.model import JUDGMENT
 
 TABLE = Table(
     title="Two by two",
@@ -28,8 +29,6 @@ TABLE = Table(
     seeds=(0, 1, 2),
     published={"ce": {"clean": (98.2, 0.1), "noisy": (52.9, None)}, "ours": {"noisy": (83.4, 1.3)}},
 )
-from goldvein.noise.model import JUDGMENT
-
 VERSIONS = {"torch": "2.13.0", "cpu": "some"}
 
 
