@@ -17,7 +17,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from goldvein import InputError, NoisyLabelClassifier
-from goldvein.classifier import resolve_method
 from goldvein.methods.cross_entropy import CrossEntropy
 from goldvein.methods.temporal_ensembling import TemporalEnsembling
 from goldvein.methods.two_stage import TwoStage
@@ -25,6 +24,7 @@ from goldvein.selectors.confidence import Confidence
 from goldvein.training import run as engine
 from goldvein.training.device import pick_device
 from goldvein.training.fit import choose_recipe
+from goldvein.training.method import resolve_method
 
 QUICK: dict[str, Any] = {"epochs": 12, "batch_size": 32, "lr": 0.01, "random_state": 0}
 

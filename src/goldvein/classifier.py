@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
-from goldvein.config.names import DEFAULT_METHOD, find
+from goldvein.config.names import DEFAULT_METHOD
 from goldvein.config.ranges import Count, NonNegative, Positive, PositiveShare, Range, ShareBelowOne, check
 from goldvein.data.check import as_images
 from goldvein.data.targets import as_trusted_mask, encode_as, encode_known, encode_targets, hold_out, split_missing
 from goldvein.errors import InputError
+from goldvein.estimators import Learner, find_learner
 from goldvein.issues.audit import Audit
 from goldvein.issues.evidence import Evidence
 from goldvein.rows import Rows
 from goldvein.training.fit import Fitted, TrainingSet, fit, shared_seed
 from goldvein.training.inputs import Transform
-from goldvein.training.method import Method
+from goldvein.training.method import Method, resolve_method
 from goldvein.training.network import Factory, NetworkOptions
 from goldvein.training.predict import predict_rows
+from goldvein.training.recipe import Recipe
 from goldvein.training.views import View
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# the arguments that are fields of Recipe: how weights are optimized
-RECIPE = (
-    *("epochs", "batch_size", "optimizer", "lr", "momentum", "beta2", "weight_decay"),
-    *("schedule", "patience", "factor", "min_lr", "stop_after", "keep"),
-)
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -43,10 +40,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     ----------
     method : str or Method, default="two_stage"
         Name of a method (``goldvein methods`` lists them), or an object with its hyper-parameters.
-    model : str or callable, default="auto"
-        The network: see :func:`goldvein.training.network.find_factory`.
+        ``panel`` mixes scikit-learn classifiers: see :class:`goldvein.estimators.panel.Panel`.
+    model : str, callable or scikit-learn classifier, default="auto"
+        The network: see :func:`goldvein.training.network.find_factory`. A classifier, or the name of one, is trained
+        on soft labels in place of a network: see :class:`goldvein.estimators.soft_labels.SoftLabels`.
     model_params : dict, optional
-        Further arguments of the network. ``weights`` is a file of weights to begin with: see
+        Further arguments of the network or of the named classifier. ``weights`` is a file of weights to begin with: see
         :func:`goldvein.training.pretrained.load_weights`.
     epochs : int or "auto", default="auto"
         Number of epochs of each stage. ``auto`` is 40, or more where rows are few: see
@@ -82,6 +81,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Epochs run, over all stages.
     validation_ : ndarray of shape (n_samples,), bool
         Rows that were held out.
+    learner_ : SoftLabels or Panel in place of a network; there is no ``net_``, ``method_`` and ``history_`` then
     evidence_ : Evidence or None
         The arrays that given labels are judged by; None with ``watch=False``.
 
@@ -177,8 +177,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             label was wrong.
         X_val, y_val : arrays, optional
             More rows that decide when the rate falls and training stops; their labels may be noisy. A share of ``X``
-            is held out all the same: it tells how far to trust the network about labels that it learned. Without one
-            (``validation_fraction=0``) most wrong labels are overlooked.
+            is held out all the same, to judge labels by: with ``validation_fraction=0`` most wrong ones are overlooked.
         X_test, y_test : arrays, optional
             Rows with true labels whose accuracy is written into ``history_`` after each epoch. No choice sees it.
         checkpoint : path, optional
@@ -198,6 +197,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             For labels or inputs that cannot be trained on.
         """
         check(self)
+        self.__dict__.pop("audit_", None)  # that of an earlier fit
+        self.learner_ = find_learner(self.method, self.model, self.model_params, self.random_state)
+        if self.learner_ is not None:
+            others = {"X_val": X_val, "X_test": X_test, "checkpoint": checkpoint}
+            for name in (name for name, value in others.items() if value is not None):
+                raise InputError(f"{name} is for networks, and {self.learner_.describe()} is none: leave it out")
+            return self._fit_learner(self.learner_, X, y, trusted, y_before)
         if self.epochs != "auto" and self.epochs not in Range(1, whole=True):
             raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
         rows = self._rows(X, reset=True)
@@ -214,7 +220,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             data,
             transform=self.transform_,
             network=NetworkOptions(self.model, self.model_params, self.precision, self.device),
-            recipe={name: getattr(self, name) for name in RECIPE},
+            recipe={field.name: getattr(self, field.name) for field in fields(Recipe)},
             seed=seed,
             watch=watch,
             checkpoint=None if checkpoint is None else Path(checkpoint),
@@ -229,20 +235,20 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = len(self.history_)
         self.validation_ = data.validation[:n]
         self.y_ = labels
-        self.__dict__.pop("audit_", None)  # that of an earlier fit
         return self
 
     def predict_proba(self, X: ArrayLike | Rows) -> NDArray[np.float32]:
         """Class probabilities (n, K), columns as ``classes_``; n may be 0."""
-        check_is_fitted(self, "net_")
+        check_is_fitted(self, "classes_")
+        if self.learner_ is not None:
+            return self.learner_.predict_proba(X).astype(np.float32)
         rows = self._rows(X, reset=False)
         return predict_rows(self.net_, self.transform_, rows).reshape(len(rows), len(self.classes_))
 
     def predict(self, X: ArrayLike | Rows) -> NDArray[Any]:
         """The likeliest class of each row (n,), as the user wrote the labels."""
-        check_is_fitted(self, "net_")
-        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(1)]
-        return labels
+        check_is_fitted(self, "classes_")
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
 
     def score(self, X: ArrayLike | Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy on the rows of X whose label is not missing (-1, None, NaN or "")."""
@@ -273,7 +279,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         precision, budget, ids
             As for :meth:`label_issues`; nothing else depends on them.
         """
-        check_is_fitted(self, "net_")
+        check_is_fitted(self, "classes_")
         if self.evidence_ is None:
             raise InputError("this model was fitted with watch=False: fit it with watch=True to judge its labels")
         if precision != 0.5 or budget is not None or ids is not None:
@@ -296,6 +302,25 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def transition_(self) -> NDArray[np.float64]:
         """Estimated T (K, K): T[i, j] = P(given class j | true class i)."""
         return self.audit().transition
+
+    def _fit_learner(
+        self, learner: Learner, X: Any, y: ArrayLike, trusted: ArrayLike | None, y_before: ArrayLike | None
+    ) -> Self:
+        """Train a classifier that is no network; its labels are judged out of fold."""
+        learner.fit(X, y, trusted=trusted)
+        validate_data(self, X, skip_check_array=True)  # notes the number and the names of the columns
+        n = len(learner.probs_)
+        self.classes_, self.y_ = encode_targets(y, n)
+        self.evidence_ = Evidence.gather(
+            X,
+            self.y_,
+            probs=learner.probs_.astype(np.float32),
+            trained_on=self.y_,
+            held_out=self.y_ >= 0,  # no label was seen by the classifier that judges it
+            trusted=None if trusted is None else as_trusted_mask(trusted, self.y_),
+            y_before=None if y_before is None else encode_known(y_before, n, self.classes_, "y_before"),
+        )
+        return self
 
     def _split(
         self,
@@ -320,7 +345,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             rows, labels = self._append(rows, labels, X_val, y_val)
             validation = np.r_[validation, np.ones(len(labels) - n, dtype=bool)]
             known = None if known is None else np.r_[known, np.zeros(len(labels) - n, dtype=bool)]
-        test = None if X_test is None else self._test(X_test, y_test)
+        test = None
+        if X_test is not None:
+            unseen = self._rows(X_test, reset=False)
+            test = unseen, encode_known(y_test, len(unseen), self.classes_, "y_test")
         return TrainingSet(rows, labels, validation, known, tuple(map(str, self.classes_)), n, test)
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
@@ -340,11 +368,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {fitted}")
         return rows
 
-    def _test(self, X: ArrayLike, y: ArrayLike | None) -> tuple[Rows, NDArray[np.int64]]:
-        """Test rows, and their labels as indices into ``classes_``; -1 for a class that training does not have."""
-        rows = self._rows(X, reset=False)
-        return rows, encode_known(y, len(rows), self.classes_, "y_test")
-
     def _append(
         self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None
     ) -> tuple[Rows, NDArray[np.int64]]:
@@ -357,18 +380,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"y_val has {len(given)} labels and X_val {len(more)} rows: give one for each row")
         codes = encode_as(given[~missing], self.classes_, "y_val")
         return np.concatenate([rows, more[~missing]]), np.r_[labels, codes]
-
-
-def resolve_method(method: str | Method) -> Method:
-    """A new method that is not set up: a copy of the given one, or one with default hyper-parameters.
-
-    Raises
-    ------
-    InputError
-        For an unknown name.
-    """
-    own: Method = find("methods", method)() if isinstance(method, str) else clone(method)
-    return own
 
 
 def _evidence(fitted: Fitted, data: TrainingSet, y_before: NDArray[np.int64] | None) -> Evidence:

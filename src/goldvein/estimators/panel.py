@@ -165,6 +165,10 @@ class Panel(ClassifierMixin, BaseEstimator):
             seconds[name] += time.perf_counter() - start
         return found, seconds
 
+    def describe(self) -> str:
+        """Return its name in a message."""
+        return "a panel of classifiers"
+
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return class probabilities (n, K)."""
         check_is_fitted(self)
@@ -193,8 +197,9 @@ def default_members(X: Any, n: int, seed: int) -> dict[str, Any]:
     members = {"logistic_regression": scaled(LogisticRegression(max_iter=300))}
     if n <= MOST_FOR_KERNEL:
         members["svm"] = scaled(SVC())
-    members["random_forest"] = RandomForestClassifier(min_samples_leaf=5, random_state=seed, n_jobs=-1)
-    members["extra_trees"] = ExtraTreesClassifier(min_samples_leaf=2, random_state=seed, n_jobs=-1)
+    # one thread each: the threads of a forest add up its trees in any order, and the last digits differ
+    members["random_forest"] = RandomForestClassifier(min_samples_leaf=5, random_state=seed)
+    members["extra_trees"] = ExtraTreesClassifier(min_samples_leaf=2, random_state=seed)
     return {name: clone(member) for name, member in members.items()}
 
 

@@ -112,6 +112,10 @@ class SoftLabels(ClassifierMixin, BaseEstimator):
         self.estimator_ = self._fitted.estimator
         return self
 
+    def describe(self) -> str:
+        """Return its name in a message."""
+        return "a random forest" if self.estimator is None else type(self.estimator).__name__
+
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return class probabilities (n, K)."""
         check_is_fitted(self)

@@ -68,7 +68,8 @@ def count_wrong(
     """
     p = p_wrong.astype(np.float64)
     n = np.bincount(y, minlength=n_classes).astype(float)
-    unseen = n if held_out is None or not held_out.any() else np.bincount(y[held_out], minlength=n_classes)
+    some = held_out is not None and held_out.any() and not held_out.all()
+    unseen = np.bincount(y[held_out], minlength=n_classes) if some else n
     if model is None or each is None or not len(each):
         weights, each, shares, labeled = np.ones(1), p[None], [np.zeros((n_classes, n_classes))], np.arange(n_classes)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -33,10 +33,10 @@ class Evidence:
         Class probabilities by which labels are judged.
     trained_on : ndarray of shape (n,), int64
         Labels that the network was trained on; -1 for none.
-    agreement : ndarray of shape (n,), float
-        Share of the epochs after which the network predicted the given label.
     held_out : ndarray of shape (n,), bool
         Labels that took no part in training.
+    agreement : ndarray of shape (n,), float, optional
+        Share of the epochs after which the network predicted the given label.
     trusted : ndarray of shape (n,), bool, optional
         Labels known to be right.
     y_before : ndarray of shape (n,), int64, optional
@@ -54,13 +54,13 @@ class Evidence:
     y: NDArray[np.int64]
     probs: Floats
     trained_on: NDArray[np.int64]
-    agreement: Floats
     held_out: NDArray[np.bool_]
-    trusted: NDArray[np.bool_] | None
-    y_before: NDArray[np.int64] | None
-    duplicate: NDArray[np.int64] | None
-    outlier: NDArray[np.float32] | None
-    scores: dict[str, Floats]
+    agreement: Floats | None = None
+    trusted: NDArray[np.bool_] | None = None
+    y_before: NDArray[np.int64] | None = None
+    duplicate: NDArray[np.int64] | None = None
+    outlier: NDArray[np.float32] | None = None
+    scores: dict[str, Floats] = field(default_factory=dict)
     curve: Sequence[float] = ()
 
     @classmethod
@@ -69,7 +69,7 @@ class Evidence:
         inputs: Any,
         y: NDArray[np.int64],
         *,
-        distance: tuple[Floats, Floats] | None,
+        distance: tuple[Floats, Floats] | None = None,
         **arrays: Any,
     ) -> Self:
         """Return the evidence; duplicates and outliers are computed here.

@@ -256,6 +256,7 @@ def _rebuild(run: SavedRun) -> NoisyLabelClassifier:
         options = NetworkOptions(network["model"], network["params"], estimator.get("precision", "auto"))
         method = build_method(run.config["method"]["name"], run.config["method"]["params"])
         model = NoisyLabelClassifier(model=options.model, model_params=options.params, precision=options.precision)
+        model.learner_ = None
         model.net_, model.transform_ = rebuild(path, method, options, len(run.classes), estimator.get("augment"))
     except InputError:  # it is a ValueError, too
         raise

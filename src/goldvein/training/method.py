@@ -6,9 +6,10 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
 
+from goldvein.config.names import find
 from goldvein.training.run import Run
 from goldvein.training.sampling import Over
 from goldvein.training.task import Batch, Task, Terms
@@ -135,3 +136,15 @@ def _with_parent(cls: type) -> inspect.Signature:
         inherited = inspect.signature(cls.__mro__[1].__init__).parameters  # type: ignore[misc]
         parameters += [p for name, p in inherited.items() if name not in own.parameters]
     return own.replace(parameters=parameters)
+
+
+def resolve_method(method: str | Method) -> Method:
+    """A new method that is not set up: a copy of the given one, or one with default hyper-parameters.
+
+    Raises
+    ------
+    InputError
+        For an unknown name.
+    """
+    own: Method = find("methods", method)() if isinstance(method, str) else clone(method)
+    return own

@@ -1,0 +1,106 @@
+"""scikit-learn classifiers in place of networks, by NoisyLabelClassifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from goldvein import InputError, NoisyLabelClassifier
+from goldvein.estimators import CLASSIFIERS, find_learner
+
+
+def noisy(n: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    true = np.arange(n) % 3
+    x = rng.normal(0, 1, (n, 4)) + 5.0 * np.eye(4)[true]
+    return x, np.where(rng.random(n) < 0.2, (true + 1) % 3, true), true
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": SVC()},
+        {"model": make_pipeline(StandardScaler(), LogisticRegression())},
+        {"model": "logistic_regression", "model_params": {"C": 0.1}},
+        {"model": "sklearn.naive_bayes:GaussianNB"},
+        {"method": "panel"},
+    ],
+    ids=str,
+)
+def test_any_classifier_finds_the_wrong_labels(options: dict[str, Any]) -> None:
+    x, y, true = noisy()
+    model = NoisyLabelClassifier(random_state=0, **options).fit(x, y)
+    assert (model.predict(x) == true).mean() > 0.98
+    assert model.predict_proba(x).shape == (300, 3)
+    table = model.label_issues()
+    found = table["id"][table["is_issue"]].to_numpy()
+    assert len(np.intersect1d(found, np.flatnonzero(y != true))) > 0.9 * (y != true).sum()
+    assert (y != true)[found].mean() > 0.9
+    low, high = model.audit().n_wrong_interval
+    assert low <= (y != true).sum() <= high
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, csr_matrix])
+def test_frames_and_sparse_matrices_go_to_the_classifier_as_they_are(kind: Any) -> None:
+    x, y, true = noisy()
+    rows = kind(x)
+    if isinstance(rows, pd.DataFrame):
+        rows.columns = list("abcd")
+    names = np.array(["ant", "bee", None], dtype=object)[y]
+    model = NoisyLabelClassifier(model=LogisticRegression(), random_state=0).fit(rows, names)
+    assert model.classes_.tolist() == ["ant", "bee"]
+    assert (model.predict(rows)[true < 2] == np.array(["ant", "bee", "-"])[true][true < 2]).mean() > 0.95
+    assert model.n_features_in_ == 4
+
+
+def test_trusted_labels_are_not_listed() -> None:
+    x, y, _ = noisy()
+    trusted = np.arange(300) < 100
+    model = NoisyLabelClassifier(model=SVC(), random_state=0).fit(x, y, trusted=trusted)
+    table = model.label_issues()
+    assert not table["is_issue"][table["id"] < 100].any()
+    assert (model.learner_.soft_labels_[np.arange(100), y[:100]] == 1).all()
+
+
+def test_the_same_seed_gives_the_same_model() -> None:
+    x, y, _ = noisy()
+    first, again = (NoisyLabelClassifier("panel", random_state=3).fit(x, y).predict_proba(x) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_names_are_those_of_scikit_learn() -> None:
+    for name in CLASSIFIERS:
+        learner = find_learner("two_stage", name, None, 0)
+        assert learner is not None
+        assert learner.describe() == CLASSIFIERS[name].partition(":")[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "umn", "model": SVC()}, "method='umn' trains networks, and SVC is none: leave one out"),
+        ({"method": "panel", "model": "mlp"}, "method='panel' has its own classifiers, and model is 'mlp': leave one"),
+        ({"model": "random_forst"}, "unknown model 'random_forst': did you mean 'random_forest'?"),
+        ({"model": "random_forest", "model_params": {"trees": 3}}, "model_params={'trees': 3}: "),
+    ],
+)
+def test_bad_input(options: dict[str, Any], message: str) -> None:
+    x, y, _ = noisy(30)
+    with pytest.raises(InputError) as caught:
+        NoisyLabelClassifier(**options).fit(x, y)
+    assert str(caught.value).startswith(message)
+
+
+def test_what_is_for_networks_alone() -> None:
+    x, y, _ = noisy(30)
+    with pytest.raises(InputError, match=r"^X_test is for networks, and RandomForestClassifier is none: leave it out$"):
+        NoisyLabelClassifier(model=RandomForestClassifier()).fit(x, y, X_test=x, y_test=y)
