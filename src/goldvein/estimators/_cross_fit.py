@@ -11,12 +11,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
+
+from goldvein.data.targets import as_trusted_mask, encode_targets
+from goldvein.errors import InputError
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
@@ -55,6 +58,23 @@ class FittedOn:
         out = np.zeros((n, self.n_classes))
         out[:, self.known] = 1.0 if len(self.known) == 1 else _probabilities(self.estimator, X)
         return out
+
+
+def take_labels(
+    X: Any, y: ArrayLike, trusted: ArrayLike | None, folds: int
+) -> tuple[NDArray[Any], Ints, NDArray[np.bool_]]:
+    """Return the classes (K,), the labels of X (n,) as indices into them (-1 is missing), and which are trusted (n,).
+
+    Raises
+    ------
+    InputError
+        If the labels cannot be used, or there are fewer than two folds.
+    """
+    if folds < 2:
+        raise InputError(f"folds={folds}: give at least 2, since each row is judged without its own label")
+    n = X.shape[0] if hasattr(X, "shape") else len(X)
+    classes, labels = encode_targets(y, n)
+    return classes, labels, np.zeros(n, dtype=bool) if trusted is None else as_trusted_mask(trusted, labels)
 
 
 def deal_folds(y: Ints, n_folds: int, rng: np.random.Generator) -> Ints:

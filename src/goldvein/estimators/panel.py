@@ -37,9 +37,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from goldvein.config.ranges import Count
-from goldvein.data.targets import as_trusted_mask, encode_targets
-from goldvein.errors import InputError
-from goldvein.estimators._cross_fit import FittedOn, cross_fit, deal_folds, one_hot
+from goldvein.estimators._cross_fit import FittedOn, cross_fit, deal_folds, one_hot, take_labels
 from goldvein.estimators.soft_labels import judge
 
 Floats = NDArray[np.floating[Any]]
@@ -105,11 +103,7 @@ class Panel(ClassifierMixin, BaseEstimator):
         InputError
             If the labels cannot be used, or there are fewer than two folds.
         """
-        if self.folds < 2:
-            raise InputError(f"folds={self.folds}: give at least 2, since each row is judged without its own label")
-        n = X.shape[0] if hasattr(X, "shape") else len(X)
-        self.classes_, labels = encode_targets(y, n)
-        known = np.zeros(n, dtype=bool) if trusted is None else as_trusted_mask(trusted, labels)
+        self.classes_, labels, known = take_labels(X, y, trusted, self.folds)
         seed = int(check_random_state(self.random_state).randint(2**31))
         given = np.flatnonzero(labels >= 0)
         rows, codes, targets = _safe_indexing(X, given), labels[given], one_hot(labels[given], len(self.classes_))
@@ -122,7 +116,7 @@ class Panel(ClassifierMixin, BaseEstimator):
         self._weights = weights
         mixture = sum(weights[name] * clean[name] for name in found)
         self.noise_model_, soft = judge(codes, np.asarray(mixture), known[given])
-        self.probs_, self.soft_labels_ = np.zeros((n, len(self.classes_))), np.zeros((n, len(self.classes_)))
+        self.probs_, self.soft_labels_ = np.zeros((2, len(labels), len(self.classes_)))
         self.probs_[given], self.soft_labels_[given] = mixture, soft
         self._fitted = {}
         for name in found:

@@ -25,9 +25,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from goldvein.config.ranges import Count
-from goldvein.data.targets import as_trusted_mask, encode_targets
-from goldvein.errors import InputError
-from goldvein.estimators._cross_fit import FittedOn, cross_fit, deal_folds, one_hot
+from goldvein.estimators._cross_fit import FittedOn, cross_fit, deal_folds, one_hot, take_labels
 from goldvein.noise.model import NoiseModel, fit_noise_model
 
 
@@ -92,11 +90,7 @@ class SoftLabels(ClassifierMixin, BaseEstimator):
         InputError
             If the labels cannot be used, or there are fewer than two folds.
         """
-        if self.folds < 2:
-            raise InputError(f"folds={self.folds}: give at least 2, since each row is judged without its own label")
-        n = X.shape[0] if hasattr(X, "shape") else len(X)
-        self.classes_, labels = encode_targets(y, n)
-        known = np.zeros(n, dtype=bool) if trusted is None else as_trusted_mask(trusted, labels)
+        self.classes_, labels, known = take_labels(X, y, trusted, self.folds)
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         seed = int(check_random_state(self.random_state).randint(2**31))
         estimator = RandomForestClassifier(random_state=seed) if self.estimator is None else clone(self.estimator)
@@ -127,10 +121,10 @@ class SoftLabels(ClassifierMixin, BaseEstimator):
 
 
 def judge(
-    y: NDArray[np.int64], probs: NDArray[np.float64], trusted: NDArray[np.bool_], mixed: bool | None = None
+    y: NDArray[np.int64], probs: NDArray[np.float64], trusted: NDArray[np.bool_]
 ) -> tuple[NoiseModel, NDArray[np.float32]]:
     """Return the noise model of given labels (n,), and R of eq. 1 (n, K); trusted labels stay as they are."""
-    model = fit_noise_model(y, probs, mixed=mixed, trusted=trusted)
+    model = fit_noise_model(y, probs, trusted=trusted)
     soft = model.p_true(y, probs)
     soft[trusted] = one_hot(y[trusted], probs.shape[1])
     return model, soft
