@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
 from goldvein.config.names import DEFAULT_METHOD
 from goldvein.config.ranges import Count, NonNegative, Positive, PositiveShare, Range, ShareBelowOne, check
-from goldvein.data.check import as_images
-from goldvein.data.targets import as_trusted_mask, encode_as, encode_known, encode_targets, hold_out, split_missing
+from goldvein.data.check import are_vectors, as_images
+from goldvein.data.targets import (
+    append_rows,
+    as_trusted_mask,
+    encode_known,
+    encode_targets,
+    hold_out,
+    split_missing,
+)
 from goldvein.errors import InputError
-from goldvein.estimators import Learner, find_learner
-from goldvein.issues.audit import Audit
+from goldvein.estimators import Learner, Predictor, find_learner
 from goldvein.issues.evidence import Evidence
+from goldvein.issues.judged import JudgedLabels
 from goldvein.rows import Rows
 from goldvein.training.fit import Fitted, TrainingSet, fit, shared_seed
 from goldvein.training.inputs import Transform
@@ -29,21 +36,21 @@ from goldvein.training.predict import predict_rows
 from goldvein.training.recipe import Recipe
 from goldvein.training.views import View
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
+class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
     """Classifier for labels of which some are wrong and most may be missing.
 
     Parameters
     ----------
-    method : str or Method, default="two_stage"
-        Name of a method (``goldvein methods`` lists them), or an object with its hyper-parameters.
-        ``panel`` mixes scikit-learn classifiers: see :class:`goldvein.estimators.panel.Panel`.
+    method : str or Method, default="auto"
+        Name of a method (``goldvein methods`` lists them), or an object with its hyper-parameters. ``auto`` mixes
+        classifiers for vectors, by how likely they make unseen given labels: see
+        :class:`goldvein.estimators.panel.Panel`. For images, or with any argument of networks, it is two_stage.
     model : str, callable or scikit-learn classifier, default="auto"
         The network: see :func:`goldvein.training.network.find_factory`. A classifier, or the name of one, is trained
         on soft labels in place of a network: see :class:`goldvein.estimators.soft_labels.SoftLabels`.
+    time_limit : float, optional
+        Seconds that the classifiers of ``auto`` may take; the slowest ones are left out.
     model_params : dict, optional
         Further arguments of the network or of the named classifier. ``weights`` is a file of weights to begin with: see
         :func:`goldvein.training.pretrained.load_weights`.
@@ -81,7 +88,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Epochs run, over all stages.
     validation_ : ndarray of shape (n_samples,), bool
         Rows that were held out.
-    learner_ : SoftLabels or Panel in place of a network; there is no ``net_``, ``method_`` and ``history_`` then
+    learner_ : SoftLabels, Panel or None
+        What was trained in place of a network; there is no ``net_``, ``method_`` and ``history_`` then.
+    candidates_, choice_ : DataFrame, str
+        What ``auto`` tried for vectors, and what it chose: see :class:`goldvein.estimators.panel.Panel`.
     evidence_ : Evidence or None
         The arrays that given labels are judged by; None with ``watch=False``.
 
@@ -122,6 +132,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
+        time_limit: Positive | None = None,
     ) -> None:
         self.method = method
         self.model = model
@@ -146,6 +157,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
+        self.time_limit = time_limit
 
     def fit(
         self,
@@ -198,11 +210,17 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """
         check(self)
         self.__dict__.pop("audit_", None)  # that of an earlier fit
-        self.learner_ = find_learner(self.method, self.model, self.model_params, self.random_state)
+        self.learner_ = find_learner(
+            self.method,
+            self.model,
+            self.model_params,
+            self.random_state,
+            time_limit=self.time_limit,
+            vectors=are_vectors(X),
+            for_networks=self._for_networks(X_val=X_val, X_test=X_test),
+        )
+        self.predictor_: Predictor | None = None
         if self.learner_ is not None:
-            others = {"X_val": X_val, "X_test": X_test, "checkpoint": checkpoint}
-            for name in (name for name, value in others.items() if value is not None):
-                raise InputError(f"{name} is for networks, and {self.learner_.describe()} is none: leave it out")
             return self._fit_learner(self.learner_, X, y, trusted, y_before)
         if self.epochs != "auto" and self.epochs not in Range(1, whole=True):
             raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
@@ -240,8 +258,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: ArrayLike | Rows) -> NDArray[np.float32]:
         """Class probabilities (n, K), columns as ``classes_``; n may be 0."""
         check_is_fitted(self, "classes_")
-        if self.learner_ is not None:
-            return self.learner_.predict_proba(X).astype(np.float32)
+        if self.predictor_ is not None:
+            return self.predictor_.predict_proba(self._as_vectors(X, reset=False)).astype(np.float32)
         rows = self._rows(X, reset=False)
         return predict_rows(self.net_, self.transform_, rows).reshape(len(rows), len(self.classes_))
 
@@ -258,57 +276,17 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         weights = None if sample_weight is None else np.asarray(sample_weight)[~missing]
         return float(np.average(predicted[~missing] == given[~missing], weights=weights))
 
-    def label_issues(
-        self, *, precision: float = 0.5, budget: int | None = None, ids: ArrayLike | None = None
-    ) -> pd.DataFrame:
-        """The given labels of the training set, worst first.
-
-        Parameters
-        ----------
-        precision, budget, ids
-            Target of the list and names of the rows: see :func:`goldvein.issues.audit.find_label_issues`, also for
-            the columns.
-        """
-        return self.audit(precision=precision, budget=budget, ids=ids).table
-
-    def audit(self, *, precision: float = 0.5, budget: int | None = None, ids: ArrayLike | None = None) -> Audit:
-        """The table of :meth:`label_issues`, the number of wrong labels by class, and which classes are confused.
-
-        Parameters
-        ----------
-        precision, budget, ids
-            As for :meth:`label_issues`; nothing else depends on them.
-        """
-        check_is_fitted(self, "classes_")
-        if self.evidence_ is None:
-            raise InputError("this model was fitted with watch=False: fit it with watch=True to judge its labels")
-        if precision != 0.5 or budget is not None or ids is not None:
-            return self.evidence_.audit(self.classes_, precision=precision, budget=budget, ids=ids)
-        if not hasattr(self, "audit_"):
-            self.audit_ = self.evidence_.audit(self.classes_)
-        return self.audit_
-
-    @property
-    def noise_rate_(self) -> float:
-        """Estimated share of wrong labels among the given ones."""
-        return self.audit().noise_rate
-
-    @property
-    def ambiguous_(self) -> tuple[str, ...]:
-        """What the labels cannot tell, in words, such as classes that may be swapped."""
-        return self.audit().ambiguous
-
-    @property
-    def transition_(self) -> NDArray[np.float64]:
-        """Estimated T (K, K): T[i, j] = P(given class j | true class i)."""
-        return self.audit().transition
-
     def _fit_learner(
         self, learner: Learner, X: Any, y: ArrayLike, trusted: ArrayLike | None, y_before: ArrayLike | None
     ) -> Self:
         """Train a classifier that is no network; its labels are judged out of fold."""
+        X = self._as_vectors(X, reset=True)
         learner.fit(X, y, trusted=trusted)
-        validate_data(self, X, skip_check_array=True)  # notes the number and the names of the columns
+        self.predictor_ = learner.predictor_
+        for name in ("candidates_", "choice_"):
+            self.__dict__.pop(name, None)  # that of an earlier fit
+            if hasattr(learner, name):
+                setattr(self, name, getattr(learner, name))
         n = len(learner.probs_)
         self.classes_, self.y_ = encode_targets(y, n)
         self.evidence_ = Evidence.gather(
@@ -320,6 +298,40 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             trusted=None if trusted is None else as_trusted_mask(trusted, self.y_),
             y_before=None if y_before is None else encode_known(y_before, n, self.classes_, "y_before"),
         )
+        return self
+
+    def _as_vectors(self, X: Any, *, reset: bool) -> Any:
+        """Rows for a classifier that is no network; one that the user gave gets them as they are."""
+        if self.model != "auto":
+            validate_data(self, X, reset=reset, skip_check_array=True)  # notes the number and the names of the columns
+            return X
+        options = {"accept_sparse": "csr", "dtype": np.float32, "ensure_min_samples": 2 if reset else 0}
+        return validate_data(self, X, reset=reset, **options)
+
+    def _for_networks(self, **in_fit: Any) -> list[str]:
+        """Names of the arguments that were given and that only networks have."""
+        alike = ("method", "model", "model_params", "device", "precision", "random_state", "verbose", "time_limit")
+        defaults = type(self)().get_params(deep=False)
+        own = [
+            name for name, value in self.get_params(deep=False).items() if name not in alike and value != defaults[name]
+        ]
+        return [*own, *(name for name, value in in_fit.items() if value is not None)]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Arguments by name; with ``deep``, those of the method, too, also of one that was given by its name."""
+        params: dict[str, Any] = super().get_params(deep=False)
+        if deep:
+            with suppress(InputError):  # an unknown name is refused by fit
+                method: Any = resolve_method(self.method) if isinstance(self.method, str) else self.method
+                of_method = method.get_params() if hasattr(method, "get_params") else {}
+                params |= {f"method__{name}": value for name, value in of_method.items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set arguments; a hyper-parameter of the method replaces the name of the method by the method."""
+        if any(name.startswith("method__") for name in params):
+            self.method = resolve_method(params.pop("method", self.method))
+        super().set_params(**params)
         return self
 
     def _split(
@@ -342,7 +354,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         # held out even beside X_val: it tells how far to trust the network about labels that it learned
         validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed, known)
         if X_val is not None:
-            rows, labels = self._append(rows, labels, X_val, y_val)
+            rows, labels = append_rows(rows, labels, self._rows(X_val, reset=False), y_val, self.classes_)
             validation = np.r_[validation, np.ones(len(labels) - n, dtype=bool)]
             known = None if known is None else np.r_[known, np.zeros(len(labels) - n, dtype=bool)]
         test = None
@@ -353,12 +365,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
         """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""
-        # whatever else has a shape is read batch by batch, such as images in files
-        plain = hasattr(X, "__array__") or hasattr(X, "__dataframe__") or issparse(X)
-        if hasattr(X, "shape") and not plain:
-            rows: Rows = X  # type: ignore[assignment]
-        elif getattr(X, "ndim", 0) == 4:
-            rows = as_images(X)
+        if not are_vectors(X):
+            rows: Rows = as_images(X) if hasattr(X, "__array__") else X  # type: ignore[assignment]
         else:
             options = {"reset": reset, "dtype": np.float32, "ensure_min_samples": 2 if reset else 0}
             vectors: NDArray[np.float32] = validate_data(self, X, **options)
@@ -367,19 +375,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             fitted = tuple(self.transform_.mean.shape)
             raise InputError(f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {fitted}")
         return rows
-
-    def _append(
-        self, rows: Rows, labels: NDArray[np.int64], X_val: ArrayLike, y_val: ArrayLike | None
-    ) -> tuple[Rows, NDArray[np.int64]]:
-        """Rows and labels with those of the validation set after them."""
-        more = self._rows(X_val, reset=False)
-        if not (isinstance(rows, np.ndarray) and isinstance(more, np.ndarray)):
-            raise InputError("X_val needs X and X_val as arrays: give arrays, or let a share of X be held out")
-        given, missing = split_missing(y_val)
-        if len(given) != len(more):
-            raise InputError(f"y_val has {len(given)} labels and X_val {len(more)} rows: give one for each row")
-        codes = encode_as(given[~missing], self.classes_, "y_val")
-        return np.concatenate([rows, more[~missing]]), np.r_[labels, codes]
 
 
 def _evidence(fitted: Fitted, data: TrainingSet, y_before: NDArray[np.int64] | None) -> Evidence:

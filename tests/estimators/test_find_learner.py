@@ -32,7 +32,7 @@ def noisy(n: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         {"model": make_pipeline(StandardScaler(), LogisticRegression())},
         {"model": "logistic_regression", "model_params": {"C": 0.1}},
         {"model": "sklearn.naive_bayes:GaussianNB"},
-        {"method": "panel"},
+        {},
     ],
     ids=str,
 )
@@ -73,13 +73,13 @@ def test_trusted_labels_are_not_listed() -> None:
 
 def test_the_same_seed_gives_the_same_model() -> None:
     x, y, _ = noisy()
-    first, again = (NoisyLabelClassifier("panel", random_state=3).fit(x, y).predict_proba(x) for _ in range(2))
+    first, again = (NoisyLabelClassifier(random_state=3).fit(x, y).predict_proba(x) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
 def test_names_are_those_of_scikit_learn() -> None:
     for name in CLASSIFIERS:
-        learner = find_learner("two_stage", name, None, 0)
+        learner = find_learner("auto", name, None, 0)
         assert learner is not None
         assert learner.describe() == CLASSIFIERS[name].partition(":")[2]
 
@@ -88,7 +88,7 @@ def test_names_are_those_of_scikit_learn() -> None:
     ("options", "message"),
     [
         ({"method": "umn", "model": SVC()}, "method='umn' trains networks, and SVC is none: leave one out"),
-        ({"method": "panel", "model": "mlp"}, "method='panel' has its own classifiers, and model is 'mlp': leave one"),
+        ({"model": SVC(), "epochs": 3}, "epochs is for networks, and SVC is none: leave it out"),
         ({"model": "random_forst"}, "unknown model 'random_forst': did you mean 'random_forest'?"),
         ({"model": "random_forest", "model_params": {"trees": 3}}, "model_params={'trees': 3}: "),
     ],

@@ -45,7 +45,7 @@ def gather_settings(config: Path | None, assignments: Sequence[str]) -> Settings
     Examples
     --------
     >>> gather_settings(None, ["method.threshold=0.95", "epochs=3"])
-    Settings(method='two_stage', params={'threshold': '0.95'}, arguments={'epochs': '3'})
+    Settings(method='auto', params={'threshold': '0.95'}, arguments={'epochs': '3'})
     """
     settings = Settings() if config is None else _read(config)
     for pair in assignments:
@@ -84,12 +84,16 @@ def build_classifier(settings: Settings, seed: int | None, *, verbose: bool) -> 
     """
     from goldvein.classifier import NoisyLabelClassifier
     from goldvein.config.build import arguments, build_method
+    from goldvein.training.method import resolve_method
 
-    method: Any = build_method(settings.method, {name: _matrix(value) for name, value in settings.params.items()})
+    method: Any = settings.method  # auto stays a name: it depends on the data what it is
+    if method != DEFAULT_METHOD or settings.params:
+        method = build_method(method, {name: _matrix(value) for name, value in settings.params.items()})
     allowed = set(NoisyLabelClassifier().get_params(deep=False)) - {"method", "verbose"}
     for name in settings.arguments:
         if name not in allowed:
-            raise unknown("argument", name, [*allowed, *(f"method.{param}" for param in method.get_params())])
+            network_method: Any = resolve_method(method)
+            raise unknown("argument", name, [*allowed, *(f"method.{param}" for param in network_method.get_params())])
     values = arguments(NoisyLabelClassifier, settings.arguments, "argument")
     default = values.pop("random_state", None) or 0
     return NoisyLabelClassifier(method, **values, random_state=default if seed is None else seed, verbose=verbose)

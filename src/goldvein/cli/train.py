@@ -29,7 +29,10 @@ def train(
     method: Annotated[
         str | None, Option(metavar="NAME", help=f"Method; see goldvein methods.  [default: {DEFAULT_METHOD}]")
     ] = None,
-    model: Annotated[str | None, Option(metavar="NAME", help="Network; auto chooses one.  [default: auto]")] = None,
+    model: Annotated[
+        str | None,
+        Option(metavar="NAME", help="Network, or classifier such as svm or random_forest.  [default: auto]"),
+    ] = None,
     config: Annotated[Path | None, Option(help="TOML file of settings.", metavar="FILE")] = None,
     set_: Annotated[
         list[str] | None,
@@ -39,6 +42,9 @@ def train(
     ] = None,
     seed: Annotated[
         int | None, Option(help="Random seed for weights, row order and added noise.  [default: 0]", min=0)
+    ] = None,
+    time_limit: Annotated[
+        float | None, Option(help="Seconds that the classifiers of auto may take.", metavar="SECONDS", min=0)
     ] = None,
     resume: Annotated[bool, Option("--resume", help="Continue an interrupted run.")] = False,
     skip_bad: SkipBad = False,
@@ -75,6 +81,8 @@ def train(
     settings.method = method or settings.method
     if model is not None:
         settings.arguments["model"] = model
+    if time_limit is not None:
+        settings.arguments["time_limit"] = time_limit
     classifier = build_classifier(settings, seed, verbose=not quiet)
     runs.check_folder(out, resume=resume)  # before the data is read, which may take long
     source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
@@ -148,7 +156,10 @@ def _describe_surprises(dataset: Dataset) -> Iterator[str]:
 
 def _summarize(metrics: Metrics, out: Path) -> Iterator[str]:
     epochs = "1 epoch" if metrics["n_epochs"] == 1 else f"{metrics['n_epochs']} epochs"
-    yield f"trained on {metrics['n_labeled']:,} labels of {metrics['n_rows']:,} rows, {epochs} in all"
+    in_all = f", {epochs} in all" if metrics["n_epochs"] else ""
+    yield f"trained on {metrics['n_labeled']:,} labels of {metrics['n_rows']:,} rows{in_all}"
+    if "choice" in metrics:
+        yield metrics["choice"]
     if "test_accuracy" in metrics:
         yield f"test accuracy {metrics['test_accuracy']:.4f} on {metrics['n_test']:,} rows"
     true_rate = f" (true {metrics['true_noise']['noise_rate']:.3f})" if "true_noise" in metrics else ""

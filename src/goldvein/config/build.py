@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
-from goldvein.config.names import find
+from goldvein.config.names import DEFAULT_METHOD, NETWORK_METHOD, find
 from goldvein.config.ranges import MatrixRows, allowed_by, check, parts, type_hints, written
 from goldvein.errors import InputError, unknown
 
@@ -35,7 +35,7 @@ def build_method(name: str, params: Mapping[str, Any]) -> Any:
     Parameters
     ----------
     name : str
-        A file in ``goldvein/methods``.
+        A file in ``goldvein/methods``. A hyper-parameter of ``auto`` is one of two_stage.
     params : mapping of str to values
         Hyper-parameters under scikit-learn's names (``selector__threshold``), or under the last part of the name
         (``threshold``) if no other name ends in it. Selectors and learners are given by name. The order of a selector
@@ -59,7 +59,7 @@ def build_method(name: str, params: Mapping[str, Any]) -> Any:
     """
     from sklearn.base import clone
 
-    method: Any = find("methods", name)()
+    method: Any = find("methods", NETWORK_METHOD if name == DEFAULT_METHOD else name)()
     values = dict(params)
     for path in sorted(params, key=lambda path: path.count("__")):  # objects first, then what is set in them
         if hasattr(method.get_params().get(path), "get_params"):

@@ -16,7 +16,8 @@ from typing import Any
 from goldvein.errors import InputError, unknown
 
 ROOT = Path(__file__).parents[1]
-DEFAULT_METHOD = "two_stage"
+DEFAULT_METHOD = "auto"
+NETWORK_METHOD = "two_stage"  # what auto is where it trains networks
 CLEAN_SET_METHOD = "two_stage_clean"  # for data with labels known to be right
 
 

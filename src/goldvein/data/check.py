@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from goldvein.errors import InputError
 
@@ -65,6 +66,19 @@ def like_missing(classes: Sequence[str | int]) -> list[int]:
     [1, 3]
     """
     return [k for k, name in enumerate(classes) if str(name).strip().lower() in NO_LABEL]
+
+
+def are_vectors(x: Any) -> bool:
+    """Return whether X is a matrix, a frame or a list of rows; images are not, nor what is read batch by batch.
+
+    Examples
+    --------
+    >>> are_vectors(np.zeros((2, 8))), are_vectors([[1, 2]]), are_vectors(np.zeros((2, 1, 8, 8)))
+    (True, True, False)
+    """
+    # whatever else has a shape is read batch by batch, such as images in files
+    plain = hasattr(x, "__array__") or hasattr(x, "__dataframe__") or issparse(x)
+    return not hasattr(x, "shape") or (plain and getattr(x, "ndim", 2) != 4)
 
 
 def as_images(x: Any) -> NDArray[np.uint8] | NDArray[np.float32]:

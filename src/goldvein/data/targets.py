@@ -177,3 +177,22 @@ def hold_out(
             of_class = rng.permutation(np.flatnonzero(part & (labels == k)))
             held_out[of_class[: max(0, min(round(fraction * len(of_class)), len(of_class) - 1))]] = True
     return held_out
+
+
+def append_rows(
+    rows: Any, labels: NDArray[np.int64], more: Any, y: ArrayLike | None, classes: NDArray[Any]
+) -> tuple[Any, NDArray[np.int64]]:
+    """Return rows (N, ...) and labels (N,) with those of a validation set after them; its rows without a label go.
+
+    Raises
+    ------
+    InputError
+        If rows are not arrays, or a row of the validation set has no entry in ``y``.
+    """
+    if not (isinstance(rows, np.ndarray) and isinstance(more, np.ndarray)):
+        raise InputError("X_val needs X and X_val as arrays: give arrays, or let a share of X be held out")
+    given, missing = split_missing(y)
+    if len(given) != len(more):
+        raise InputError(f"y_val has {len(given)} labels and X_val {len(more)} rows: give one for each row")
+    codes = encode_as(given[~missing], classes, "y_val")
+    return np.concatenate([rows, more[~missing]]), np.r_[labels, codes]

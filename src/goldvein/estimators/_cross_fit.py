@@ -1,13 +1,13 @@
 """Any scikit-learn classifier on soft labels, and its probabilities for rows that it was not trained on.
 
-A soft label is a row of probabilities. A classifier that takes ``sample_weight`` is fitted to one copy of the row for
-each likely class, with the probability as its weight (Bekker & Goldberger 2016 for networks). One that does not is
+A soft label is a row of probabilities. A classifier with ``takes_soft_labels`` is fitted to them as they are. It sees
+the rows without a label, too; their soft labels are 0. One that takes ``sample_weight`` is fitted to one copy of the
+row for each likely class, with the probability as its weight (Bekker & Goldberger 2016 for networks). Any other one is
 fitted to the likeliest class of each row that has one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -43,12 +43,16 @@ class FittedOn:
     """
 
     def __init__(self, estimator: Any, X: Any, targets: Floats, weight: Floats | None = None) -> None:
+        self.n_classes = targets.shape[1]
+        self.estimator = clone(estimator)
+        if takes_soft_labels(estimator):
+            self.known = np.arange(self.n_classes)
+            self.estimator.fit(X, targets if weight is None else targets * weight[:, None])
+            return
         rows, y, weights = expand(targets) if takes_weights(estimator) else likeliest(targets)
         if weight is not None:
             weights = weights * weight[rows]
-        self.n_classes = targets.shape[1]
         self.known, codes = np.unique(y, return_inverse=True)
-        self.estimator = clone(estimator)
         if len(self.known) > 1:
             self.estimator.fit(_safe_indexing(X, rows), codes, **_weights_for(estimator, weights))
 
@@ -94,32 +98,31 @@ def deal_folds(y: Ints, n_folds: int, rng: np.random.Generator) -> Ints:
     return fold
 
 
-def cross_fit(
-    estimator: Any,
-    X: Any,
-    targets: Floats,
-    fold: Ints,
-    weight: Floats | None = None,
-    only: Iterable[int] | None = None,
-) -> NDArray[np.float64]:
+def cross_fit(estimator: Any, X: Any, targets: Floats, fold: Ints, weight: Floats | None = None) -> NDArray[np.float64]:
     """Return probabilities (n, K), for each row by a classifier that was not fitted to it.
 
-    Rows of fold -1 are in no training set; their probabilities are the mean over the folds. With ``only``, other folds
-    are not tested, and their probabilities are 0.
+    Rows of fold -1 are in no training set; their probabilities are the mean over the folds.
     """
     out = np.zeros(targets.shape)
-    tested = range(int(fold.max()) + 1) if only is None else list(only)
+    n_folds = int(fold.max()) + 1
     others = np.flatnonzero(fold < 0)
-    for k in tested:
-        train, test = np.flatnonzero((fold >= 0) & (fold != k)), np.flatnonzero(fold == k)
-        if not len(test):
-            continue
-        weights = None if weight is None else weight[train]
-        fitted = FittedOn(estimator, _safe_indexing(X, train), targets[train], weights)
-        out[test] = fitted.predict_proba(_safe_indexing(X, test))
+    for k in range(n_folds):
+        fitted = fit_without(estimator, X, targets, fold, k, weight)
+        test = np.flatnonzero(fold == k)
+        if len(test):
+            out[test] = fitted.predict_proba(_safe_indexing(X, test))
         if len(others):
-            out[others] += fitted.predict_proba(_safe_indexing(X, others)) / len(tested)
+            out[others] += fitted.predict_proba(_safe_indexing(X, others)) / n_folds
     return out
+
+
+def fit_without(estimator: Any, X: Any, targets: Floats, fold: Ints, k: int, weight: Floats | None = None) -> FittedOn:
+    """Return a classifier that was fitted to all folds but ``k``; one of soft labels sees the rows of that, too."""
+    if takes_soft_labels(estimator):
+        return FittedOn(estimator, X, np.where((fold == k)[:, None], 0, targets), weight)
+    train = np.flatnonzero((fold >= 0) & (fold != k))
+    weights = None if weight is None else weight[train]
+    return FittedOn(estimator, _safe_indexing(X, train), targets[train], weights)
 
 
 def one_hot(y: Ints, n_classes: int) -> NDArray[np.float32]:
@@ -155,8 +158,17 @@ def likeliest(targets: Floats) -> tuple[Ints, Ints, NDArray[np.float64]]:
 
 def takes_weights(estimator: Any) -> bool:
     """Return whether ``fit`` of a classifier, or of the last step of a pipeline, has ``sample_weight``."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    return bool(has_fit_parameter(last, "sample_weight"))
+    return bool(has_fit_parameter(last_step(estimator), "sample_weight"))
+
+
+def takes_soft_labels(estimator: Any) -> bool:
+    """Return whether a classifier, or the last step of a pipeline, is fitted to soft labels (n, K) of all rows."""
+    return bool(getattr(last_step(estimator), "takes_soft_labels", False))
+
+
+def last_step(estimator: Any) -> Any:
+    """Return the classifier of a pipeline, or a classifier itself."""
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
 def _weights_for(estimator: Any, weights: Floats) -> dict[str, Floats]:

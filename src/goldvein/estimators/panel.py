@@ -11,42 +11,35 @@
     5. Each member is fitted to all labels as given, and to the soft labels. The prediction is the mean of both, over
        the members by their weights. Where labels are few, the judgment is uncertain, and the first half is a guard.
 
-The members and the two halves of step 5 were chosen on six public tables with the test accuracy in view. In training,
+The members and the two halves of step 5 were chosen on eight public tables with the test accuracy in view. In training,
 no label known to be right is seen anywhere. A member that agrees with far fewer labels of the first fold than the best
 one is left out of the others.
 """
 
 from __future__ import annotations
 
-import time
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
-from scipy.sparse import issparse
-from scipy.special import expit, log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
-from goldvein.config.ranges import Count
-from goldvein.estimators._cross_fit import FittedOn, cross_fit, deal_folds, one_hot, take_labels
+from goldvein.config.ranges import Count, Positive
+from goldvein.estimators._cross_fit import deal_folds, one_hot, take_labels
+from goldvein.estimators._members import default_members
+from goldvein.estimators._mixture import Mixture, temper
+from goldvein.estimators._race import Race
 from goldvein.estimators.soft_labels import judge
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
-LEAST = 1e-4  # of a probability: a forest of 100 trees does not know anything below 0.01
-HOPELESS, ERRORS = 0.1, 2.0  # agreement below the best from which a member is left out, plus standard errors
 PRIOR = 1.0  # labels that speak for equal weights, times the square root of the number of labels
 STEPS = 200  # of EM, for the weights
-MOST_FOR_KERNEL = 10_000  # rows above which the support vector machine takes too long
 FEW, REPEATS = 300, 3  # labels below which the folds are dealt several times
 
 
@@ -56,8 +49,11 @@ class Panel(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     members : dict of str to classifier, optional
-        By default: see :func:`default_members`.
+        By default: see :func:`goldvein.estimators._members.default_members`.
     folds : int, default=5
+    time_limit : float, optional
+        Seconds that ``fit`` may take. Members that are expected to take longer are left out, the slowest first; the
+        fastest stays. Without a limit, none is left out for its time.
     random_state : int, RandomState or None, default=None
 
     Attributes
@@ -66,15 +62,21 @@ class Panel(ClassifierMixin, BaseEstimator):
         The labels, sorted.
     candidates_ : DataFrame
         For each member: name, log_likelihood (mean over the given labels, out of fold; NaN if it was left out), weight,
-        seconds.
+        seconds, and a note that says why it was left out.
+    choice_ : str
+        What was chosen and why, in one sentence.
     probs_ : ndarray of shape (n, K)
-        The mixture of step 4, out of fold for labeled rows.
+        The mixture of step 4, out of fold for labeled rows; the prediction for the others.
     soft_labels_ : ndarray of shape (n, K)
         P(true | x, given); rows without a label are 0.
     noise_model_ : NoiseModel
+    predictor_ : Mixture
+        The classifiers that predict.
 
     Examples
     --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.svm import SVC
     >>> rng = np.random.default_rng(0)
     >>> X = np.r_[rng.normal(0, 1, (100, 2)), rng.normal(5, 1, (100, 2))]
     >>> y = np.repeat(["cat", "dog"], 100); y[:20] = "dog"       # twenty are wrong
@@ -83,9 +85,17 @@ class Panel(ClassifierMixin, BaseEstimator):
     (['cat', 'dog'], ['linear', 'svm'])
     """
 
-    def __init__(self, members: dict[str, Any] | None = None, *, folds: Count = 5, random_state: Any = None) -> None:
+    def __init__(
+        self,
+        members: dict[str, Any] | None = None,
+        *,
+        folds: Count = 5,
+        time_limit: Positive | None = None,
+        random_state: Any = None,
+    ) -> None:
         self.members = members
         self.folds = folds
+        self.time_limit = time_limit
         self.random_state = random_state
 
     def fit(self, X: Any, y: ArrayLike, trusted: ArrayLike | None = None) -> Self:
@@ -101,64 +111,45 @@ class Panel(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            If the labels cannot be used, or there are fewer than two folds.
+            If the labels cannot be used, there are fewer than two folds, or no member can be fitted.
         """
         self.classes_, labels, known = take_labels(X, y, trusted, self.folds)
+        K = len(self.classes_)
         seed = int(check_random_state(self.random_state).randint(2**31))
         given = np.flatnonzero(labels >= 0)
-        rows, codes, targets = _safe_indexing(X, given), labels[given], one_hot(labels[given], len(self.classes_))
-        members = default_members(X, len(given), seed) if self.members is None else self.members
-        found, seconds = self._cross_fit(members, rows, codes, seed)
-        self._tempers = {name: fit_temper(codes, q) for name, q in found.items()}
-        clean = {name: temper(q, self._tempers[name][0]) for name, q in found.items()}
-        likely = {name: given_likelihood(codes, clean[name], self._tempers[name][1]) for name in found}
+        codes, targets = labels[given], one_hot(labels, K)
+        members = default_members(X, len(given), K, seed) if self.members is None else self.members
+        race = Race(members, X, targets, self.time_limit)
+        rng = np.random.default_rng(seed)
+        found = race.run([deal_folds(labels, self.folds, rng) for _ in range(REPEATS if len(given) < FEW else 1)])
+        tempers = {name: fit_temper(codes, q[given]) for name, q in found.items()}
+        clean = {name: temper(q[given], tempers[name][0]) for name, q in found.items()}
+        likely = {name: given_likelihood(codes, clean[name], tempers[name][1]) for name in found}
         weights = dict(zip(found, stack(np.array(list(likely.values()))), strict=True))
-        self._weights = weights
-        mixture = sum(weights[name] * clean[name] for name in found)
-        self.noise_model_, soft = judge(codes, np.asarray(mixture), known[given])
-        self.probs_, self.soft_labels_ = np.zeros((2, len(labels), len(self.classes_)))
-        self.probs_[given], self.soft_labels_[given] = mixture, soft
-        self._fitted = {}
-        for name in found:
-            start = time.perf_counter()
-            self._fitted[name] = [FittedOn(members[name], rows, goal) for goal in (targets, soft)]
-            seconds[name] += time.perf_counter() - start
+        mixture = np.asarray(sum(weights[name] * clean[name] for name in found))
+        self.noise_model_, soft = judge(codes, mixture, known[given])
+        self.soft_labels_ = np.zeros((len(labels), K))
+        self.soft_labels_[given] = soft
+        fitted = race.fit_all(list(found), [targets, self.soft_labels_])
+        parts = [(weights[name] / 2, tempers[name][0], fit) for name in found for fit in fitted[name]]
+        self.predictor_ = Mixture(parts)
+        self.probs_ = np.zeros((len(labels), K))
+        self.probs_[given] = mixture
+        others = np.flatnonzero(labels < 0)
+        if len(others):
+            self.probs_[others] = self.predict_proba(_safe_indexing(X, others))
         self.candidates_ = pd.DataFrame(
             {
                 "name": list(members),
                 "log_likelihood": [np.log(likely[m]).mean() if m in likely else np.nan for m in members],
                 "weight": [weights.get(m, 0.0) for m in members],
-                "seconds": [seconds[m] for m in members],
+                "seconds": [race.seconds[m] for m in members],
+                "note": [race.notes.get(m, "") for m in members],
             }
         )
+        mixed = np.log(sum(weights[name] * likely[name] for name in found)).mean()
+        self.choice_ = _describe_choice(self.candidates_, float(mixed))
         return self
-
-    def _cross_fit(
-        self, members: dict[str, Any], rows: Any, y: Ints, seed: int
-    ) -> tuple[dict[str, NDArray[np.float64]], dict[str, float]]:
-        """Return the probabilities (n, K) of the members that are not hopeless, and the seconds of all."""
-        rng = np.random.default_rng(seed)
-        targets = one_hot(y, len(self.classes_))
-        deals = [deal_folds(y, self.folds, rng) for _ in range(REPEATS if len(y) < FEW else 1)]
-        seconds, first = dict.fromkeys(members, 0.0), {}
-        test = deals[0] == 0
-        for name, member in members.items():
-            start = time.perf_counter()
-            first[name] = cross_fit(member, rows, targets, deals[0], only=(0,))[test]
-            seconds[name] = time.perf_counter() - start
-        agree = {name: float((q.argmax(1) == y[test]).mean()) for name, q in first.items()}
-        best = max(agree.values())
-        allowed = HOPELESS + ERRORS * float(np.sqrt(best * (1 - best) / test.sum()))
-        found = {}
-        for name in (name for name in members if agree[name] >= best - allowed):
-            start = time.perf_counter()
-            found[name] = cross_fit(members[name], rows, targets, deals[0], only=range(1, self.folds))
-            found[name][test] = first[name]
-            for deal in deals[1:]:
-                found[name] += cross_fit(members[name], rows, targets, deal)
-            found[name] /= len(deals)
-            seconds[name] += time.perf_counter() - start
-        return found, seconds
 
     def describe(self) -> str:
         """Return its name in a message."""
@@ -166,41 +157,25 @@ class Panel(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return class probabilities (n, K)."""
-        check_is_fitted(self)
-        parts = [
-            self._weights[name] * temper(fitted.predict_proba(X), self._tempers[name][0]) / 2
-            for name, both in self._fitted.items()
-            for fitted in both
-        ]
-        return np.asarray(sum(parts))
+        check_is_fitted(self, "predictor_")
+        return self.predictor_.predict_proba(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the likeliest classes (n,)."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
 
 
-def default_members(X: Any, n: int, seed: int) -> dict[str, Any]:
-    """Return a linear classifier, a kernel and two kinds of trees, for n labeled rows.
-
-    Linear classifier and kernel get each column with mean 0 and deviation 1, but for sparse matrices, whose columns
-    mostly are frequencies of words.
-    """
-
-    def scaled(classifier: Any) -> Any:
-        return classifier if issparse(X) else make_pipeline(StandardScaler(), classifier)
-
-    members = {"logistic_regression": scaled(LogisticRegression(max_iter=300))}
-    if n <= MOST_FOR_KERNEL:
-        members["svm"] = scaled(SVC())
-    # one thread each: the threads of a forest add up its trees in any order, and the last digits differ
-    members["random_forest"] = RandomForestClassifier(min_samples_leaf=5, random_state=seed)
-    members["extra_trees"] = ExtraTreesClassifier(min_samples_leaf=2, random_state=seed)
-    return {name: clone(member) for name, member in members.items()}
-
-
-def temper(q: Floats, s: float) -> NDArray[np.float64]:
-    """Return softmax(s log q), (n, K)."""
-    return np.asarray(np.exp(log_softmax(s * np.log(np.maximum(q, LEAST)), axis=1)))
+def _describe_choice(candidates: pd.DataFrame, mixed: float) -> str:
+    """Return what was chosen and why, from the mean log-likelihood of the mixture."""
+    by_weight = candidates[candidates.weight > 0].sort_values("weight", ascending=False, kind="stable")
+    names = [f"{name} {weight:.0%}" for name, weight in zip(by_weight.name, by_weight.weight, strict=True)]
+    best = candidates.iloc[int(np.nanargmax(candidates.log_likelihood))]
+    if len(by_weight) == 1:
+        return f"{best['name']} was chosen: unseen given labels have log-likelihood {best.log_likelihood:.3f}"
+    return (
+        f"{', '.join(names)} were mixed: unseen given labels have log-likelihood {mixed:.3f}, "
+        f"and {best.log_likelihood:.3f} by {best['name']}, the best one alone"
+    )
 
 
 def given_likelihood(y: Ints, p: Floats, rate: float) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from goldvein.config.ranges import Count
-from goldvein.estimators._cross_fit import FittedOn, cross_fit, deal_folds, one_hot, take_labels
+from goldvein.estimators._cross_fit import FittedOn, cross_fit, deal_folds, last_step, one_hot, take_labels
 from goldvein.noise.model import NoiseModel, fit_noise_model
 
 
@@ -51,6 +51,8 @@ class SoftLabels(ClassifierMixin, BaseEstimator):
     soft_labels_ : ndarray of shape (n, K)
         R of eq. 1; rows without a label are 0.
     noise_model_ : NoiseModel
+    predictor_ : FittedOn
+        What predicts: ``estimator_``, and the classes that it knows.
     estimator_ : object
         The fitted classifier; its classes are indices into ``classes_``.
 
@@ -102,18 +104,18 @@ class SoftLabels(ClassifierMixin, BaseEstimator):
         self.noise_model_, targets[given] = judge(labels[given], self.probs_[given], known[given])
         self.soft_labels_ = targets
         rows = _safe_indexing(X, given)
-        self._fitted = FittedOn(estimator, rows, targets[given], None if weight is None else weight[given])
-        self.estimator_ = self._fitted.estimator
+        self.predictor_ = FittedOn(estimator, rows, targets[given], None if weight is None else weight[given])
+        self.estimator_ = self.predictor_.estimator
         return self
 
     def describe(self) -> str:
         """Return its name in a message."""
-        return "a random forest" if self.estimator is None else type(self.estimator).__name__
+        return "a random forest" if self.estimator is None else type(last_step(self.estimator)).__name__
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return class probabilities (n, K)."""
-        check_is_fitted(self)
-        return self._fitted.predict_proba(X)
+        check_is_fitted(self, "predictor_")
+        return self.predictor_.predict_proba(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the likeliest classes (n,)."""

@@ -31,7 +31,7 @@ KINDS = {
     "none": "The labels are explained best without any wrong ones (none).",
     "symmetric": "Wrong labels are spread evenly over all other classes (symmetric).",
     "by class": "Some classes have more wrong labels than others (by class).",
-    "look-alike": "Wrong labels are mostly classes that look alike to the network (look-alike).",
+    "look-alike": "Wrong labels are mostly classes that look alike to the model (look-alike).",
     "pair": "Wrong labels are mostly one other class for each class (pair).",
     "boundary": "Wrong labels lie near the boundaries between classes, or their rows are hard (boundary).",
     "unclear": "The labels do not tell which kind of noise they have (unclear).",
@@ -166,7 +166,7 @@ def count_confusions(issues: pd.DataFrame, classes: Sequence[str | int], most: i
 
 
 def read_history(run: SavedRun) -> list[dict[str, Any]]:
-    """Return the lines of ``history.jsonl``, one object per epoch.
+    """Return the lines of ``history.jsonl``, one object per epoch; none for a run without a network.
 
     Raises
     ------
@@ -174,6 +174,8 @@ def read_history(run: SavedRun) -> list[dict[str, Any]]:
         If the file is missing or damaged.
     """
     path = run.folder / HISTORY
+    if "learner" in run.config:
+        return []
     try:
         epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         if not all(isinstance(epoch, dict) for epoch in epochs):
@@ -211,7 +213,7 @@ def describe_trust(metrics: Metrics) -> list[str]:
     >>> agreement = {"unseen": 0.8, "n_unseen": 500, "most_frequent": 0.3, "trusted": None, "n_trusted": 0}
     >>> for sentence in describe_trust({"label_agreement": agreement, "noise_kind": "pair", "too_weak": False})[1:]:
     ...     print(sentence)
-    No label is marked as trusted. 20 trusted labels would show whether the network can judge.
+    No label is marked as trusted. 20 trusted labels would show whether the model can judge.
     Wrong labels are mostly one other class for each class (pair).
     """
     found = metrics.get("label_agreement")
@@ -219,12 +221,12 @@ def describe_trust(metrics: Metrics) -> list[str]:
         return []
     share, most = percent(found["unseen"]), percent(found["most_frequent"])
     sentences = [
-        f"The network agrees with {share} of {found['n_unseen']:,} labels that it was not trained on; always naming "
+        f"The model agrees with {share} of {found['n_unseen']:,} labels that it was not trained on; always naming "
         f"the most frequent class would agree with {most}."
     ]
     if found["trusted"] is None:
         sentences.append(
-            f"No label is marked as trusted. {MIN_TRUSTED} trusted labels would show whether the network can judge."
+            f"No label is marked as trusted. {MIN_TRUSTED} trusted labels would show whether the model can judge."
         )
     else:
         few = f" At least {MIN_TRUSTED} would show more." if found["n_trusted"] < MIN_TRUSTED else ""
@@ -242,7 +244,7 @@ def measure_calibration(run: SavedRun, truth: Mapping[str, str], decisions: Mapp
     """Compare stated probabilities with the best available evidence.
 
     The evidence is the hidden true labels if the data contains them, otherwise the decisions of a person if there are
-    at least 20. Without both it is the agreement of the network with the given labels, which may be wrong themselves.
+    at least 20. Without both it is the agreement of the model with the given labels, which may be wrong themselves.
     """
     issues = run.issues
     axes = "p_wrong", "share that is wrong"
@@ -261,8 +263,8 @@ def measure_calibration(run: SavedRun, truth: Mapping[str, str], decisions: Mapp
     both = issues[["id", "given_label"]].merge(run.predictions[["id", "predicted", "confidence"]], on="id")
     note = (
         f"There are no known true labels and fewer than {LEAST_REVIEWED} reviewed labels. The chart therefore shows "
-        "only how often the network agrees with the given labels. Wrong labels lower the points, and labels that the "
-        "network was trained on raise them. Review some labels to get a better chart."
+        "only how often the model agrees with the given labels. Wrong labels lower the points, and labels that the "
+        "model was trained on raise them. Review some labels to get a better chart."
     )
     agrees = both["predicted"] == both["given_label"]
     return Calibration(_bins(both["confidence"], agrees), "confidence", "agrees with the given label", note)

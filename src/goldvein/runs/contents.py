@@ -35,7 +35,11 @@ class AgreementRecord(TypedDict):
 
 
 class Metrics(TypedDict):
-    """Content of ``metrics.json``; ``transition`` is T[i, j] = P(given j | true i)."""
+    """Content of ``metrics.json``; ``transition`` is T[i, j] = P(given j | true i).
+
+    ``choice`` and ``candidates`` are those of :class:`goldvein.estimators.panel.Panel`; ``n_epochs`` is 0 without a
+    network.
+    """
 
     n_rows: int
     n_labeled: int
@@ -50,6 +54,8 @@ class Metrics(TypedDict):
     noise_kind: NotRequired[str]
     too_weak: NotRequired[bool]
     label_agreement: NotRequired[AgreementRecord]
+    choice: NotRequired[str]
+    candidates: NotRequired[list[dict[str, Any]]]
     n_test: NotRequired[int]
     test_accuracy: NotRequired[float]
     true_noise: NotRequired[TrueNoise]
@@ -97,12 +103,20 @@ class NetworkRecord(TypedDict):
     params: dict[str, Any]
 
 
+class LearnerRecord(TypedDict):
+    """Name of what was trained in place of a network; its file is in the run folder."""
+
+    model: str
+    n_features: int
+
+
 class RunConfig(Origin):
-    """Content of ``config.json``."""
+    """Content of ``config.json``: either a network or a learner."""
 
     format: int
     method: MethodRecord
     estimator: dict[str, Any]
-    network: NetworkRecord
+    network: NotRequired[NetworkRecord]
+    learner: NotRequired[LearnerRecord]
     classes: list[str | int]
     spec: Spec

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from goldvein.errors import InputError
 from goldvein.progress import Progress
-from goldvein.runs.contents import Metrics, RunConfig
-from goldvein.runs.folder import CHECKPOINT, CONFIG, FORMAT, ISSUES, METRICS, PREDICTIONS, WEIGHTS, damaged
+from goldvein.runs.contents import LearnerRecord, Metrics, RunConfig
+from goldvein.runs.folder import CHECKPOINT, CONFIG, FORMAT, ISSUES, METRICS, MODEL, PREDICTIONS, WEIGHTS, damaged
 from goldvein.runs.tables import read_json, read_table
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def open_run(folder: str | Path) -> SavedRun:
     """Open a run folder. Its tables and weights are read at their first use.
 
     Open only runs from people you trust: a network whose name is ``package.module:factory`` is imported by that name.
-    All other content of the folder is plain text and numbers.
+    A classifier whose name has another package is imported, too. All other content of the folder is plain text and
+    numbers.
 
     Raises
     ------
@@ -51,7 +52,8 @@ def open_run(folder: str | Path) -> SavedRun:
             f"{folder} has format {config.get('format')!r}: this goldvein reads format {FORMAT}; "
             "train again, or use the goldvein that wrote it"
         )
-    for key, kind in (("network", dict), ("method", dict), ("classes", list), ("spec", dict), ("estimator", dict)):
+    model = "learner" if "learner" in config else "network"
+    for key, kind in ((model, dict), ("method", dict), ("classes", list), ("spec", dict), ("estimator", dict)):
         if not isinstance(config.get(key), kind):
             raise damaged(path, f"{key} is missing or has another type")
     for key in ("data", "decisions"):
@@ -251,12 +253,14 @@ def _rebuild(run: SavedRun) -> NoisyLabelClassifier:
     from goldvein.training.network import NetworkOptions
     from goldvein.training.saved import rebuild
 
+    if "learner" in run.config:
+        return _restore(run, run.config["learner"])
     path, network, estimator = run.folder / WEIGHTS, run.config["network"], run.config["estimator"]
     try:
         options = NetworkOptions(network["model"], network["params"], estimator.get("precision", "auto"))
         method = build_method(run.config["method"]["name"], run.config["method"]["params"])
         model = NoisyLabelClassifier(model=options.model, model_params=options.params, precision=options.precision)
-        model.learner_ = None
+        model.predictor_ = None
         model.net_, model.transform_ = rebuild(path, method, options, len(run.classes), estimator.get("augment"))
     except InputError:  # it is a ValueError, too
         raise
@@ -264,4 +268,20 @@ def _rebuild(run: SavedRun) -> NoisyLabelClassifier:
         raise damaged(path, error) from error
     model.classes_ = np.arange(len(run.classes))
     model.n_features_in_ = model.transform_.mean.shape[0]
+    return model
+
+
+def _restore(run: SavedRun, learner: LearnerRecord) -> NoisyLabelClassifier:
+    """Return a classifier with the learner of the run folder in place of a network."""
+    from goldvein.classifier import NoisyLabelClassifier
+    from goldvein.estimators import _saved
+
+    path = run.folder / MODEL
+    try:
+        model = NoisyLabelClassifier(model=learner["model"])
+        model.n_features_in_ = int(learner["n_features"])
+        model.predictor_ = _saved.from_file(path, learner["model"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path, error) from error
+    model.classes_ = np.arange(len(run.classes))
     return model

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 import goldvein
+from goldvein.config.names import DEFAULT_METHOD
 from goldvein.data.spec import Spec, spec_of_shape
 from goldvein.errors import InputError
 from goldvein.files import write_text, write_whole
@@ -24,7 +25,6 @@ from goldvein.runs.contents import (
     Metrics,
     NetworkRecord,
     Origin,
-    RunConfig,
     TrueNoise,
 )
 from goldvein.runs.tables import as_json, tabulate_predictions, write_json, write_table
@@ -59,7 +59,8 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     ------
     InputError
         If the folder contains other files (see :func:`goldvein.runs.check_folder`), the disk is full, the classifier
-        was fitted on other labels, or its network was not given by name and so cannot be built again.
+        was fitted on other labels, its network was not given by name and so cannot be built again, or its classifier
+        cannot be written without a pickle.
 
     Examples
     --------
@@ -73,18 +74,17 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     >>> runs.open_run(run).predict_proba(digits).shape
     (1201, 10)
     """
-    from goldvein.training.saved import to_bytes
-
     folder = Path(folder)
     names.check_folder(folder, resume=True)
     named = _with_labels(classifier, dataset)
     classes: list[str | int] = named.classes_.tolist()
-    network, weights = _network(classifier), to_bytes(classifier.net_, classifier.transform_)
+    file, content, record = _model(classifier)
     audit = named.audit(ids=dataset.ids)
     # everything that can fail on wrong input is done above, so an error leaves no folder behind
     names.make_folder(folder)
-    write_whole(folder / names.WEIGHTS, lambda file: file.write(weights))
-    write_text(folder / names.HISTORY, "".join(as_json(epoch) + "\n" for epoch in classifier.history_))
+    write_whole(folder / file, lambda stream: stream.write(content))
+    if classifier.learner_ is None:
+        write_text(folder / names.HISTORY, "".join(as_json(epoch) + "\n" for epoch in classifier.history_))
     probs = classifier.predict_proba(dataset.x)
     write_table(folder / names.PREDICTIONS, tabulate_predictions(dataset.ids, probs, classes))
     write_table(folder / names.ISSUES, audit.table)
@@ -93,15 +93,16 @@ def save(folder: str | Path, classifier: NoisyLabelClassifier, dataset: Dataset,
     if dataset.skipped:
         write_table(folder / names.SKIPPED, _skipped(dataset))
     arguments = classifier.get_params(deep=False)
-    config: RunConfig = {
+    config: dict[str, Any] = {
         "format": names.FORMAT,
         **origin,
         "method": _method(classifier),
         "estimator": {name: arguments[name] for name in arguments if name not in ("method", "verbose")},
-        "network": network,
+        **record,
         "classes": classes,
         "spec": _spec(dataset, classes),
     }
+    config["estimator"]["model"] = _model_name(classifier)  # JSON has no objects
     write_json(folder / names.CONFIG, config)  # last: it marks the run as complete
     (folder / names.CHECKPOINT).unlink(missing_ok=True)
 
@@ -118,8 +119,34 @@ def _with_labels(classifier: NoisyLabelClassifier, dataset: Dataset) -> NoisyLab
     return named
 
 
+def _model(classifier: NoisyLabelClassifier) -> tuple[str, bytes, Any]:
+    """Return the name of the file of what predicts, its content, and the part of ``config.json`` that describes it."""
+    if classifier.learner_ is None:
+        from goldvein.training.saved import to_bytes
+
+        content = to_bytes(classifier.net_, classifier.transform_)
+        return names.WEIGHTS, content, {"network": _network(classifier)}
+    from goldvein.estimators import _saved
+
+    model = _model_name(classifier)
+    try:
+        content = _saved.to_bytes(classifier.learner_.predictor_)
+    except ValueError as error:
+        raise InputError(f"model={model!r} cannot be saved ({error}): choose another model") from error
+    return names.MODEL, content, {"learner": {"model": model, "n_features": classifier.n_features_in_}}
+
+
+def _model_name(classifier: NoisyLabelClassifier) -> str:
+    """Return the name of the model; for an object, ``package.module:Class``."""
+    model: Any = classifier.model
+    kind = model if isinstance(model, type) else type(model)
+    return model if isinstance(model, str) else f"{kind.__module__}:{kind.__qualname__}"
+
+
 def _method(classifier: NoisyLabelClassifier) -> MethodRecord:
     """Return name and hyper-parameters of the method for :func:`goldvein.config.build.build_method`."""
+    if classifier.learner_ is not None:
+        return {"name": DEFAULT_METHOD, "params": {}}
     method: Any = classifier.method_
     params = method.get_params(deep=True)
     return {
@@ -153,7 +180,7 @@ def _metrics(named: NoisyLabelClassifier, dataset: Dataset, audit: Audit) -> Met
     metrics: Metrics = {
         "n_rows": len(dataset.y),
         "n_labeled": int((dataset.y >= 0).sum()),
-        "n_epochs": named.n_iter_,
+        "n_epochs": 0 if named.learner_ is not None else named.n_iter_,
         "noise_rate": audit.noise_rate,
         "transition": audit.transition.tolist(),
         "n_issues": int(audit.table["is_issue"].sum()),
@@ -164,6 +191,9 @@ def _metrics(named: NoisyLabelClassifier, dataset: Dataset, audit: Audit) -> Met
         "noise_kind": audit.noise_kind,
         "too_weak": audit.too_weak,
     }
+    if hasattr(named, "choice_"):
+        metrics["choice"] = named.choice_
+        metrics["candidates"] = named.candidates_.replace({np.nan: None}).to_dict("records")
     if audit.label_agreement is not None:
         metrics["label_agreement"] = cast(AgreementRecord, asdict(audit.label_agreement))
     if dataset.x_test is not None and dataset.y_test is not None:
@@ -194,14 +224,17 @@ def _true_noise(dataset: Dataset, issues: pd.DataFrame) -> TrueNoise:
 
 
 def _environment(classifier: NoisyLabelClassifier) -> dict[str, Any]:
-    from goldvein.training.machine import find_device
+    device: dict[str, Any] = {"device": "cpu"}
+    if classifier.learner_ is None:
+        from goldvein.training.machine import find_device
 
+        device = find_device(classifier.net_)
     return {
         "goldvein": goldvein.__version__,
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in DISTRIBUTIONS},
         "platform": platform.platform(),
-        **find_device(classifier.net_),
+        **device,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
 
-from goldvein.config.names import find
+from goldvein.config.names import DEFAULT_METHOD, NETWORK_METHOD, find
 from goldvein.training.run import Run
 from goldvein.training.sampling import Over
 from goldvein.training.task import Batch, Task, Terms
@@ -141,10 +141,13 @@ def _with_parent(cls: type) -> inspect.Signature:
 def resolve_method(method: str | Method) -> Method:
     """A new method that is not set up: a copy of the given one, or one with default hyper-parameters.
 
+    ``auto`` is two_stage here, where networks are trained.
+
     Raises
     ------
     InputError
         For an unknown name.
     """
-    own: Method = find("methods", method)() if isinstance(method, str) else clone(method)
+    name = NETWORK_METHOD if isinstance(method, str) and method == DEFAULT_METHOD else method
+    own: Method = find("methods", name)() if isinstance(name, str) else clone(name)
     return own

@@ -1,0 +1,50 @@
+"""The classifiers of the panel, by the kind and number of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scipy.sparse import issparse
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+from goldvein.estimators._nearest import can_search
+from goldvein.estimators._scaler import NumberScaler
+from goldvein.estimators.graph import GraphSpreading, build_graph
+from goldvein.estimators.lda import ShrunkLDA
+
+MOST_FOR_KERNEL = 10_000  # rows above which the support vector machine takes too long
+MOST_COLUMNS = 2_000  # above which the covariance takes too long,
+MOST_FOR_BOOSTING = 300  # and above which boosted trees do
+FEW_PER_CLASS = 50  # labels a class below which a leaf of the random forest may hold one row, and none is boosted
+
+
+def default_members(X: Any, n_labels: int, n_classes: int, seed: int) -> dict[str, Any]:
+    """Return classifiers of different bias for rows X (N, D), the fast ones first.
+
+    All but the trees get numbers with mean 0 and deviation 1. Columns of two values are left as they are, and so are
+    sparse matrices, whose columns mostly are frequencies of words.
+    """
+    sparse = issparse(X)
+
+    def scaled(classifier: Any) -> Any:
+        return classifier if sparse else make_pipeline(NumberScaler(), classifier)
+
+    members: dict[str, Any] = {"logistic_regression": scaled(LogisticRegression(max_iter=300))}
+    if not sparse and X.shape[1] <= MOST_COLUMNS:
+        members["lda"] = scaled(ShrunkLDA())
+    if can_search(X):
+        graph = build_graph(X if sparse else NumberScaler().fit_transform(X))
+        members["graph"] = scaled(GraphSpreading(doubt=False, scale=False, graph=graph))
+    if n_labels <= MOST_FOR_KERNEL:
+        members["svm"] = scaled(SVC())
+    # one thread each: the threads of a forest add up its trees in any order, and the last digits differ
+    members["extra_trees"] = ExtraTreesClassifier(min_samples_leaf=2, random_state=seed)
+    few = n_labels < FEW_PER_CLASS * n_classes
+    members["random_forest"] = RandomForestClassifier(min_samples_leaf=1 if few else 5, random_state=seed)
+    if not few and not sparse and X.shape[1] <= MOST_FOR_BOOSTING:
+        small = {"max_iter": 50, "max_leaf_nodes": 8, "min_samples_leaf": 10}
+        members["boosting"] = HistGradientBoostingClassifier(**small, random_state=seed)
+    return members
