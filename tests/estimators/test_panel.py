@@ -47,7 +47,7 @@ def test_weights_are_those_of_the_likelihood() -> None:
     assert w[2] < 0.05
 
     def posterior(v: np.ndarray) -> float:
-        return float(np.log(v @ likely).sum() + np.sqrt(1000) / 3 * np.log(v).sum())
+        return float(np.log(v @ likely).sum() + 0.5 * np.sqrt(1000) / 3 * np.log(v).sum())
 
     for change in ((0.01, -0.01, 0), (-0.01, 0, 0.01), (0, 0.01, -0.01)):
         assert posterior(w) > posterior(w + np.array(change))

@@ -95,7 +95,7 @@ def test_formulas_by_hand() -> None:
     p = temper(np.array([[0.8, 0.2]]), 2.0)
     np.testing.assert_allclose(p, [[0.64 / 0.68, 0.04 / 0.68]])
     np.testing.assert_allclose(given_likelihood(np.array([1]), p, 0.3), 0.7 * 0.04 / 0.68 + 0.15)
-    # equal members share the weight; a prior of sqrt(100) / 2 labels for each of two is 5 of 110
+    # equal members share the weight; a prior of .5 sqrt(100) / 2 labels for each of two is 2.5 of 105
     np.testing.assert_allclose(stack(np.full((2, 100), 0.3)), 0.5)
     found = stack(np.array([[1.0] * 100, [1e-9] * 100]))
-    np.testing.assert_allclose(found, [105 / 110, 5 / 110], atol=1e-6)
+    np.testing.assert_allclose(found, [102.5 / 105, 2.5 / 105], atol=1e-6)

@@ -8,6 +8,7 @@ from scipy.sparse import issparse
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer
 from sklearn.svm import SVC
 
 from goldvein.estimators._nearest import can_search
@@ -18,7 +19,8 @@ from goldvein.estimators.lda import ShrunkLDA
 MOST_FOR_KERNEL = 10_000  # rows above which the support vector machine takes too long
 MOST_COLUMNS = 2_000  # above which the covariance takes too long,
 MOST_FOR_BOOSTING = 300  # and above which boosted trees do
-FEW_PER_CLASS = 50  # labels a class below which a leaf of the random forest may hold one row, and none is boosted
+BINS = 64  # values of a column that boosted trees tell apart
+FEW_PER_CLASS = 50  # labels a class below which forests are small, with leaves of one row, and no trees are boosted
 
 
 def default_members(X: Any, n_labels: int, n_classes: int, seed: int) -> dict[str, Any]:
@@ -40,11 +42,14 @@ def default_members(X: Any, n_labels: int, n_classes: int, seed: int) -> dict[st
         members["graph"] = scaled(GraphSpreading(doubt=False, scale=False, graph=graph))
     if n_labels <= MOST_FOR_KERNEL:
         members["svm"] = scaled(SVC())
-    # one thread each: the threads of a forest add up its trees in any order, and the last digits differ
-    members["extra_trees"] = ExtraTreesClassifier(min_samples_leaf=2, random_state=seed)
     few = n_labels < FEW_PER_CLASS * n_classes
-    members["random_forest"] = RandomForestClassifier(min_samples_leaf=1 if few else 5, random_state=seed)
+    trees = {"n_estimators": 50 if few else 100, "random_state": seed}
+    # one thread each: the threads of a forest add up its trees in any order, and the last digits differ
+    members["extra_trees"] = ExtraTreesClassifier(min_samples_leaf=2, **trees)
+    members["random_forest"] = RandomForestClassifier(min_samples_leaf=1 if few else 5, **trees)
     if not few and not sparse and X.shape[1] <= MOST_FOR_BOOSTING:
         small = {"max_iter": 50, "max_leaf_nodes": 8, "min_samples_leaf": 10}
-        members["boosting"] = HistGradientBoostingClassifier(**small, random_state=seed)
+        # scikit-learn's own bins take 40 times as long where rows have weights
+        bins = KBinsDiscretizer(BINS, encode="ordinal", strategy="quantile", subsample=None)
+        members["boosting"] = make_pipeline(bins, HistGradientBoostingClassifier(**small, random_state=seed))
     return members

@@ -77,7 +77,7 @@ class BoundaryLikelihood:
         # the share is as likely between 0 and 1; the log of the width has a standard normal distribution
         noise = log_expit(v[-2]) + log_expit(-v[-2]) - v[-1] ** 2 / 2 - np.log(2 * np.pi) / 2
         toward_noise = np.array([expit(-v[-2]) - expit(v[-2]), -v[-1]])
-        gradient = np.r_[self.problem.map.gradient(by_logit) + toward, by_noise.sum(0) + toward_noise]
+        gradient = np.concatenate([self.problem.map.gradient(by_logit) + toward, by_noise.sum(0) + toward_noise])
         return -float(value.sum() + prior + noise), -gradient
 
     def scores(self, v: Vector) -> NDArray[np.float64]:

@@ -258,7 +258,7 @@ class Likelihood:
         noise = self.ties.sum(off - off_rate * total, main - main_rate * total)
         value = float(np.log(joint).sum()) + prior + prior_noise
         q -= p
-        return -value, -np.r_[problem.map.gradient(q) + toward, noise + toward_noise]
+        return -value, -np.concatenate([problem.map.gradient(q) + toward, noise + toward_noise])
 
     def scores(self, v: Vector) -> NDArray[np.float64]:
         """Return the derivative of the log likelihood of each label, (m, parameters)."""
@@ -334,12 +334,12 @@ def climb(
 
 
 def _unscaled(w: Vector, C: NDArray[np.float64]) -> Vector:
-    return np.asarray(np.r_[solve_triangular(C, w[: len(C)], lower=True, trans="T"), w[len(C) :]])
+    return np.concatenate([solve_triangular(C, w[: len(C)], lower=True, trans="T"), w[len(C) :]])
 
 
 def _scaled(likelihood: Objective, w: Vector, C: NDArray[np.float64]) -> tuple[float, Vector]:
     value, gradient = likelihood(_unscaled(w, C))
-    return float(value), np.r_[solve_triangular(C, gradient[: len(C)], lower=True), gradient[len(C) :]]
+    return float(value), np.concatenate([solve_triangular(C, gradient[: len(C)], lower=True), gradient[len(C) :]])
 
 
 def laplace(
