@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypedDict
@@ -116,7 +116,7 @@ def open_results(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def append_result(file: IO[bytes], result: JobResult) -> None:
+def append_result(file: IO[bytes], result: Mapping[str, Any]) -> None:
     """Append a line, and return once it is on the disk.
 
     Raises

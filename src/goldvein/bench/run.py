@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -22,9 +22,11 @@ from typing import Any
 from goldvein.bench import plan
 from goldvein.bench.job import run_job
 from goldvein.bench.plan import Job, Table
-from goldvein.bench.results import JobResult, append_result, list_missing, open_results
+from goldvein.bench.results import append_result, list_missing, open_results
 from goldvein.errors import InputError
 from goldvein.progress import Progress
+
+Function = Callable[[Any, "str | Path | None"], Any]  # of a job and the folder of the data
 
 
 def run_table(
@@ -72,15 +74,67 @@ def run_table(
         The table has a wrong name or value, the results cannot be written, or another run is adding to them.
     """
     plan.validate(table)
+    planned = plan.list_jobs(table, seeds, rows, columns)
+    path = Path(results_path)
+
+    def find_missing() -> list[Job]:
+        return list_missing(planned, path)
+
+    return run_missing(
+        run_job,
+        planned,
+        find_missing,
+        path,
+        table.title,
+        jobs=jobs,
+        data_dir=data_dir,
+        limit_s=limit_s,
+        progress=progress,
+    )
+
+
+def run_missing(
+    function: Function,
+    planned: Sequence[Any],
+    find_missing: Callable[[], Sequence[Any]],
+    path: Path,
+    title: str,
+    *,
+    jobs: int = 1,
+    data_dir: str | Path | None = None,
+    limit_s: float | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Call ``function(job, data_dir)`` for the planned jobs that have no result yet, and save each result at once.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module, so that another process can import it. It returns a line of the file of results.
+    planned : sequence
+        Jobs; text of a job is its name.
+    find_missing : callable
+        Returns the jobs without a result. It is called once the file is locked.
+    path : Path
+        File of results.
+    title : str
+        Title of the progress bar.
+    jobs, data_dir, limit_s, progress
+        See :func:`run_table`.
+
+    Returns
+    -------
+    int
+        See :func:`run_table`.
+    """
     if jobs < 1:
         raise InputError(f"jobs={jobs}: it must be at least 1; give for example jobs=2")
-    planned = plan.list_jobs(table, seeds, rows, columns)
     bar = progress or Progress(quiet=True)
-    with open_results(Path(results_path)) as file:
-        missing = list_missing(planned, results_path)
-        bar.stage(table.title, len(planned), len(planned) - len(missing))
+    with open_results(path) as file:
+        missing = find_missing()
+        bar.stage(title, len(planned), len(planned) - len(missing))
         left = len(missing)
-        with closing(_run_jobs(missing, jobs, data_dir, limit_s)) as answers, closing(bar):
+        with closing(_run_jobs(function, missing, jobs, data_dir, limit_s)) as answers, closing(bar):
             for job, answer in answers:
                 if isinstance(answer, str):
                     print(f"failed: {job}: {answer}", file=sys.stderr, flush=True)
@@ -96,25 +150,25 @@ def run_table(
 class Worker:
     """A process that runs one job after another. If it dies, only its current job is lost."""
 
-    job: Job
+    job: Any
 
-    def __init__(self, data_dir: str | Path | None) -> None:
+    def __init__(self, function: Function, data_dir: str | Path | None) -> None:
         context = get_context("spawn")
         self.pipe, child_end = context.Pipe()
-        self.process = context.Process(target=_run_worker, args=(child_end, data_dir), daemon=True)
+        self.process = context.Process(target=_run_worker, args=(child_end, function, data_dir), daemon=True)
         self.process.start()
         child_end.close()  # the child has the only other copy, so the pipe breaks when the child dies
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Any) -> None:
         """Send a job to the process."""
         self.job = job
         with suppress(BrokenPipeError):  # wait_for_result() reports that the process died
             self.pipe.send(job)
 
-    def wait_for_result(self) -> JobResult | str:
+    def wait_for_result(self) -> Any:
         """Return the result of the job, or an error message."""
         try:
-            answer: JobResult | str = self.pipe.recv()
+            answer = self.pipe.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
             return f"its process ended with code {self.process.exitcode}; -9 often means that memory ran out"
@@ -126,7 +180,7 @@ class Worker:
         self.process.join()
 
 
-def _run_worker(pipe: Connection, data_dir: str | Path | None) -> None:
+def _run_worker(pipe: Connection, function: Function, data_dir: str | Path | None) -> None:
     """Receive jobs and send results until the parent process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the parent, which stops its workers
     threading.Thread(target=_exit_with_parent, daemon=True).start()
@@ -135,7 +189,7 @@ def _run_worker(pipe: Connection, data_dir: str | Path | None) -> None:
     set_threads(1)
     with suppress(EOFError, BrokenPipeError):
         while True:
-            pipe.send(_try_job(pipe.recv(), data_dir))
+            pipe.send(_try_job(function, pipe.recv(), data_dir))
 
 
 def _exit_with_parent() -> None:
@@ -147,9 +201,9 @@ def _exit_with_parent() -> None:
     os._exit(1)  # sys.exit() would only end this thread
 
 
-def _try_job(job: Job, data_dir: str | Path | None) -> JobResult | str:
+def _try_job(function: Function, job: Any, data_dir: str | Path | None) -> Any:
     try:
-        return run_job(job, data_dir)
+        return function(job, data_dir)
     except InputError as error:
         return str(error)
     except Exception:  # a bug in one method must not stop the other jobs
@@ -157,16 +211,21 @@ def _try_job(job: Job, data_dir: str | Path | None) -> JobResult | str:
 
 
 def _run_jobs(
-    jobs: Sequence[Job], n_workers: int, data_dir: str | Path | None, limit_s: float | None
-) -> Generator[tuple[Job, JobResult | str], None, None]:
-    """Yield each finished job with its result or an error message. Closing the generator stops all workers."""
+    function: Function, jobs: Sequence[Any], n_workers: int, data_dir: str | Path | None, limit_s: float | None
+) -> Generator[tuple[Any, Any], None, None]:
+    """Yield each finished job with ``function(job, data_dir)``, or an error message.
+
+    Closing the generator stops all workers.
+    """
     start, waiting = time.monotonic(), deque(jobs)
     idle: list[Worker] = []
     busy: dict[Any, Worker] = {}
     try:
         while True:
             while waiting and len(busy) < n_workers and (limit_s is None or time.monotonic() - start < limit_s):
-                worker = idle.pop() if idle else Worker(data_dir)  # an idle one has loaded torch and its data already
+                worker = (
+                    idle.pop() if idle else Worker(function, data_dir)
+                )  # an idle one has loaded torch and its data already
                 busy[worker.pipe] = worker
                 worker.start(waiting.popleft())
             if not busy:

@@ -15,7 +15,9 @@ RESULTS = Path("results.jsonl")
 
 
 def bench(
-    table: Annotated[str, Argument(metavar="TABLE", help="Name of a published table, or path of a TOML file.")],
+    table: Annotated[
+        str, Argument(metavar="TABLE", help="Name of a published table, path of a TOML file, or leaderboard.")
+    ],
     jobs: Annotated[int, Option(help="Number of training processes at a time, one thread each.", min=1)] = 1,
     seeds: Annotated[
         str | None, Option(metavar="LIST", help="Seeds such as 0,1.  [default: those of the table]")
@@ -31,7 +33,7 @@ def bench(
     curves: Annotated[Path | None, Option(metavar="FILE.svg", help="SVG file for the training curves.")] = None,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Reproduce a published table and print it next to the original.
+    """Reproduce a published table and print it next to the original; or compare libraries on the leaderboard.
 
     The command runs only what is missing in the file of results. It can be stopped and started again at any time. The
     exit code is 1 if a training run failed or was not started.
@@ -44,6 +46,8 @@ def bench(
     from goldvein.progress import Progress
 
     chosen = None if seeds is None else _parse_seeds(seeds)
+    if table == "leaderboard":
+        raise typer.Exit(_run_leaderboard(results, row, column, chosen, jobs, data_dir, limit, dry_run, quiet))
     planned = plan.read_plan(table)
     if dry_run:
         plan.validate(planned)
@@ -69,6 +73,33 @@ def bench(
 
         draw_curves(planned, found, curves, rows=row, columns=column)
     raise typer.Exit(status)
+
+
+def _run_leaderboard(
+    results: Path,
+    rows: list[str] | None,
+    columns: list[str] | None,
+    seeds: list[int] | None,
+    jobs: int,
+    data_dir: str | None,
+    limit: float | None,
+    dry_run: bool,
+    quiet: bool,
+) -> int:
+    """Run and print the leaderboard of methods and other libraries; return the exit code."""
+    from goldvein.bench.leaderboard import list_contests, read_lines, render_page, run_leaderboard
+    from goldvein.progress import Progress
+
+    contests = list_contests(rows, columns, seeds)
+    if dry_run:
+        done = {line["key"] for line in read_lines(results)}
+        todo = [contest for contest in contests if contest.key not in done]
+        typer.echo("\n".join([*map(str, todo), f"runs to do: {len(todo)}"]))
+        return 0
+    progress = Progress(quiet=quiet)
+    status = run_leaderboard(contests, results, jobs=jobs, data_dir=data_dir, limit_s=limit, progress=progress)
+    typer.echo(render_page(read_lines(results)), nl=False)
+    return status
 
 
 def _parse_seeds(text: str) -> list[int]:
