@@ -83,8 +83,8 @@ def test_rows_columns_and_seeds_are_chosen_by_name() -> None:
     assert len(list_contests(["SVC"], ["A20"])) == 30
     assert len(list_contests(["SVC"], ["adult"], [0])) == 7
     for rows, columns, message in (
-        (["SVCC"], None, "unknown row 'SVCC': did you mean 'SVC'?"),
-        (None, ["A21"], "unknown column 'A21': did you mean 'A20'?"),
+        (["KNeighbor"], None, "unknown row 'KNeighbor': did you mean 'KNeighbors'?"),
+        (None, ["adult A21"], "unknown column 'adult A21': did you mean 'adult A20'?"),
     ):
         with pytest.raises(InputError) as caught:
             list_contests(rows, columns)

@@ -239,7 +239,8 @@ def _against_the_bar(found: dict[tuple[str, str, int], Line]) -> list[str]:
         single = max(whole, key=lambda row: whole[row])
         own_mean = float(np.mean([own for _, _, own in differences.values()]))
         out.append(
-            f"`{DEFAULT_METHOD}` has {own_mean:.1f} % in the mean, the best single peer, {single}, {whole[single]:.1f} %."
+            f"`{DEFAULT_METHOD}` has {own_mean:.1f} % in the mean, "
+            f"the best single peer, {single}, {whole[single]:.1f} %."
         )
     gaps = np.array([gap for gap, _, _ in differences.values()])
     out.append(
