@@ -10,11 +10,12 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from goldvein.config.names import DEFAULT_METHOD
 from goldvein.config.ranges import Count, NonNegative, Positive, PositiveShare, Range, ShareBelowOne, check
-from goldvein.data.check import are_vectors, as_images
+from goldvein.data.frames import holds_vectors, index_of, labels_of
+from goldvein.data.taken import TakesInputs
 from goldvein.data.targets import (
     append_rows,
     as_trusted_mask,
@@ -37,7 +38,7 @@ from goldvein.training.recipe import Recipe
 from goldvein.training.views import View
 
 
-class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
+class NoisyLabelClassifier(TakesInputs, ClassifierMixin, JudgedLabels, BaseEstimator):
     """Classifier for labels of which some are wrong and most may be missing.
 
     Parameters
@@ -51,6 +52,8 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
         on soft labels in place of a network: see :class:`goldvein.estimators.soft_labels.SoftLabels`.
     time_limit : float, optional
         Seconds that the classifiers of ``auto`` may take; the slowest ones are left out.
+    missing : value, list or None, default="auto"
+        What stands for a missing label in ``y``, beside NaN and None. ``auto`` is -1 and "". With None, -1 is a class.
     model_params : dict, optional
         Further arguments of the network or of the named classifier. ``weights`` is a file of weights to begin with: see
         :func:`goldvein.training.pretrained.load_weights`.
@@ -133,6 +136,7 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
         time_limit: Positive | None = None,
+        missing: Any = "auto",
     ) -> None:
         self.method = method
         self.model = model
@@ -158,11 +162,12 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.time_limit = time_limit
+        self.missing = missing
 
     def fit(
         self,
-        X: ArrayLike | Rows,
-        y: ArrayLike,
+        X: Any,
+        y: ArrayLike | None = None,
         *,
         trusted: ArrayLike | None = None,
         y_before: ArrayLike | None = None,
@@ -179,9 +184,12 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
         Parameters
         ----------
         X : array of shape (n_samples, D), or uint8 (n_samples, C, H, W)
-            No NaN, no infinity.
+            No NaN, no infinity. Or a frame with numbers, categories, dates and empty cells, a column of texts, a sparse
+            matrix, a list of images, or a data set of torch: see :func:`goldvein.data.frames.read_inputs`. A classifier
+            that is given as an object gets X as it is.
         y : array of shape (n_samples,)
-            int (-1 is missing) or str ("" , None and NaN are missing). Any label may be wrong.
+            int (-1 is missing) or str ("", None and NaN are missing). Any label may be wrong. It may only be left out
+            for a data set of torch with labels.
         trusted : array of shape (n_samples,), bool, optional
             Labels known to be right; they are never dropped.
         y_before : array of shape (n_samples,), optional
@@ -210,13 +218,15 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
         """
         check(self)
         self.__dict__.pop("audit_", None)  # that of an earlier fit
+        y = labels_of(X) if y is None else y  # a data set of torch has labels
+        self.ids_ = index_of(X)
         self.learner_ = find_learner(
             self.method,
             self.model,
             self.model_params,
             self.random_state,
             time_limit=self.time_limit,
-            vectors=are_vectors(X),
+            vectors=holds_vectors(X),
             for_networks=self._for_networks(X_val=X_val, X_test=X_test),
         )
         self.predictor_: Predictor | None = None
@@ -224,10 +234,10 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
             return self._fit_learner(self.learner_, X, y, trusted, y_before)
         if self.epochs != "auto" and self.epochs not in Range(1, whole=True):
             raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
-        rows = self._rows(X, reset=True)
-        self.classes_, labels = encode_targets(y, len(rows))
+        rows = self._as_rows(X)
         n = len(rows)
-        before = None if y_before is None else encode_known(y_before, n, self.classes_, "y_before")
+        self.classes_, labels = encode_targets(y, n, self.missing)
+        before = None if y_before is None else encode_known(y_before, n, self.classes_, "y_before", self.missing)
         if checkpoint is not None and self.random_state is None:
             raise InputError("a checkpoint needs a fixed random_state to be resumed from: give an integer")
         seed = shared_seed(int(check_random_state(self.random_state).randint(2**31 - 1)), self.device)
@@ -260,7 +270,7 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
         check_is_fitted(self, "classes_")
         if self.predictor_ is not None:
             return self.predictor_.predict_proba(self._as_vectors(X, reset=False)).astype(np.float32)
-        rows = self._rows(X, reset=False)
+        rows = self._as_rows(X, fitted=tuple(self.transform_.mean.shape))
         return predict_rows(self.net_, self.transform_, rows).reshape(len(rows), len(self.classes_))
 
     def predict(self, X: ArrayLike | Rows) -> NDArray[Any]:
@@ -270,47 +280,51 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
 
     def score(self, X: ArrayLike | Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy on the rows of X whose label is not missing (-1, None, NaN or "")."""
-        (given, missing), predicted = split_missing(y), self.predict(X)
-        if len(given) != len(predicted) or missing.all():
-            raise InputError(f"y has {(~missing).sum()} labels and X {len(predicted)} rows: give a label for some row")
-        weights = None if sample_weight is None else np.asarray(sample_weight)[~missing]
-        return float(np.average(predicted[~missing] == given[~missing], weights=weights))
+        (given, absent), predicted = split_missing(y, self.missing), self.predict(X)
+        if len(given) != len(predicted) or absent.all():
+            raise InputError(f"y has {(~absent).sum()} labels and X {len(predicted)} rows: give a label for some row")
+        weights = None if sample_weight is None else np.asarray(sample_weight)[~absent]
+        return float(np.average(predicted[~absent] == given[~absent], weights=weights))
 
     def _fit_learner(
-        self, learner: Learner, X: Any, y: ArrayLike, trusted: ArrayLike | None, y_before: ArrayLike | None
+        self, learner: Learner, X: Any, y: ArrayLike | None, trusted: ArrayLike | None, y_before: ArrayLike | None
     ) -> Self:
         """Train a classifier that is no network; its labels are judged out of fold."""
         X = self._as_vectors(X, reset=True)
-        learner.fit(X, y, trusted=trusted)
+        n = X.shape[0] if hasattr(X, "shape") else len(X)
+        self.classes_, self.y_ = encode_targets(y, n, self.missing)
+        known = None if trusted is None else as_trusted_mask(trusted, self.y_)
+        before = None if y_before is None else encode_known(y_before, n, self.classes_, "y_before", self.missing)
+        learner.fit(X, self.y_, trusted=known)
         self.predictor_ = learner.predictor_
         for name in ("candidates_", "choice_"):
             self.__dict__.pop(name, None)  # that of an earlier fit
             if hasattr(learner, name):
                 setattr(self, name, getattr(learner, name))
-        n = len(learner.probs_)
-        self.classes_, self.y_ = encode_targets(y, n)
         self.evidence_ = Evidence.gather(
             X,
             self.y_,
             probs=learner.probs_.astype(np.float32),
             trained_on=self.y_,
             held_out=self.y_ >= 0,  # no label was seen by the classifier that judges it
-            trusted=None if trusted is None else as_trusted_mask(trusted, self.y_),
-            y_before=None if y_before is None else encode_known(y_before, n, self.classes_, "y_before"),
+            trusted=known,
+            y_before=before,
         )
         return self
 
-    def _as_vectors(self, X: Any, *, reset: bool) -> Any:
-        """Rows for a classifier that is no network; one that the user gave gets them as they are."""
-        if self.model != "auto":
-            validate_data(self, X, reset=reset, skip_check_array=True)  # notes the number and the names of the columns
-            return X
-        options = {"accept_sparse": "csr", "dtype": np.float32, "ensure_min_samples": 2 if reset else 0}
-        return validate_data(self, X, reset=reset, **options)
-
     def _for_networks(self, **in_fit: Any) -> list[str]:
         """Names of the arguments that were given and that only networks have."""
-        alike = ("method", "model", "model_params", "device", "precision", "random_state", "verbose", "time_limit")
+        alike = (
+            "method",
+            "model",
+            "model_params",
+            "device",
+            "precision",
+            "random_state",
+            "verbose",
+            "time_limit",
+            "missing",
+        )
         defaults = type(self)().get_params(deep=False)
         own = [
             name for name, value in self.get_params(deep=False).items() if name not in alike and value != defaults[name]
@@ -346,7 +360,7 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
         y_test: ArrayLike | None,
     ) -> TrainingSet:
         """The rows to train on, those held out of them, and a validation set after them."""
-        n = len(rows)
+        n, shape = len(rows), tuple(rows.shape[1:])
         for a, b, names in ((X_val, y_val, "X_val and y_val"), (X_test, y_test, "X_test and y_test")):
             if (a is None) != (b is None):
                 raise InputError(f"{names} belong together: give both or neither")
@@ -354,27 +368,16 @@ class NoisyLabelClassifier(ClassifierMixin, JudgedLabels, BaseEstimator):
         # held out even beside X_val: it tells how far to trust the network about labels that it learned
         validation = hold_out(labels, len(self.classes_), self.validation_fraction, seed, known)
         if X_val is not None:
-            rows, labels = append_rows(rows, labels, self._rows(X_val, reset=False), y_val, self.classes_)
+            rows, labels = append_rows(
+                rows, labels, self._as_rows(X_val, fitted=shape), y_val, self.classes_, self.missing
+            )
             validation = np.r_[validation, np.ones(len(labels) - n, dtype=bool)]
             known = None if known is None else np.r_[known, np.zeros(len(labels) - n, dtype=bool)]
         test = None
         if X_test is not None:
-            unseen = self._rows(X_test, reset=False)
-            test = unseen, encode_known(y_test, len(unseen), self.classes_, "y_test")
+            unseen = self._as_rows(X_test, fitted=shape)
+            test = unseen, encode_known(y_test, len(unseen), self.classes_, "y_test", self.missing)
         return TrainingSet(rows, labels, validation, known, tuple(map(str, self.classes_)), n, test)
-
-    def _rows(self, X: ArrayLike | Rows, *, reset: bool) -> Rows:
-        """Inputs as (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch."""
-        if not are_vectors(X):
-            rows: Rows = as_images(X) if hasattr(X, "__array__") else X  # type: ignore[assignment]
-        else:
-            options = {"reset": reset, "dtype": np.float32, "ensure_min_samples": 2 if reset else 0}
-            vectors: NDArray[np.float32] = validate_data(self, X, **options)
-            return vectors
-        if not reset and rows.shape[1:] != self.transform_.mean.shape:
-            fitted = tuple(self.transform_.mean.shape)
-            raise InputError(f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {fitted}")
-        return rows
 
 
 def _evidence(fitted: Fitted, data: TrainingSet, y_before: NDArray[np.int64] | None) -> Evidence:

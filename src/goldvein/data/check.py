@@ -14,6 +14,7 @@ from goldvein.errors import InputError
 # Names that may mean "no label". They only cause a warning, because a class may have such a name.
 NO_LABEL = {"na", "n/a", "nan", "null", "-1", "?"}
 CHANNELS = (1, 3, 4)  # gray, RGB, RGBA
+MOST_DENSE = 2**29  # values of a sparse matrix that become an array, of 2 GiB
 
 
 def check_labels(y: NDArray[np.int64], classes: Sequence[str | int]) -> None:
@@ -79,6 +80,23 @@ def are_vectors(x: Any) -> bool:
     # whatever else has a shape is read batch by batch, such as images in files
     plain = hasattr(x, "__array__") or hasattr(x, "__dataframe__") or issparse(x)
     return not hasattr(x, "shape") or (plain and getattr(x, "ndim", 2) != 4)
+
+
+def to_dense(x: Any) -> NDArray[np.float32]:
+    """Return a matrix as an array.
+
+    Raises
+    ------
+    InputError
+        If a sparse matrix would have more than 2 GiB.
+    """
+    if not issparse(x):
+        return np.asarray(x)
+    if x.shape[0] * x.shape[1] > MOST_DENSE:
+        raise InputError(
+            f"X is sparse, {x.shape[0]:,} x {x.shape[1]:,}, and a network needs all of it: keep fewer columns"
+        )
+    return np.asarray(x.toarray(), dtype=np.float32)
 
 
 def as_images(x: Any) -> NDArray[np.uint8] | NDArray[np.float32]:

@@ -20,6 +20,7 @@ Columns = dict[str, Column]
 BLANK = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 # Not float(), which would also read 1_2 and digits of other scripts.
 _NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?)", re.IGNORECASE)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(,[0-9]+)?")
 _LONGEST_CELL = 2**31 - 1  # the largest limit that the csv module accepts on every system
 
@@ -79,6 +80,32 @@ def as_numbers(column: Column) -> NDArray[np.float64] | None:
         elif cell.lower() not in BLANK:
             return None
     return numbers
+
+
+def as_dates(column: Column) -> NDArray[np.float64] | None:
+    """Return the cells as days since 1970-01-01 (a part of a day for a time), or None if a cell is not a date.
+
+    Dates are written as in ISO 8601: ``2024-03-01``, ``2024-03-01 12:30``. Empty cells become NaN, as in
+    :func:`as_numbers`. A column without a date is None, too.
+
+    Examples
+    --------
+    >>> as_dates(np.array(["1970-01-02", "", "1970-01-03 12:00"], dtype=object)).tolist()
+    [1.0, nan, 2.5]
+    """
+    if column.dtype != object:
+        return None
+    days = np.full(len(column), np.nan)
+    for row, cell in enumerate(cell.strip() for cell in column.tolist()):
+        if _DATE.fullmatch(cell):
+            try:
+                moment = np.datetime64(cell.removesuffix("Z").replace(" ", "T"), "ms")
+            except ValueError:  # the 30th of February
+                return None
+            days[row] = moment.astype(np.int64) / 86_400_000
+        elif cell.lower() not in BLANK:
+            return None
+    return None if np.isnan(days).all() else days
 
 
 def _read_csv(path: Path) -> Columns:

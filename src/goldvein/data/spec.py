@@ -34,6 +34,7 @@ class ColumnPlan(TypedDict):
     name: str
     median: NotRequired[float]  # of a numeric column; it replaces empty cells
     blanks: NotRequired[bool]  # of a numeric column: whether a second input says where cells were empty
+    date: NotRequired[bool]  # of a numeric column: whether it is days since 1970, followed by month and weekday
     categories: NotRequired[list[str]]  # of a categorical column; each becomes one input
     note: NotRequired[str]  # a warning for the user
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from goldvein.data.columns import Column, Columns, as_numbers, as_text
+from goldvein.data.columns import Column, Columns, as_dates, as_numbers, as_text
 from goldvein.data.spec import ColumnPlan
 from goldvein.errors import InputError
 
@@ -22,8 +22,9 @@ def plan_columns(columns: Columns, names: Sequence[str]) -> list[ColumnPlan]:
     """Learn from all rows how each column becomes numbers.
 
     A numeric column is kept as it is. If it has empty cells, they get the median, and a second column says where they
-    were. Any other column becomes one column of 0 and 1 per category. Its categories are the values that occur at least
-    twice, at most the 64 most frequent. A column that is all empty, or whose values all differ, is left out.
+    were. A date becomes days since 1970, month (1 to 12) and weekday (Monday is 0). Any other column becomes one column
+    of 0 and 1 per category. Its categories are the values that occur at least twice, at most the 64 most frequent. A
+    column that is all empty, or whose values all differ, is left out.
 
     Parameters
     ----------
@@ -43,7 +44,10 @@ def plan_columns(columns: Columns, names: Sequence[str]) -> list[ColumnPlan]:
     """
     plan: list[ColumnPlan] = []
     for name in names:
-        numbers = as_numbers(columns[name])
+        numbers, date = as_numbers(columns[name]), False
+        if numbers is None:
+            numbers = as_dates(columns[name])
+            date = numbers is not None
         if numbers is None:
             counts = Counter(cell.strip() for cell in as_text(columns[name]) if cell.strip())
             # ties are sorted by name, so the order of the rows does not matter
@@ -58,6 +62,8 @@ def plan_columns(columns: Columns, names: Sequence[str]) -> list[ColumnPlan]:
         if not empty.all():
             median = float(np.median(numbers[~empty]))
             plan.append({"name": name, "median": median, "blanks": bool(empty.any())})
+            if date:
+                plan[-1]["date"] = True
     return plan
 
 
@@ -95,9 +101,15 @@ def apply_plan(columns: Columns, plan: Sequence[ColumnPlan]) -> NDArray[np.float
             cells = np.array([cell.strip() for cell in as_text(columns[name])], dtype=object)
             parts += [(cells == category).astype(np.float32) for category in step["categories"]]
             continue
-        numbers = _read_finite(columns, name)
+        date = step.get("date", False)
+        numbers = _read_dates(columns, name) if date else _read_finite(columns, name)
         empty = np.isnan(numbers)
-        parts.append(np.where(empty, step["median"], numbers).astype(np.float32))
+        filled = np.where(empty, step["median"], numbers)
+        parts.append(filled.astype(np.float32))
+        if date:
+            days = np.floor(filled).astype("datetime64[D]")
+            parts.append((days.astype("datetime64[M]").astype(np.int64) % 12 + 1).astype(np.float32))
+            parts.append(((days.astype(np.int64) + 3) % 7).astype(np.float32))  # 1970-01-01 was a Thursday
         if step["blanks"]:
             parts.append(empty.astype(np.float32))
     return np.stack(parts, axis=1)  # (N, D)
@@ -115,6 +127,20 @@ def _explain_categories(column: Column, counts: Counter[str], n_common: int) -> 
         kept = min(n_common, MAX_CATEGORIES)
         return f"has {len(counts):,} different values, of which only the {kept} most frequent become categories"
     return None
+
+
+def _read_dates(columns: Columns, name: str) -> NDArray[np.float64]:
+    days = as_dates(columns[name])
+    if days is not None:
+        return days
+    cells = as_text(columns[name])
+    row = next((r for r in range(len(cells)) if cells[r].strip() and as_dates(columns[name][r : r + 1]) is None), None)
+    if row is None:  # all cells are empty
+        return np.full(len(cells), np.nan)
+    raise InputError(
+        f"column {name!r} holds {cells[row]!r} in row {row}; the model was trained on dates: "
+        "write them like 2024-03-01, or leave the cell empty"
+    )
 
 
 def _read_finite(columns: Columns, name: str) -> NDArray[np.float64]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+import warnings
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,11 @@ from goldvein.errors import InputError
 MIN_VALIDATION = 10  # held-out labels per class that validation needs
 
 
-def split_missing(y: ArrayLike | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return labels (N,), and the mask of the missing ones: -1, NaN, None and "".
+def split_missing(y: ArrayLike | None, missing: Any = "auto") -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels (N,), and the mask of the missing ones.
+
+    NaN and None are missing. With ``auto``, -1 and "" are, too; otherwise the value, or the values of the list,
+    ``missing``.
 
     Raises
     ------
@@ -39,17 +43,36 @@ def split_missing(y: ArrayLike | None) -> tuple[NDArray[Any], NDArray[np.bool_]]
         values = column_or_1d(values, warn=True)
     if values.ndim != 1:
         raise InputError(f"y has shape {values.shape}: give one label per row, shape (n_samples,)")
+    given = missing if isinstance(missing, list | tuple | set) else [] if missing is None else [missing]
+    marks: list[Any] = ["", -1] if isinstance(missing, str) and missing == "auto" else list(given)
     if values.dtype.kind in "iufb":
-        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
-        # unsigned integers and bools have no -1
-        return values, missing | (values == -1 if values.dtype.kind in "if" else False)
+        absent = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
+        for mark in marks:
+            # True equals 1, but labels are either numbers or not
+            if isinstance(mark, Real) and isinstance(mark, bool) == (values.dtype.kind == "b"):
+                absent |= values == mark
+        return values, absent
     import pandas as pd
 
-    missing = np.asarray(pd.isna(values))  # also finds None, NaT and pd.NA
-    missing[~missing] = [v in ("", -1) for v in values[~missing].tolist()]
-    if all(isinstance(v, Integral) for v in values[~missing]):  # integers next to None are an array of objects
-        values = np.where(missing, -1, values).astype(np.int64)
-    return values, missing
+    absent = np.asarray(pd.isna(values))  # also finds None, NaT and pd.NA
+    absent[~absent] = [any(v is m or (type(v) is type(m) and v == m) for m in marks) for v in values[~absent].tolist()]
+    kinds = {_kind_of(v): v for v in reversed(values[~absent].tolist())}
+    if len(kinds) > 1:
+        (one, a), (other, b), *_ = kinds.items()
+        raise InputError(f"y mixes {one} ({a!r}) and {other} ({b!r}): write all labels in one way")
+    if "whole numbers" in kinds:  # next to None, they are an array of objects
+        values = np.where(absent, -1, values).astype(np.int64)
+    elif "numbers" in kinds:
+        values = np.where(absent, np.nan, values).astype(np.float64)
+    return values, absent
+
+
+def _kind_of(label: Any) -> str:
+    if isinstance(label, bool | np.bool_):
+        return "True and False"
+    if isinstance(label, Integral):
+        return "whole numbers"
+    return "numbers" if isinstance(label, Real) else "text" if isinstance(label, str) else type(label).__name__
 
 
 def as_trusted_mask(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -71,7 +94,7 @@ def as_trusted_mask(trusted: ArrayLike, labels: NDArray[np.int64]) -> NDArray[np
     return mask
 
 
-def encode_targets(y: ArrayLike, n: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def encode_targets(y: ArrayLike | None, n: int, missing: Any = "auto") -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the sorted classes (K,) of the labels of n rows, and the labels as class indices, -1 for missing ones.
 
     Raises
@@ -84,16 +107,33 @@ def encode_targets(y: ArrayLike, n: int) -> tuple[NDArray[Any], NDArray[np.int64
     >>> encode_targets(["b", "", "a", "b", "a"], 5)
     (array(['a', 'b'], dtype=object), array([ 1, -1,  0,  1,  0]))
     """
-    values, missing = split_missing(y)
+    values, absent = split_missing(y, missing)
     if len(values) != n:
         raise InputError(f"y has {len(values)} labels and X {n} rows: give one label (or -1) for each row")
-    if not missing.all():
-        check_classification_targets(values[~missing])
-    classes, codes = np.unique(values[~missing], return_inverse=True)
+    if not absent.all():
+        check_classification_targets(values[~absent])
+    classes, codes = np.unique(values[~absent], return_inverse=True)
     labels = np.full(n, -1, dtype=np.int64)
-    labels[~missing] = codes
+    labels[~absent] = codes
+    _say_what_minus_one_is(values, classes, missing)
     check_labels(labels, tuple(classes.tolist()))
     return classes, labels
+
+
+def _say_what_minus_one_is(values: NDArray[Any], classes: NDArray[Any], missing: Any) -> None:
+    """Speak up where -1 may be a class: next to 1 alone, or next to 0 and 1."""
+    if not (isinstance(missing, str) and missing == "auto") or values.dtype.kind not in "if":
+        return
+    n = int((values == -1).sum())
+    if n and classes.tolist() == [1]:
+        raise InputError(
+            f"y has -1 and 1 only, and -1 is a missing label ({n} rows): give missing=None if it is a class"
+        )
+    if n and classes.tolist() == [0, 1]:
+        warnings.warn(
+            f"-1 is a missing label ({n} rows): give missing=None if it is a class, missing=-1 if it is not",
+            stacklevel=4,
+        )
 
 
 def encode_as(y: NDArray[Any], classes: NDArray[Any], name: str) -> NDArray[np.int64]:
@@ -116,7 +156,9 @@ def encode_as(y: NDArray[Any], classes: NDArray[Any], name: str) -> NDArray[np.i
     return np.array([known[label] for label in y.tolist()], dtype=np.int64)
 
 
-def encode_known(y: ArrayLike | None, n: int, classes: NDArray[Any], name: str) -> NDArray[np.int64]:
+def encode_known(
+    y: ArrayLike | None, n: int, classes: NDArray[Any], name: str, missing: Any = "auto"
+) -> NDArray[np.int64]:
     """Return labels (n,) as indices into the classes of training (K,); -1 for missing labels and other classes.
 
     Raises
@@ -129,10 +171,10 @@ def encode_known(y: ArrayLike | None, n: int, classes: NDArray[Any], name: str) 
     >>> encode_known(["b", "", "z"], 3, np.array(["a", "b"]), "y_test")
     array([ 1, -1, -1])
     """
-    values, missing = split_missing(y)
+    values, absent = split_missing(y, missing)
     if len(values) != n:
         raise InputError(f"{name} has {len(values)} labels for {n} rows: give one for each row")
-    same = (values[:, None] == classes) & ~missing[:, None]  # (n, K)
+    same = (values[:, None] == classes) & ~absent[:, None]  # (n, K)
     return np.where(same.any(1), same.argmax(1), -1)
 
 
@@ -180,7 +222,7 @@ def hold_out(
 
 
 def append_rows(
-    rows: Any, labels: NDArray[np.int64], more: Any, y: ArrayLike | None, classes: NDArray[Any]
+    rows: Any, labels: NDArray[np.int64], more: Any, y: ArrayLike | None, classes: NDArray[Any], missing: Any = "auto"
 ) -> tuple[Any, NDArray[np.int64]]:
     """Return rows (N, ...) and labels (N,) with those of a validation set after them; its rows without a label go.
 
@@ -191,8 +233,8 @@ def append_rows(
     """
     if not (isinstance(rows, np.ndarray) and isinstance(more, np.ndarray)):
         raise InputError("X_val needs X and X_val as arrays: give arrays, or let a share of X be held out")
-    given, missing = split_missing(y)
+    given, absent = split_missing(y, missing)
     if len(given) != len(more):
         raise InputError(f"y_val has {len(given)} labels and X_val {len(more)} rows: give one for each row")
-    codes = encode_as(given[~missing], classes, "y_val")
-    return np.concatenate([rows, more[~missing]]), np.r_[labels, codes]
+    codes = encode_as(given[~absent], classes, "y_val")
+    return np.concatenate([rows, more[~absent]]), np.r_[labels, codes]

@@ -25,10 +25,13 @@ class JudgedLabels:
         The labels, sorted.
     evidence_ : Evidence or None
         What ``fit`` has left; None if it was asked to leave nothing.
+    ids_ : ndarray of shape (n,), or None
+        The index of the frame that was fitted on; the table names rows by it. None for row numbers.
     """
 
     classes_: NDArray[Any]
     evidence_: Evidence | None
+    ids_: NDArray[Any] | None
     audit_: Audit
 
     def label_issues(
@@ -56,9 +59,10 @@ class JudgedLabels:
         if self.evidence_ is None:
             raise InputError("this model was fitted with watch=False: fit it with watch=True to judge its labels")
         if precision != 0.5 or budget is not None or ids is not None:
-            return self.evidence_.audit(self.classes_, precision=precision, budget=budget, ids=ids)
+            names = self.ids_ if ids is None else ids
+            return self.evidence_.audit(self.classes_, precision=precision, budget=budget, ids=names)
         if not hasattr(self, "audit_"):
-            self.audit_ = self.evidence_.audit(self.classes_)
+            self.audit_ = self.evidence_.audit(self.classes_, ids=self.ids_)
         return self.audit_
 
     @property
