@@ -60,7 +60,7 @@ def test_a_class_whose_name_means_missing_gives_a_warning(goldvein, flowers, tmp
     table = tmp_path / "na.csv"
     table.write_text("\n".join(lines), encoding="utf-8")
     printed = goldvein("train", table, "--out", tmp_path / "run", "--label", "kind", *QUICK).stderr
-    assert "warning: 5 rows have the class 'NA'; if it means that a label is missing, leave the cell empty" in printed
+    assert "warning: 5 rows have the class 'NA'; if it means that a label is missing, give --missing NA" in printed
     assert goldvein("train", table, "--out", tmp_path / "run2", "--label", "kind", *QUICK, "--quiet").stderr == ""
 
 
@@ -244,3 +244,59 @@ def test_a_value_that_stage_1_finds_bad_leaves_nothing(refused, flowers, tmp_pat
     bad = ("--method", "two_stage", "--set", "epochs=2", "--set", "method.threshold=7")
     assert "threshold=7" in refused("train", flowers, "--out", run, "--label", "kind", *bad)
     assert not run.exists()
+
+
+@pytest.mark.parametrize("model", ["auto", "svm", "sklearn.naive_bayes:GaussianNB"])
+def test_classifiers_are_trained_saved_and_used(model, goldvein, flowers, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "predicted.csv"
+    said = goldvein("train", flowers, "--out", run, "--label", "kind", "--model", model).stdout
+    assert "trained on 36 labels of 40 rows\n" in said
+    assert ("were mixed: unseen given labels have log-likelihood" in said) == (model == "auto")
+    assert (run / "model.skops").exists()
+    assert not (run / "history.jsonl").exists()
+    assert config(run)["learner"] == {"model": model, "n_features": 3}
+    assert config(run)["method"] == {"name": "auto", "params": {}}
+    worst = next(csv.DictReader((run / "issues.csv").open()))
+    assert (worst["id"], worst["given_label"], worst["suggested_label"]) == ("f0", "lily", "rose")
+    goldvein("predict", run, flowers, "--out", out)
+    assert out.read_text().splitlines()[1:] == (run / "predictions.csv").read_text().splitlines()[1:] or model == "auto"
+    page = tmp_path / "report.html"
+    goldvein("report", run, "--out", page)
+    assert model in page.read_text() or "were mixed" in page.read_text()
+
+
+def test_a_time_limit_leaves_members_out(goldvein, flowers, tmp_path):
+    run = tmp_path / "run"
+    goldvein("train", flowers, "--out", run, "--label", "kind", "--time-limit", "0.05", "-q")
+    notes = [member["note"] for member in json.loads((run / "metrics.json").read_text())["candidates"]]
+    assert "left out: time limit" in notes
+    assert "" in notes
+
+
+def test_settings_of_a_method_train_a_network(goldvein, flowers, tmp_path):
+    run = tmp_path / "run"
+    settings = ("--set", "method.rounds=1", "--set", "epochs=1")
+    goldvein("train", flowers, "--out", run, "--label", "kind", *settings, "-q")
+    assert config(run)["method"]["params"]["rounds"] == 1
+    assert (run / "weights.safetensors").exists()
+
+
+def test_a_label_that_means_missing(goldvein, flowers, tmp_path):
+    lines = flowers.read_text(encoding="utf-8").splitlines()
+    lines[1:6] = [line.rpartition(",")[0] + ",NA" for line in lines[1:6]]
+    table = tmp_path / "na.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    run = tmp_path / "run"
+    said = goldvein("train", table, "--out", run, "--label", "kind", "--missing", "NA", "--model", "lda")
+    assert "warning" not in said.stderr
+    assert config(run)["classes"] == ["lily", "rose"]
+    assert config(run)["spec"]["missing"] == ["NA"]
+    assert "trained on 31 labels of 40 rows" in said.stdout
+    goldvein("predict", run, table, "--out", tmp_path / "predicted.csv")
+
+
+def test_a_damaged_classifier(goldvein, refused, flowers, tmp_path):
+    run = tmp_path / "run"
+    goldvein("train", flowers, "--out", run, "--label", "kind", "--model", "lda", "-q")
+    (run / "model.skops").write_bytes(b"PK")
+    assert "model.skops is damaged" in refused("predict", run, flowers, "--out", tmp_path / "predicted.csv")

@@ -26,6 +26,10 @@ def train(
     ],
     out: Annotated[Path, Option(help="New folder for the run.")],
     label: Annotated[str | None, Option(help="Column that contains the labels.", metavar="COLUMN")] = None,
+    missing: Annotated[
+        list[str] | None,
+        Option(metavar="LABEL", help="Label that means there is none, such as NA or -1; may be repeated."),
+    ] = None,
     method: Annotated[
         str | None, Option(metavar="NAME", help=f"Method; see goldvein methods.  [default: {DEFAULT_METHOD}]")
     ] = None,
@@ -79,13 +83,13 @@ def train(
 
     settings = gather_settings(config, set_ or ())
     settings.method = method or settings.method
-    if model is not None:
-        settings.arguments["model"] = model
-    if time_limit is not None:
-        settings.arguments["time_limit"] = time_limit
+    given = {"model": model, "time_limit": time_limit}
+    settings.arguments |= {name: value for name, value in given.items() if value is not None}
     classifier = build_classifier(settings, seed, verbose=not quiet)
     runs.check_folder(out, resume=resume)  # before the data is read, which may take long
-    source = Source(data, label, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class)
+    source = Source(
+        data, label, tuple(missing or ()) or None, image_size, skip_bad, data_dir, noise, noise_rate, labels_per_class
+    )
     reviewed = None if decisions is None else read_decisions(decisions)
     dataset = source.dataset(classifier.get_params()["random_state"], progress=not quiet)
     if not quiet:
@@ -145,7 +149,7 @@ def _describe_surprises(dataset: Dataset) -> Iterator[str]:
 
     for k in like_missing(dataset.classes):
         rows = f"{int((dataset.y == k).sum()):,} rows have the class {dataset.classes[k]!r}"
-        yield f"warning: {rows}; if it means that a label is missing, leave the cell empty\n"
+        yield f"warning: {rows}; if it means that a label is missing, give --missing {dataset.classes[k]}\n"
     for column in dataset.spec["columns"] if dataset.spec and dataset.spec["reader"] == "table" else ():
         if "note" in column:
             yield f"warning: column {column['name']!r} {column['note']}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from goldvein.data.targets import as_trusted_mask
 from goldvein.errors import InputError
 
 
-def read_npz(path: Path, spec: ImagesSpec | VectorsSpec | None = None) -> Dataset:
+def read_npz(path: Path, spec: ImagesSpec | VectorsSpec | None = None, missing: Sequence[str] = ()) -> Dataset:
     """Return the inputs and labels that ``numpy.savez`` wrote.
 
     Parameters
@@ -31,6 +32,8 @@ def read_npz(path: Path, spec: ImagesSpec | VectorsSpec | None = None) -> Datase
         ``y_true``: like ``y``, with the same classes.
     spec : ImagesSpec or VectorsSpec, optional
         Spec of the training data; then ``y`` may be absent.
+    missing : sequence of str
+        Labels of ``y`` that mean that there is none, beside -1 and "".
 
     Raises
     ------
@@ -49,10 +52,16 @@ def read_npz(path: Path, spec: ImagesSpec | VectorsSpec | None = None) -> Datase
             raise InputError(f"{name} has shape {array.shape}, but X has {n} rows; every array needs one entry per row")
     check_finite(x)
     own = spec_of_shape(x.shape)
-    y, classes = encode_label_array(arrays.get("y", np.full(n, -1)), None if spec is None else tuple(spec["classes"]))
+    marks = list(missing) if spec is None else spec.get("missing", [])
+    given = arrays.get("y", np.full(n, -1))
+    if marks:
+        given = np.where(np.isin(given.astype(str), marks), "" if given.dtype.kind == "U" else -1, given)
+    y, classes = encode_label_array(given, None if spec is None else tuple(spec["classes"]))
     if spec is None:
         check_labels(y, classes)
         own["classes"] = list(classes)
+        if marks:
+            own["missing"] = marks
     elif any(spec.get(key) != value for key, value in own.items()):
         trained = (spec["width"],) if spec["reader"] == "vectors" else (spec["channels"], *spec["size"])
         raise InputError(f"X has rows of shape {x.shape[1:]}: the model was trained on rows of shape {trained}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from goldvein.data.dataset import Dataset
@@ -22,6 +23,7 @@ def read_data(
     *,
     label: str | None = None,
     spec: Spec | None = None,
+    missing: Sequence[str] = (),
     image_size: int | None = None,
     skip_bad: bool = False,
     progress: bool = False,
@@ -39,6 +41,8 @@ def read_data(
         Name of the label column of a table; by default the first one named label, y, target or class. Only an empty
         cell is a missing label: ``NA``, ``None`` and ``-1`` are classes. If all labels are integers, so are the
         classes.
+    missing : sequence of str, optional
+        Labels of a table or of arrays that mean that there is none, such as ``NA`` or ``-1``.
     spec : Spec, optional
         ``Dataset.spec`` of the training data, also after a round trip through JSON. The new inputs get the same
         columns, image size and classes. Labels are then optional, and a folder may hold images without subfolders.
@@ -83,10 +87,14 @@ def read_data(
     how = Decoding(image_size, skip_bad, progress, workers)
     if source.is_file() and suffix in TABLES:
         _check_reader(source, spec, "images", "text", "table")
-        return read_table(source, label, how, spec)
+        return read_table(source, label, how, spec, missing)
     if label is not None:
         raise InputError(f"label={label!r}: only tables have a label column, and {source} is not a table; leave it out")
     if source.is_dir():
+        if missing:
+            raise InputError(
+                f"missing={missing[0]!r}: images without a label are in the subfolder unlabeled; leave it out"
+            )
         _check_reader(source, spec, "images")
         assert spec is None or spec["reader"] == "images"
         return read_folder(source, how, spec)
@@ -95,7 +103,7 @@ def read_data(
             raise InputError(f"image_size={image_size}: {source} holds arrays, which keep their size; leave it out")
         _check_reader(source, spec, "images", "vectors")
         assert spec is None or spec["reader"] == "images" or spec["reader"] == "vectors"
-        return read_npz(source, spec)
+        return read_npz(source, spec, missing)
     raise InputError(f"{source} cannot be read; give {ACCEPTED}")
 
 

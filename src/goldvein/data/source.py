@@ -24,6 +24,7 @@ class DataRecord(TypedDict, total=False):
     source: str
     from_run: str
     label: str
+    missing: list[str]
     image_size: int
     skip_bad: bool
     data_dir: str
@@ -38,6 +39,7 @@ class Source:
 
     source: str
     label: str | None = None
+    missing: tuple[str, ...] | None = None
     image_size: int | None = None
     skip_bad: bool = False
     data_dir: str | None = None
@@ -79,13 +81,18 @@ class Source:
                 )
         check_path(self.source)
         return read_data(
-            self.source, label=self.label, image_size=self.image_size, skip_bad=self.skip_bad, progress=progress
+            self.source,
+            label=self.label,
+            missing=self.missing or (),
+            image_size=self.image_size,
+            skip_bad=self.skip_bad,
+            progress=progress,
         )
 
     def _read_standard(self, progress: bool) -> Dataset:
         dataset = standard.load_dataset(self.source, self.data_dir)
         in_files = not hasattr(dataset.x, "__array__")  # only images in files can be skipped
-        for option in ("label", "image_size", *(() if in_files else ("skip_bad",))):
+        for option in ("label", "missing", "image_size", *(() if in_files else ("skip_bad",))):
             if getattr(self, option):
                 flag = f"--{option.replace('_', '-')}"
                 raise InputError(f"{flag} is only for your own data: leave it out for {self.source}")

@@ -8,6 +8,7 @@ from typing import Literal, NotRequired, TypedDict
 class _Labels(TypedDict):
     classes: NotRequired[list[str | int]]  # in the order of the columns of every (N, K) array
     label: NotRequired[str | None]  # the label column, for tables
+    missing: NotRequired[list[str]]  # labels that mean that there is none, beside the empty one
 
 
 class ImagesSpec(_Labels):

@@ -25,7 +25,9 @@ YES = frozenset(("true", "yes", "1", "1.0"))  # pandas writes 1.0 in a column wi
 NO = frozenset(("false", "no", "0", "0.0", ""))
 
 
-def read_table(path: Path, label: str | None, how: Decoding, spec: Spec | None = None) -> Dataset:
+def read_table(
+    path: Path, label: str | None, how: Decoding, spec: Spec | None = None, missing: Sequence[str] = ()
+) -> Dataset:
     """Return the inputs and labels of a CSV or Parquet file.
 
     The label column is ``label``, or the first one named ``label``, ``y``, ``target`` or ``class``. The columns ``id``,
@@ -44,6 +46,8 @@ def read_table(path: Path, label: str | None, how: Decoding, spec: Spec | None =
     how : Decoding
     spec : Spec, optional
         Spec of the training data; then the label column may be absent.
+    missing : sequence of str
+        Labels that mean that there is none.
 
     Raises
     ------
@@ -57,6 +61,8 @@ def read_table(path: Path, label: str | None, how: Decoding, spec: Spec | None =
     label = _find_label(path, columns, label, spec)
     ids = read_ids(columns, label)
     written = [""] * len(ids) if label is None else as_text(columns[label])
+    marks = list(missing) if spec is None else spec.get("missing", [])
+    written = ["" if cell.strip() in marks else cell for cell in written]
     y, classes = encode_labels(written, None if spec is None else tuple(spec["classes"]))
     if spec is None:
         check_labels(y, classes)
@@ -67,6 +73,8 @@ def read_table(path: Path, label: str | None, how: Decoding, spec: Spec | None =
     if spec is None:
         check_labels(y, classes)  # again, because images that cannot be read are gone
         found["label"], found["classes"] = label, list(classes)
+        if marks:
+            found["missing"] = marks
     return Dataset(
         name=str(path),
         kind="image" if found["reader"] == "images" else "vector",

@@ -260,7 +260,7 @@ def _rebuild(run: SavedRun) -> NoisyLabelClassifier:
         options = NetworkOptions(network["model"], network["params"], estimator.get("precision", "auto"))
         method = build_method(run.config["method"]["name"], run.config["method"]["params"])
         model = NoisyLabelClassifier(model=options.model, model_params=options.params, precision=options.precision)
-        model.predictor_ = None
+        model.predictor_ = model.spec_ = None
         model.net_, model.transform_ = rebuild(path, method, options, len(run.classes), estimator.get("augment"))
     except InputError:  # it is a ValueError, too
         raise
@@ -280,6 +280,7 @@ def _restore(run: SavedRun, learner: LearnerRecord) -> NoisyLabelClassifier:
     try:
         model = NoisyLabelClassifier(model=learner["model"])
         model.n_features_in_ = int(learner["n_features"])
+        model.spec_ = None  # the run folder has the spec, by which rows are read before
         model.predictor_ = _saved.from_file(path, learner["model"])
     except (ValueError, KeyError, TypeError) as error:
         raise damaged(path, error) from error
