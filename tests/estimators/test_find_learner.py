@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -75,6 +76,35 @@ def test_the_same_seed_gives_the_same_model() -> None:
     x, y, _ = noisy()
     first, again = (NoisyLabelClassifier(random_state=3).fit(x, y).predict_proba(x) for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+class Majority(ClassifierMixin, BaseEstimator):
+    """A classifier of another package."""
+
+    def fit(self, X: Any, y: Any) -> Any:
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.share_ = counts / counts.sum()
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return np.full(len(X), self.classes_[self.share_.argmax()])
+
+    def predict_proba(self, X: Any) -> Any:
+        return np.tile(self.share_, (len(X), 1))
+
+
+def test_a_classifier_of_another_package_by_its_full_name() -> None:
+    x, y, _ = noisy()
+    model = NoisyLabelClassifier(model=f"{__name__}:Majority", random_state=0).fit(x, y)
+    assert len(np.unique(model.predict(x))) == 1
+
+
+def test_cells_that_are_no_numbers() -> None:
+    x, y, _ = noisy(30)
+    x[4, 1] = np.nan
+    for options in ({}, {"model": "svm"}, {"method": "cross_entropy"}):
+        with pytest.raises(InputError, match="X holds NaN or infinity, the first in row 4: fill such cells"):
+            NoisyLabelClassifier(**options).fit(x, y)
 
 
 def test_names_are_those_of_scikit_learn() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from skops.io import dumps
 
+from goldvein import InputError
 from goldvein.estimators import CLASSIFIERS
 from goldvein.estimators._saved import from_file, to_bytes
 from goldvein.estimators.panel import Panel
@@ -56,6 +57,18 @@ def test_other_classes_and_functions_are_refused(tmp_path: Path) -> None:
         path = write(tmp_path / "model.skops", dumps({"value": value}))
         with pytest.raises(ValueError, match=first):
             from_file(path, "auto")
+
+
+def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
+    x, y = blobs()
+    content = to_bytes(SoftLabels(random_state=0).fit(x, y).predictor_)
+    with zipfile.ZipFile(write(tmp_path / "old.skops", content)) as old, zipfile.ZipFile(tmp_path / "new", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"sklearn.ensemble._forest", b"nowhere.forest"))
+    with pytest.raises(
+        InputError, match=r"new needs the package of nowhere:Forest \(No module named 'nowhere'\): install"
+    ):
+        from_file(tmp_path / "new", "nowhere:Forest")
 
 
 def test_a_damaged_file(tmp_path: Path) -> None:

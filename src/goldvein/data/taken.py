@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
@@ -42,11 +43,10 @@ class TakesInputs:
     def _as_vectors(self, X: Any, *, reset: bool) -> Any:
         """Rows for a classifier that is no network."""
         X = self._read(X, reset=reset)
-        if not isinstance(self.model, str):
+        if hasattr(self.model, "fit"):
             validate_data(self, X, reset=reset, skip_check_array=True)  # notes the number and the names of the columns
             return X
-        options = {"accept_sparse": "csr", "dtype": np.float32, "ensure_min_samples": 2 if reset else 0}
-        return validate_data(self, X, reset=reset, **options)
+        return self._checked(X, reset)
 
     def _as_rows(self, X: Any, *, fitted: tuple[int, ...] | None = None) -> Rows:
         """Rows for a network, (n, *input_shape): a uint8 or float32 array, or whatever is read batch by batch.
@@ -56,9 +56,20 @@ class TakesInputs:
         reset = fitted is None
         X = self._read(X, reset=reset)
         if are_vectors(X):
-            options = {"dtype": np.float32, "accept_sparse": "csr", "ensure_min_samples": 2 if reset else 0}
-            return to_dense(validate_data(self, X, reset=reset, **options))
+            return to_dense(self._checked(X, reset))
         rows: Rows = as_images(X) if hasattr(X, "__array__") else X
         if not reset and tuple(rows.shape[1:]) != fitted:
             raise InputError(f"an input has shape {tuple(rows.shape[1:])}: the model was fitted on {fitted}")
+        return rows
+
+    def _checked(self, X: Any, reset: bool) -> Any:
+        """Vectors (n, D) as float32, sparse ones as CSR, all of them finite."""
+        options = {"accept_sparse": "csr", "dtype": np.float32, "ensure_min_samples": 2 if reset else 0}
+        rows = validate_data(self, X, reset=reset, ensure_all_finite=False, **options)
+        values = rows.data if issparse(rows) else rows
+        if not np.isfinite(values).all():
+            where = "" if issparse(rows) else f", the first in row {int((~np.isfinite(values)).any(axis=1).argmax())}"
+            raise InputError(
+                f"X holds NaN or infinity{where}: fill such cells, or give a frame, whose empty cells get the median"
+            )
         return rows

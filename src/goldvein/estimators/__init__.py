@@ -112,11 +112,11 @@ def _find_classifier(model: Any, params: dict[str, Any] | None) -> Any:
     """Return a scikit-learn classifier by itself, its class or its name; None for anything else."""
     scaled = model in SCALED if isinstance(model, str) else False
     if isinstance(model, str):
-        if model in ("auto", *names("models")) or (":" in model and not model.startswith("sklearn.")):
+        if model in ("auto", *names("models")):
             return None
         if ":" not in model and model not in CLASSIFIERS:
             raise unknown("model", model, [*names("models"), *CLASSIFIERS])
-        model = find("estimators", CLASSIFIERS.get(model, model))
+        model = find("estimators", CLASSIFIERS.get(model, model))  # what has no fit and predict builds a network
     if isinstance(model, type) and hasattr(model, "fit") and hasattr(model, "predict"):
         try:
             classifier = model(**(params or {}))

@@ -77,7 +77,7 @@ def take_labels(
     if folds < 2:
         raise InputError(f"folds={folds}: give at least 2, since each row is judged without its own label")
     n = X.shape[0] if hasattr(X, "shape") else len(X)
-    classes, labels = encode_targets(y, n)
+    classes, labels = encode_targets(y, n, missing=["", -1])
     return classes, labels, np.zeros(n, dtype=bool) if trusted is None else as_trusted_mask(trusted, labels)
 
 

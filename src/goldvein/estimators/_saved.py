@@ -6,9 +6,11 @@ import importlib
 import zipfile
 from pathlib import Path
 
+from goldvein.errors import InputError
 from goldvein.estimators import Predictor
 
 # A file may only name classes of these packages. Whoever built it by hand reaches no function, and no other package.
+PLAIN = ("collections.OrderedDict",)
 TRUSTED = ("goldvein.estimators", "numpy", "scipy.sparse", "sklearn")
 
 
@@ -40,6 +42,8 @@ def from_file(path: Path, model: str) -> Predictor:
 
     Raises
     ------
+    InputError
+        If the package of the classifier is not installed.
     ValueError
         If the file is damaged, or contains anything but classes of known packages.
     """
@@ -52,6 +56,8 @@ def from_file(path: Path, model: str) -> Predictor:
         if strange:
             raise ValueError(f"it contains {strange[0]}")
         predictor: Predictor = load(path, trusted=found)
+    except ImportError as error:
+        raise InputError(f"{path} needs the package of {model} ({error}): install it") from error
     except Exception as error:  # damaged files fail in many ways: zip, JSON, missing keys
         raise ValueError((str(error) or type(error).__name__).splitlines()[0]) from error
     return predictor
@@ -59,6 +65,8 @@ def from_file(path: Path, model: str) -> Predictor:
 
 def _is_class_of(name: str, packages: tuple[str, ...]) -> bool:
     """Return whether a full name is a class of one of some packages."""
+    if name in PLAIN:
+        return True
     if not any(name.startswith(f"{package}.") for package in packages):
         return False
     module, _, attribute = name.rpartition(".")

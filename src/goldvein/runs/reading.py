@@ -282,6 +282,8 @@ def _restore(run: SavedRun, learner: LearnerRecord) -> NoisyLabelClassifier:
         model.n_features_in_ = int(learner["n_features"])
         model.spec_ = None  # the run folder has the spec, by which rows are read before
         model.predictor_ = _saved.from_file(path, learner["model"])
+    except InputError:  # it is a ValueError, too
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise damaged(path, error) from error
     model.classes_ = np.arange(len(run.classes))
