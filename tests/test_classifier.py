@@ -39,8 +39,28 @@ def model(method: Any = "cross_entropy", **options: Any) -> NoisyLabelClassifier
 )
 def test_check_estimator(method: Any, epochs: int) -> None:
     small = model(method, epochs=epochs, lr=0.02, model_params={"hidden": (32,)})
-    failing = {"check_classifiers_classes": "its classes are -1 and 1, and -1 is a missing label here"}
+    no_weights = ("pandas_series", "not_an_array", "list", "not_overwritten")
+    failing = {
+        "check_classifiers_classes": "its classes are -1 and 1, and -1 is a missing label here",
+        **{f"check_sample_weights_{name}": "networks take no weights" for name in (*no_weights, "shape")},
+        "check_classifiers_one_label_sample_weights": "networks take no weights",
+        "check_all_zero_sample_weights_error": "networks take no weights",
+        "check_sample_weight_equivalence_on_dense_data": "networks take no weights",
+        "check_sample_weight_equivalence_on_sparse_data": "networks take no weights",
+    }
     check_estimator(small, expected_failed_checks=failing)
+
+
+@pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.SkipTestWarning", "ignore::RuntimeWarning", "ignore::UserWarning"
+)
+def test_check_estimator_without_a_network() -> None:
+    failing = {
+        "check_classifiers_classes": "its classes are -1 and 1, and -1 is a missing label here",
+        "check_sample_weight_equivalence_on_dense_data": "rows of weight 0 are judged",
+        "check_sample_weight_equivalence_on_sparse_data": "rows of weight 0 are judged",
+    }
+    check_estimator(NoisyLabelClassifier(model="lda", random_state=0), expected_failed_checks=failing)
 
 
 def test_grid_search_over_a_part_of_the_method(blobs: Any) -> None:

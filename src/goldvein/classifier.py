@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -23,6 +22,7 @@ from goldvein.data.targets import (
     encode_targets,
     hold_out,
     split_missing,
+    weigh,
 )
 from goldvein.errors import InputError
 from goldvein.estimators import Learner, Predictor, find_learner
@@ -31,14 +31,14 @@ from goldvein.issues.judged import JudgedLabels
 from goldvein.rows import Rows
 from goldvein.training.fit import Fitted, TrainingSet, fit, shared_seed
 from goldvein.training.inputs import Transform
-from goldvein.training.method import Method, resolve_method
+from goldvein.training.method import HasMethod, Method, resolve_method
 from goldvein.training.network import Factory, NetworkOptions
 from goldvein.training.predict import predict_rows
 from goldvein.training.recipe import Recipe
 from goldvein.training.views import View
 
 
-class NoisyLabelClassifier(TakesInputs, ClassifierMixin, JudgedLabels, BaseEstimator):
+class NoisyLabelClassifier(HasMethod, TakesInputs, ClassifierMixin, JudgedLabels, BaseEstimator):
     """Classifier for labels of which some are wrong and most may be missing.
 
     Parameters
@@ -170,6 +170,8 @@ class NoisyLabelClassifier(TakesInputs, ClassifierMixin, JudgedLabels, BaseEstim
         y: ArrayLike | None = None,
         *,
         trusted: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: dict[Any, float] | str | None = None,
         y_before: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
@@ -192,6 +194,10 @@ class NoisyLabelClassifier(TakesInputs, ClassifierMixin, JudgedLabels, BaseEstim
             for a data set of torch with labels.
         trusted : array of shape (n_samples,), bool, optional
             Labels known to be right; they are never dropped.
+        sample_weight : array of shape (n_samples,), optional
+            Weights of the rows, 0 or more, for classifiers that are no networks.
+        class_weight : dict or "balanced", optional
+            Weights by given label; ``balanced`` gives each class the same sum of weights. Not for networks either.
         y_before : array of shape (n_samples,), optional
             ``y`` before a person reviewed the trusted labels. Nothing is trained on it: it tells how often a reviewed
             label was wrong.
@@ -231,7 +237,9 @@ class NoisyLabelClassifier(TakesInputs, ClassifierMixin, JudgedLabels, BaseEstim
         )
         self.predictor_: Predictor | None = None
         if self.learner_ is not None:
-            return self._fit_learner(self.learner_, X, y, trusted, y_before)
+            return self._fit_learner(self.learner_, X, y, trusted, y_before, (sample_weight, class_weight))
+        if sample_weight is not None or class_weight is not None:
+            raise InputError("sample_weight and class_weight are for classifiers, and not for networks: leave them out")
         if self.epochs != "auto" and self.epochs not in Range(1, whole=True):
             raise InputError(f"epochs={self.epochs!r}: it must be a whole number above 0, or auto")
         rows = self._as_rows(X)
@@ -287,7 +295,13 @@ class NoisyLabelClassifier(TakesInputs, ClassifierMixin, JudgedLabels, BaseEstim
         return float(np.average(predicted[~absent] == given[~absent], weights=weights))
 
     def _fit_learner(
-        self, learner: Learner, X: Any, y: ArrayLike | None, trusted: ArrayLike | None, y_before: ArrayLike | None
+        self,
+        learner: Learner,
+        X: Any,
+        y: ArrayLike | None,
+        trusted: ArrayLike | None,
+        y_before: ArrayLike | None,
+        weights: tuple[ArrayLike | None, dict[Any, float] | str | None],
     ) -> Self:
         """Train a classifier that is no network; its labels are judged out of fold."""
         X = self._as_vectors(X, reset=True)
@@ -295,7 +309,7 @@ class NoisyLabelClassifier(TakesInputs, ClassifierMixin, JudgedLabels, BaseEstim
         self.classes_, self.y_ = encode_targets(y, n, self.missing)
         known = None if trusted is None else as_trusted_mask(trusted, self.y_)
         before = None if y_before is None else encode_known(y_before, n, self.classes_, "y_before", self.missing)
-        learner.fit(X, self.y_, trusted=known)
+        learner.fit(X, self.y_, trusted=known, sample_weight=weigh(self.y_, self.classes_, *weights))
         self.predictor_ = learner.predictor_
         for name in ("candidates_", "choice_"):
             self.__dict__.pop(name, None)  # that of an earlier fit
@@ -330,23 +344,6 @@ class NoisyLabelClassifier(TakesInputs, ClassifierMixin, JudgedLabels, BaseEstim
             name for name, value in self.get_params(deep=False).items() if name not in alike and value != defaults[name]
         ]
         return [*own, *(name for name, value in in_fit.items() if value is not None)]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Arguments by name; with ``deep``, those of the method, too, also of one that was given by its name."""
-        params: dict[str, Any] = super().get_params(deep=False)
-        if deep:
-            with suppress(InputError):  # an unknown name is refused by fit
-                method: Any = resolve_method(self.method) if isinstance(self.method, str) else self.method
-                of_method = method.get_params() if hasattr(method, "get_params") else {}
-                params |= {f"method__{name}": value for name, value in of_method.items()}
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set arguments; a hyper-parameter of the method replaces the name of the method by the method."""
-        if any(name.startswith("method__") for name in params):
-            self.method = resolve_method(params.pop("method", self.method))
-        super().set_params(**params)
-        return self
 
     def _split(
         self,

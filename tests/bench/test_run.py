@@ -124,7 +124,7 @@ def test_failures_do_not_stop_the_others(tmp_path, monkeypatch, capfd):
     assert "failed: digits none 0 cross_entropy seed 0: its process ended with code -9" in printed
     assert "RuntimeError: no network today" in printed
     assert "2 of 3 runs are not done" in printed
-    assert multiprocessing.active_children() == []
+    assert [child for child in multiprocessing.active_children() if "Spawn" in child.name] == []  # not those of others
 
 
 def test_ctrl_c_leaves_what_is_finished(underway, hang):

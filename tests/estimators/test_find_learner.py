@@ -134,3 +134,29 @@ def test_what_is_for_networks_alone() -> None:
     x, y, _ = noisy(30)
     with pytest.raises(InputError, match=r"^X_test is for networks, and RandomForestClassifier is none: leave it out$"):
         NoisyLabelClassifier(model=RandomForestClassifier()).fit(x, y, X_test=x, y_test=y)
+
+
+def test_weights_of_rows_and_classes() -> None:
+    x, y, _ = noisy()
+    heavy = np.where(y == 0, 1e-6, 1.0)
+    for model in ("auto", "logistic_regression", "lda"):
+        fit = NoisyLabelClassifier(model=model, random_state=0).fit
+        light = fit(x, y, sample_weight=heavy).predict(x)
+        # where only rows of class 0 are near, trees and Gaussians name it all the same
+        assert (light != 0).all() or model != "logistic_regression"
+        weights = fit(x, y, class_weight={0: 1e-6}).predict_proba(x)
+        np.testing.assert_allclose(weights, fit(x, y, sample_weight=heavy).predict_proba(x), atol=1e-6)
+    minus = np.where(np.arange(300) == 7, -1, 1)
+    for options, message in (
+        ({"sample_weight": [1, 2]}, "sample_weight has shape (2,): give one weight for each of the 300 rows"),
+        ({"sample_weight": minus}, "the weight of row 7 is -1.0: give a number of at least 0"),
+        ({"class_weight": "even"}, "class_weight='even': give 'balanced', or a dict of label to weight"),
+        ({"class_weight": {9: 2}}, "unknown class 9"),
+    ):
+        with pytest.raises(InputError) as caught:
+            NoisyLabelClassifier(model="lda").fit(x, y, **options)
+        assert str(caught.value).startswith(message)
+    with pytest.raises(InputError, match="KNeighborsClassifier takes no sample_weight in fit: leave it out"):
+        NoisyLabelClassifier(model="nearest_neighbors").fit(x, y, class_weight="balanced")
+    with pytest.raises(InputError, match="are for classifiers, and not for networks: leave them out"):
+        NoisyLabelClassifier("cross_entropy").fit(x, y, class_weight="balanced")

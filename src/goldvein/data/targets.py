@@ -12,7 +12,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from goldvein.data.check import check_labels, check_trusted
-from goldvein.errors import InputError
+from goldvein.errors import InputError, unknown
 
 MIN_VALIDATION = 10  # held-out labels per class that validation needs
 
@@ -238,3 +238,52 @@ def append_rows(
         raise InputError(f"y_val has {len(given)} labels and X_val {len(more)} rows: give one for each row")
     codes = encode_as(given[~absent], classes, "y_val")
     return np.concatenate([rows, more[~absent]]), np.r_[labels, codes]
+
+
+def weigh(
+    y: NDArray[np.int64], classes: NDArray[Any], sample_weight: ArrayLike | None, class_weight: Any
+) -> NDArray[np.float64] | None:
+    """Return the weights (n,) of rows with labels (n,), indices into the classes (K,); None if none were given.
+
+    Parameters
+    ----------
+    y, classes
+    sample_weight : array of shape (n,), optional
+    class_weight : dict of label to weight, or "balanced", optional
+        A label that is not in the dict has weight 1.
+
+    Raises
+    ------
+    InputError
+        If a weight is not a finite number of at least 0, there is not one for each row, or a class does not exist.
+
+    Examples
+    --------
+    >>> weigh(np.array([0, 0, 1, -1]), np.array(["a", "b"]), None, "balanced").tolist()
+    [0.75, 0.75, 1.5, 1.0]
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != y.shape:
+        raise InputError(f"sample_weight has shape {weight.shape}: give one weight for each of the {len(y)} rows")
+    of_class = np.ones(len(classes))
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise InputError(f"class_weight={class_weight!r}: give 'balanced', or a dict of label to weight")
+        counts = np.bincount(y[y >= 0], minlength=len(classes))
+        of_class = counts.sum() / len(classes) / counts
+    elif class_weight is not None:
+        position = {label: k for k, label in enumerate(classes.tolist())}
+        for label, value in class_weight.items():
+            if label not in position:
+                raise unknown("class", label, list(map(str, position)))
+            of_class[position[label]] = value
+    weight = weight * np.where(y >= 0, of_class[y], 1.0)
+    bad = ~(np.isfinite(weight) & (weight >= 0))
+    if bad.any():
+        row = int(bad.argmax())
+        raise InputError(f"the weight of row {row} is {weight[row]}: give a number of at least 0")
+    if not weight[y >= 0].any():
+        raise InputError("the weight of every row with a label is zero: give some row a weight above 0")
+    return weight

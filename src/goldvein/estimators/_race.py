@@ -29,6 +29,8 @@ class Race:
     X : array, sparse matrix or DataFrame of n rows
     targets : ndarray of shape (n, K)
         Soft labels; a row of zeros is none.
+    weight : ndarray of shape (n,), or None
+        Weights of the rows.
     time_limit : float or None
         Seconds for :meth:`run` and two fits of :meth:`fit_all`.
 
@@ -39,8 +41,10 @@ class Race:
         Why a member was left out.
     """
 
-    def __init__(self, members: dict[str, Any], X: Any, targets: Floats, time_limit: float | None) -> None:
-        self.members, self.X, self.targets = members, X, targets
+    def __init__(
+        self, members: dict[str, Any], X: Any, targets: Floats, weight: Floats | None, time_limit: float | None
+    ) -> None:
+        self.members, self.X, self.targets, self.weight = members, X, targets, weight
         self.limit = np.inf if time_limit is None else time_limit
         self.started = time.perf_counter()
         self.seconds = dict.fromkeys(members, 0.0)
@@ -74,7 +78,7 @@ class Race:
         for name, probs in first.items():
             found[name][deals[0] == 0] = probs
         expected = sum(self.seconds[name] for name, _, _ in tasks)
-        work = [(self.members[name], self.X, self.targets, deal, k) for name, deal, k in tasks]
+        work = [(self.members[name], self.X, self.targets, deal, k, self.weight) for name, deal, k in tasks]
         for (name, deal, k), (probs, seconds) in zip(tasks, run_tasks(_predict_fold, work, expected), strict=True):
             self.seconds[name] += seconds
             if isinstance(probs, Exception):
@@ -88,7 +92,7 @@ class Race:
 
     def fit_all(self, names: list[str], goals: list[Floats]) -> dict[str, list[FittedOn]]:
         """Return each member fitted to all rows, once for each set of soft labels (n, K)."""
-        work = [(self.members[name], self.X, goal) for name in names for goal in goals]
+        work = [(self.members[name], self.X, goal, self.weight) for name in names for goal in goals]
         expected = self._left(names, [])
         done = run_tasks(FittedOn, work, expected)
         fitted: dict[str, list[FittedOn]] = {}
@@ -109,7 +113,8 @@ class Race:
             if first and self._time_left() < (1 - FIRST_FOLD) * self.limit:
                 self.notes[name] = "left out: time limit"
                 continue
-            [(probs, self.seconds[name])] = run_tasks(_predict_fold, [(member, self.X, self.targets, deal, 0)], 0)
+            task = (member, self.X, self.targets, deal, 0, self.weight)
+            [(probs, self.seconds[name])] = run_tasks(_predict_fold, [task], 0)
             if isinstance(probs, Exception):
                 self.notes[name] = f"failed: {_first_line(probs)}"
                 continue
@@ -139,8 +144,10 @@ class Race:
         return self.limit - (time.perf_counter() - self.started)
 
 
-def _predict_fold(estimator: Any, X: Any, targets: Floats, deal: Ints, k: int) -> NDArray[np.float64]:
-    fitted = fit_without(estimator, X, targets, deal, k)
+def _predict_fold(
+    estimator: Any, X: Any, targets: Floats, deal: Ints, k: int, weight: Floats | None
+) -> NDArray[np.float64]:
+    fitted = fit_without(estimator, X, targets, deal, k, weight)
     return fitted.predict_proba(_safe_indexing(X, np.flatnonzero(deal == k)))
 
 

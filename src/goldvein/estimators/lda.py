@@ -23,6 +23,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from goldvein.data.check import to_dense
 from goldvein.data.targets import encode_targets
 from goldvein.estimators._cross_fit import expand
 
@@ -60,7 +61,7 @@ class ShrunkLDA(ClassifierMixin, BaseEstimator):
         InputError
             If the labels cannot be used.
         """
-        rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64)
+        rows = to_dense(validate_data(self, X, accept_sparse="csr", dtype=np.float64))
         if np.ndim(y) == 2:
             R = np.asarray(y, dtype=np.float64)
             self.classes_ = np.arange(R.shape[1])
@@ -92,7 +93,8 @@ class ShrunkLDA(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return class probabilities (n, K); a class without a label has 0."""
         check_is_fitted(self)
-        rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, reset=False, ensure_min_samples=0)
+        options = {"accept_sparse": "csr", "dtype": np.float64, "ensure_min_samples": 0}
+        rows = to_dense(validate_data(self, X, reset=False, **options))
         return np.asarray(softmax((rows - self._offset) @ self._coef + self._intercept, axis=1))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

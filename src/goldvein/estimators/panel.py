@@ -98,13 +98,17 @@ class Panel(ClassifierMixin, BaseEstimator):
         self.time_limit = time_limit
         self.random_state = random_state
 
-    def fit(self, X: Any, y: ArrayLike, trusted: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, trusted: ArrayLike | None = None
+    ) -> Self:
         """Train on rows (n, ...) with labels (n,), of which -1, NaN, None and "" are missing.
 
         Parameters
         ----------
         X : array, sparse matrix or DataFrame of n rows
         y : array of shape (n,)
+        sample_weight : array of shape (n,), optional
+            Weights of the rows in the training of the members; how likely a member makes labels is not weighted.
         trusted : array of shape (n,), bool, optional
             Labels known to be right; they are learned as they are.
 
@@ -119,7 +123,8 @@ class Panel(ClassifierMixin, BaseEstimator):
         given = np.flatnonzero(labels >= 0)
         codes, targets = labels[given], one_hot(labels, K)
         members = default_members(X, len(given), K, seed) if self.members is None else self.members
-        race = Race(members, X, targets, self.time_limit)
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        race = Race(members, X, targets, weight, self.time_limit)
         rng = np.random.default_rng(seed)
         found = race.run([deal_folds(labels, self.folds, rng) for _ in range(REPEATS if len(given) < FEW else 1)])
         tempers = {name: fit_temper(codes, q[given]) for name, q in found.items()}

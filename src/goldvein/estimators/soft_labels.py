@@ -25,7 +25,17 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from goldvein.config.ranges import Count
-from goldvein.estimators._cross_fit import FittedOn, cross_fit, deal_folds, last_step, one_hot, take_labels
+from goldvein.errors import InputError
+from goldvein.estimators._cross_fit import (
+    FittedOn,
+    cross_fit,
+    deal_folds,
+    last_step,
+    one_hot,
+    take_labels,
+    takes_soft_labels,
+    takes_weights,
+)
 from goldvein.noise.model import NoiseModel, fit_noise_model
 
 
@@ -94,6 +104,8 @@ class SoftLabels(ClassifierMixin, BaseEstimator):
         """
         self.classes_, labels, known = take_labels(X, y, trusted, self.folds)
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        if weight is not None and self.estimator is not None and not _takes_any_weights(self.estimator):
+            raise InputError(f"{self.describe()} takes no sample_weight in fit: leave it out, or choose another model")
         seed = int(check_random_state(self.random_state).randint(2**31))
         estimator = RandomForestClassifier(random_state=seed) if self.estimator is None else clone(self.estimator)
         given = np.flatnonzero(labels >= 0)
@@ -130,3 +142,7 @@ def judge(
     soft = model.p_true(y, probs)
     soft[trusted] = one_hot(y[trusted], probs.shape[1])
     return model, soft
+
+
+def _takes_any_weights(estimator: Any) -> bool:
+    return takes_weights(estimator) or takes_soft_labels(estimator)

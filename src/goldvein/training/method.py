@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
 
 from goldvein.config.names import DEFAULT_METHOD, NETWORK_METHOD, find
+from goldvein.errors import InputError
 from goldvein.training.run import Run
 from goldvein.training.sampling import Over
 from goldvein.training.task import Batch, Task, Terms
@@ -151,3 +153,33 @@ def resolve_method(method: str | Method) -> Method:
     name = NETWORK_METHOD if isinstance(method, str) and method == DEFAULT_METHOD else method
     own: Method = find("methods", name)() if isinstance(name, str) else clone(name)
     return own
+
+
+class HasMethod:
+    """Adds the hyper-parameters of ``method`` to those of an estimator, also if it was given by its name.
+
+    Examples
+    --------
+    >>> from goldvein import NoisyLabelClassifier
+    >>> NoisyLabelClassifier("mean_teacher").set_params(method__w_max=5.0).get_params()["method__w_max"]
+    5.0
+    """
+
+    method: Any
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Arguments by name; with ``deep``, those of the method, too, also of one that was given by its name."""
+        params: dict[str, Any] = super().get_params(deep=False)  # type: ignore[misc]
+        if deep:
+            with suppress(InputError):  # an unknown name is refused by fit
+                method: Any = resolve_method(self.method) if isinstance(self.method, str) else self.method
+                of_method = method.get_params() if hasattr(method, "get_params") else {}
+                params |= {f"method__{name}": value for name, value in of_method.items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set arguments; a hyper-parameter of the method replaces the name of the method by the method."""
+        if any(name.startswith("method__") for name in params):
+            self.method = resolve_method(params.pop("method", self.method))
+        super().set_params(**params)  # type: ignore[misc]
+        return self
