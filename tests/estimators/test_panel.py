@@ -125,6 +125,9 @@ def test_members_depend_on_the_rows() -> None:
     assert names == ["logistic_regression", "lda", "graph", "svm", "extra_trees", "random_forest"]
     assert list(default_members(x[:, :9], 200, 3, 0)) == [*names, "boosting"]
     assert list(default_members(x[:, :9], 100, 3, 0)) == names
+    words = (np.random.default_rng(0).random((200, 30)) < 0.05).astype(float)
+    assert list(default_members(words, 200, 3, 0))[:3] == ["logistic_regression", "naive_bayes", "lda"]
+    assert "extra_trees" not in default_members(words, 200, 3, 0)
     assert "svm" not in default_members(x[:, :3], 20_000, 3, 0)
 
 

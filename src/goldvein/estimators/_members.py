@@ -7,12 +7,13 @@ from typing import Any
 from scipy.sparse import issparse
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import ComplementNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import KBinsDiscretizer
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.svm import SVC
 
 from goldvein.estimators._nearest import can_search
-from goldvein.estimators._scaler import NumberScaler
+from goldvein.estimators._scaler import NumberScaler, are_frequencies
 from goldvein.estimators.graph import GraphSpreading, build_graph
 from goldvein.estimators.lda import ShrunkLDA
 
@@ -26,8 +27,8 @@ FEW_PER_CLASS = 50  # labels a class below which forests are small, with leaves 
 def default_members(X: Any, n_labels: int, n_classes: int, seed: int) -> dict[str, Any]:
     """Return classifiers of different bias for rows X (N, D), the fast ones first.
 
-    All but the trees get numbers with mean 0 and deviation 1. Columns of two values are left as they are, and so are
-    sparse matrices, whose columns mostly are frequencies of words.
+    All but the trees get numbers with mean 0 and deviation 1; columns of two values, and frequencies of words, are left
+    as they are.
     """
     sparse = issparse(X)
 
@@ -35,8 +36,12 @@ def default_members(X: Any, n_labels: int, n_classes: int, seed: int) -> dict[st
         return classifier if sparse else make_pipeline(NumberScaler(), classifier)
 
     members: dict[str, Any] = {"logistic_regression": scaled(LogisticRegression(max_iter=300))}
+    words = are_frequencies(X)
+    if words:
+        members["naive_bayes"] = ComplementNB()
     if not sparse and X.shape[1] <= MOST_COLUMNS:
-        members["lda"] = scaled(ShrunkLDA())
+        # the covariance is shrunk towards equal deviations, so words need them, too
+        members["lda"] = make_pipeline(StandardScaler(), ShrunkLDA()) if words else scaled(ShrunkLDA())
     if can_search(X):
         graph = build_graph(X if sparse else NumberScaler().fit_transform(X))
         members["graph"] = scaled(GraphSpreading(doubt=False, scale=False, graph=graph))
@@ -45,7 +50,8 @@ def default_members(X: Any, n_labels: int, n_classes: int, seed: int) -> dict[st
     few = n_labels < FEW_PER_CLASS * n_classes
     trees = {"n_estimators": 50 if few else 100, "random_state": seed}
     # one thread each: the threads of a forest add up its trees in any order, and the last digits differ
-    members["extra_trees"] = ExtraTreesClassifier(min_samples_leaf=2, **trees)
+    if not words:  # these trees draw among columns that differ in a node, which takes long where most are 0
+        members["extra_trees"] = ExtraTreesClassifier(min_samples_leaf=2, **trees)
     members["random_forest"] = RandomForestClassifier(min_samples_leaf=1 if few else 5, **trees)
     if not few and not sparse and X.shape[1] <= MOST_FOR_BOOSTING:
         small = {"max_iter": 50, "max_leaf_nodes": 8, "min_samples_leaf": 10}
