@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from multiprocessing import current_process
 from typing import Any
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -29,7 +30,8 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], se
     >>> [result for result, _ in run_tasks(pow, [(2, 3), (3, 2)], 0.0)]
     [8, 9]
     """
-    n_jobs = min(cpu_count(), len(tasks))
+    # a process of a pool may have no children
+    n_jobs = 1 if current_process().daemon else min(cpu_count(), len(tasks))
     if n_jobs < 2 or seconds < WORTH:
         return [_timed(function, task) for task in tasks]
     with parallel_config(backend="loky", inner_max_num_threads=1):
