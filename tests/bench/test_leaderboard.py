@@ -114,3 +114,10 @@ def test_a_line_that_is_none(tmp_path: Path) -> None:
     path.write_text('{"contest": {"row": "SVC"}}\n')
     with pytest.raises(InputError, match=r"line 1 of .* is no result of the leaderboard: remove that line"):
         read_lines(path)
+
+
+def test_the_committed_page_is_that_of_its_lines() -> None:
+    pages = Path(__file__).parents[2] / "docs" / "results"
+    lines = read_lines(pages / "leaderboard.jsonl")
+    assert len({found["key"] for found in lines}) == len(lines)
+    assert render_page(lines).strip() in (pages / "leaderboard.md").read_text()

@@ -28,7 +28,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         """Learn mean and deviation of the columns of X (n, D)."""
         rows = validate_data(self, X, accept_sparse="csr", dtype="numeric")
         self.mean_, self.scale_ = np.zeros(rows.shape[1]), np.ones(rows.shape[1])
-        if not are_frequencies(rows):
+        if not (issparse(rows) or are_frequencies(rows)):
             least, most = rows.min(0), rows.max(0)
             numbers = ((least != rows) & (most != rows)).any(axis=0)
             self.mean_[numbers] = rows[:, numbers].mean(0, dtype=np.float64)
