@@ -37,6 +37,9 @@ from goldvein.training.predict import predict_rows
 from goldvein.training.recipe import Recipe
 from goldvein.training.views import View
 
+# arguments that do not ask for a network
+FOR_ALL = ("method", "model", "model_params", "random_state", "time_limit", "missing", "device", "precision", "verbose")
+
 
 class NoisyLabelClassifier(HasMethod, TakesInputs, ClassifierMixin, JudgedLabels, BaseEstimator):
     """Classifier for labels of which some are wrong and most may be missing.
@@ -328,21 +331,9 @@ class NoisyLabelClassifier(HasMethod, TakesInputs, ClassifierMixin, JudgedLabels
 
     def _for_networks(self, **in_fit: Any) -> list[str]:
         """Names of the arguments that were given and that only networks have."""
-        alike = (
-            "method",
-            "model",
-            "model_params",
-            "device",
-            "precision",
-            "random_state",
-            "verbose",
-            "time_limit",
-            "missing",
-        )
         defaults = type(self)().get_params(deep=False)
-        own = [
-            name for name, value in self.get_params(deep=False).items() if name not in alike and value != defaults[name]
-        ]
+        given = self.get_params(deep=False).items()
+        own = [name for name, value in given if name not in FOR_ALL and value != defaults[name]]
         return [*own, *(name for name, value in in_fit.items() if value is not None)]
 
     def _split(

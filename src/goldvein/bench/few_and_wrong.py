@@ -15,7 +15,6 @@ class. Numbers are standardized by the training rows.
 
 from __future__ import annotations
 
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
-from goldvein.data.standard import load_dataset
+from goldvein.data.standard import find_folder, load_dataset
 from goldvein.errors import InputError, unknown
 
 TABLES = ("pendigits", "letter", "vehicle", "spambase", "nursery", "creditg", "adult", "sms")
@@ -152,8 +151,7 @@ def _load(name: str, data_dir: str | Path | None) -> tuple[NDArray[np.float32], 
         return pixels / np.float32(255), data.y.astype(np.int64), 0
     if name not in TABLES:
         raise unknown("table", name, (*TABLES, *PICTURES))
-    folder = Path(data_dir or os.environ.get("GOLDVEIN_DATA") or "~/.cache/goldvein").expanduser()
-    path = folder / "tables" / f"{name}.npz"
+    path = find_folder(data_dir) / "tables" / f"{name}.npz"
     if not path.exists():
         raise InputError(f"{path} does not exist: give the folder of the data by --data-dir or GOLDVEIN_DATA")
     with np.load(path) as found:

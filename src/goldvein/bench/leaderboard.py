@@ -64,7 +64,7 @@ class Contest:
 def list_contests(
     rows: Sequence[str] | None = None, columns: Sequence[str] | None = None, seeds: Sequence[int] | None = None
 ) -> list[Contest]:
-    """Return the contests of some rows and columns, cheap columns not first: in the order of the seeds.
+    """Return the contests of some rows and columns, ordered by seed, then by column, then by row.
 
     Parameters
     ----------

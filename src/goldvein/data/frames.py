@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goldvein.data.check import are_vectors
+from goldvein.data.check import CHANNELS, are_vectors
 from goldvein.data.columns import Column, Columns
 from goldvein.data.spec import TableSpec, TextSpec
 from goldvein.data.tabular import apply_plan, plan_columns
 from goldvein.data.text import apply_text, looks_like_text, plan_text
 from goldvein.errors import InputError
 
-CHANNELS_LAST = (1, 3, 4)  # sizes of a last axis that are channels, if the second axis has another size
 InputSpec = TableSpec | TextSpec
 
 
@@ -79,8 +78,9 @@ def holds_vectors(X: Any) -> bool:
     if _is_frame(X) or _as_texts(X) is not None:
         return True
     if _is_dataset(X):
-        X = [X[0][0] if isinstance(X[0], tuple) else X[0]]
-    return are_vectors(_as_arrays(X[:1] if isinstance(X, list | tuple) else X))
+        X = [_row(X[0])]
+    # the first row tells, and the other images need not be copied
+    return are_vectors(_as_arrays(X[:1] if isinstance(X, list | tuple | np.ndarray) else X))
 
 
 def labels_of(X: Any) -> list[Any] | None:
@@ -203,7 +203,7 @@ def _as_texts(X: Any) -> list[str] | None:
 def _as_arrays(X: Any) -> Any:
     """Return images as an array (N, channels, H, W); anything else as it is."""
     if _is_dataset(X):
-        X = [X[i][0] if isinstance(X[i], tuple) else X[i] for i in range(len(X))]
+        X = [_row(X[i]) for i in range(len(X))]
     if isinstance(X, list | tuple) and len(X) and (np.ndim(X[0]) > 1 or hasattr(X[0], "getbands")):
         arrays = [np.asarray(image) for image in X]
         sizes = list(dict.fromkeys(array.shape for array in arrays))
@@ -218,7 +218,7 @@ def _as_arrays(X: Any) -> Any:
         return X
     if X.ndim == 3:
         return X[:, None]
-    if X.shape[3] in CHANNELS_LAST and X.shape[1] not in CHANNELS_LAST:
+    if X.shape[3] in CHANNELS and X.shape[1] not in CHANNELS:
         return np.ascontiguousarray(X.transpose(0, 3, 1, 2))
     return X
 
@@ -229,6 +229,11 @@ def _is_dataset(X: Any) -> bool:
     if own == "builtins" or hasattr(X, "shape") or hasattr(X, "columns") or hasattr(X, "__array__"):
         return False
     return hasattr(X, "__getitem__") and hasattr(X, "__len__") and len(X) > 0
+
+
+def _row(item: Any) -> Any:
+    """Return the inputs of an item of a data set, which may be a pair of inputs and label."""
+    return item[0] if isinstance(item, tuple) else item
 
 
 def _plain(value: Any) -> Any:

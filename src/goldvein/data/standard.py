@@ -92,7 +92,7 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     >>> digits.x.shape, digits.y_test.shape
     ((1201, 64), (596,))
     """
-    dataset: Dataset = _find_source(name).load(name, _find_folder(data_dir))
+    dataset: Dataset = _find_source(name).load(name, find_folder(data_dir))
     return dataset
 
 
@@ -112,7 +112,7 @@ def describe(name: str, data_dir: str | Path | None = None) -> Presence:
     >>> svhn.files
     {'SVHN/train_32x32.mat': False, 'SVHN/test_32x32.mat': False}
     """
-    source, folder = _find_source(name), _find_folder(data_dir)
+    source, folder = _find_source(name), find_folder(data_dir)
     files = {}
     for forms in source.FILES:
         existing = [form for form in forms if (folder / form).exists()]
@@ -145,5 +145,6 @@ def _find_source(name: str) -> ModuleType:
     return sources[name]
 
 
-def _find_folder(data_dir: str | Path | None) -> Path:
+def find_folder(data_dir: str | Path | None) -> Path:
+    """Return the folder of the data: the given one, else that of ``GOLDVEIN_DATA``, else ``~/.cache/goldvein``."""
     return Path(data_dir or os.environ.get("GOLDVEIN_DATA") or "~/.cache/goldvein").expanduser()

@@ -48,6 +48,7 @@ class Race:
         self.limit = np.inf if time_limit is None else time_limit
         self.started = time.perf_counter()
         self.seconds = dict.fromkeys(members, 0.0)
+        self._each = dict.fromkeys(members, 0.0)  # seconds of the first fold, by which the others are foreseen
         self.notes: dict[str, str] = {}
 
     def run(self, deals: list[Ints]) -> dict[str, NDArray[np.float64]]:
@@ -77,7 +78,7 @@ class Race:
         found = {name: np.zeros(self.targets.shape) for name in first}
         for name, probs in first.items():
             found[name][deals[0] == 0] = probs
-        expected = sum(self.seconds[name] for name, _, _ in tasks)
+        expected = sum(self._each[name] for name, _, _ in tasks)
         work = [(self.members[name], self.X, self.targets, deal, k, self.weight) for name, deal, k in tasks]
         for (name, deal, k), (probs, seconds) in zip(tasks, run_tasks(_predict_fold, work, expected), strict=True):
             self.seconds[name] += seconds
@@ -114,7 +115,8 @@ class Race:
                 self.notes[name] = "left out: time limit"
                 continue
             task = (member, self.X, self.targets, deal, 0, self.weight)
-            [(probs, self.seconds[name])] = run_tasks(_predict_fold, [task], 0)
+            [(probs, self._each[name])] = run_tasks(_predict_fold, [task], 0)
+            self.seconds[name] = self._each[name]
             if isinstance(probs, Exception):
                 self.notes[name] = f"failed: {_first_line(probs)}"
                 continue
@@ -131,14 +133,14 @@ class Race:
 
     def _leave_out_slow(self, first: dict[str, Any], deals: list[Ints]) -> None:
         while len(first) > 1 and self._left(list(first), deals) > self._time_left():
-            slowest = max(first, key=lambda name: self.seconds[name])
+            slowest = max(first, key=lambda name: self._each[name])
             self.notes[slowest] = "left out: time limit"
             del first[slowest]
 
     def _left(self, names: list[str], deals: list[Ints]) -> float:
         """Return the seconds of what is left: the other folds, and two fits to all rows."""
         folds = sum(int(deal.max()) + 1 for deal in deals)
-        return sum(self.seconds[name] for name in names) * (max(0, folds - 1) + 2 * FIT_ALL)
+        return sum(self._each[name] for name in names) * (max(0, folds - 1) + 2 * FIT_ALL)
 
     def _time_left(self) -> float:
         return self.limit - (time.perf_counter() - self.started)
