@@ -12,8 +12,8 @@
        the members by their weights. Where labels are few, the judgment is uncertain, and the first half is a guard.
 
 The members and their sizes, the prior, the number of deals and the two halves of step 5 were chosen on eight public
-tables with the test accuracy in view. In training, no label known to be right is seen anywhere. A member that agrees with far fewer labels of the first fold than the best
-one is left out of the others.
+tables with the test accuracy in view. In training, no label known to be right is seen anywhere. A member that agrees
+with far fewer labels of the first fold than the best one is left out of the others.
 """
 
 from __future__ import annotations
